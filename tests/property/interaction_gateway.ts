@@ -85,8 +85,15 @@ function serveEarlier(channel: Channel, effects: Effects): () => void {
   };
 }
 
-/** Serves the same tool in revision 2026-07-28. It runs whatever it is sent, without a guard of its own. */
-function serveStateless(channel: Channel, effects: Effects): () => void {
+/**
+ * Serves the same tool in revision 2026-07-28. It runs whatever it is sent, except for steps of `earlierEffects`: a
+ * gateway that was restarted does not know which states it has passed on before, so the server has to.
+ */
+function serveStateless(
+  channel: Channel,
+  effects: Effects,
+  earlierEffects: ReadonlySet<string>,
+): () => void {
   const reply = (id: unknown, result: Fields): void => {
     channel.send(
       JSON.stringify({ jsonrpc: "2.0", id, result: { resultType: "complete", ...result } }),
@@ -103,6 +110,9 @@ function serveStateless(channel: Channel, effects: Effects): () => void {
       else if (method === "tools/call") {
         const { name, rounds } = params.arguments as Fields;
         const step = Number(params.requestState ?? 0);
+        if (earlierEffects.has(`${name} ${step}`)) {
+          return reply(id, { content: [{ type: "text", text: "used" }], isError: true });
+        }
         effects.push(`${name} ${step}`);
         const form = { method: "elicitation/create", params: FORM };
         reply(
@@ -127,7 +137,7 @@ function serveStateless(channel: Channel, effects: Effects): () => void {
 }
 
 /** The servers by name. */
-const SERVERS: Readonly<Record<string, typeof serveEarlier>> = {
+const SERVERS: Readonly<Record<string, typeof serveStateless>> = {
   earlier: serveEarlier,
   stateless: serveStateless,
 };
@@ -164,13 +174,15 @@ export class InteractionGateway implements AsyncDisposable {
     const gateway = new InteractionGateway(effects, stateKey);
     const rules = { agents: { a: { allow: { servers: ["*"] }, limits: { concurrent: 50 } } } };
     const configuration = await readConfiguration(rules);
+    const earlierEffects = new Set(effects);
     const servers = new Map(Object.keys(SERVERS).map((name) => [name, createConfig(name)]));
     gateway.#snapshot = buildSnapshot({ ...configuration, servers }, {
       version: "1",
       log: gateway.#log,
       open: ({ name }) => {
         const [gatewayChannel, serverChannel] = createMemoryChannels();
-        const withdraw = SERVERS[name]?.(serverChannel, gateway.#effects) ?? assert.fail();
+        const serve = SERVERS[name] ?? assert.fail();
+        const withdraw = serve(serverChannel, gateway.#effects, earlierEffects);
         gateway.#withdrawals.push(withdraw);
         return Promise.resolve({
           channel: gatewayChannel,
@@ -196,6 +208,11 @@ export class InteractionGateway implements AsyncDisposable {
   /** Makes the servers withdraw their questions, whose calls end then. */
   async withdrawQuestions(): Promise<void> {
     for (const withdraw of this.#withdrawals) withdraw();
+    await this.settle();
+  }
+
+  /** Waits until no call runs; calls that wait for their clients do not count. */
+  async settle(): Promise<void> {
     await waitUntil("all calls have ended", () => this.#limits.callCount === 0);
     await new Promise((resolve) => setTimeout(resolve));
   }

@@ -135,7 +135,9 @@ class History implements AsyncDisposable {
         const sent = this.send(call, continuation, abort.signal).catch(() => {});
         if (action.question % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 5));
         abort.abort("enough");
-        return await sent;
+        await sent;
+        // The gateway may still have sent the call to its server.
+        return await this.#gateway.settle();
       }
     }
   }
@@ -154,7 +156,7 @@ class History implements AsyncDisposable {
   async send(call: Call, continuation: Fields, signal?: AbortSignal): Promise<void> {
     const result = await this.#gateway.send(0, paramsOf(call, continuation), signal);
     if (result.resultType === "input_required") call.questions.push(result);
-    else if (result.resultType === "complete") call.isDone = true;
+    else if (result.resultType === "complete") call.isDone ||= result.isError !== true;
     else assert.equal((result.error as Fields).code, -32602, JSON.stringify(result));
   }
 
