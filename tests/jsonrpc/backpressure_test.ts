@@ -121,8 +121,9 @@ async function requestBeforeReading(
   });
   const startMs = performance.now();
   for (let id = 0; id < 20; id++) source.push(`{"jsonrpc":"2.0","id":${id},"method":"m"}\n`);
+  const expectedCount = options.pauseWhenUnread === true ? 8 : 20;
+  while (receivedCount < expectedCount) await settle();
   await settle();
-  if (options.pauseWhenUnread !== true) { while (receivedCount < 20) await settle(); }
   const durationMs = performance.now() - startMs;
   const beforeReading = { durationMs, receivedCount, unreadCount: source.unreadCount };
   readGate.resolve();
