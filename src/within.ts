@@ -43,13 +43,25 @@ export async function withDeadline<T>(
   }
 }
 
+/** The part of an `AbortSignal` that a wait needs. */
+export interface WaitSignal {
+  /** The reason of the abort. */
+  readonly reason: unknown;
+  /** Throws the reason if the signal has aborted. */
+  throwIfAborted(): void;
+  /** Adds a listener. */
+  addEventListener(type: "abort", listener: () => void, options?: { readonly once: boolean }): void;
+  /** Removes a listener. */
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /**
  * Waits for a duration. Unlike `setTimeout` of `node:timers/promises`, it rejects with the signal's own reason.
  *
  * @param ms The time in milliseconds.
  * @param signal Aborts the wait.
  */
-export function wait(ms: number, signal: AbortSignal): Promise<void> {
+export function wait(ms: number, signal: WaitSignal): Promise<void> {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const abort = (): void => {

@@ -2,6 +2,7 @@ import { Cancellation, JsonText, type Reply, RPC_CODES } from "../../../jsonrpc/
 import type { GivenInput, InputRequest, InputResponse, NeededInput } from "../../client_channel.ts";
 import type { InvokeOptions } from "../codec.ts";
 import { isRecord } from "../../../json.ts";
+import { wait } from "../../../within.ts";
 
 /** Wait before an invocation is sent again for which the server needs no input, in milliseconds. */
 const RETRY_MS = 250;
@@ -24,7 +25,7 @@ export async function askForInput(
 ): Promise<AskedInput | Reply> {
   const entries = Object.entries(requests);
   if (entries.length === 0) {
-    await waitForRetry(signal);
+    await wait(RETRY_MS, signal);
     return { given: { responses: undefined, state }, elicitationIds: [] };
   }
   const elicitationIds: string[] = [];
@@ -80,19 +81,4 @@ class InputRefused extends Error {
     const error = { code: RPC_CODES.internalError, message };
     return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
   }
-}
-
-function waitForRetry(signal: InvokeOptions["signal"]): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, RETRY_MS);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
 }
