@@ -9,6 +9,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Returns the fields of an object; none for any other value. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
+}
+
 /**
  * Formats the path of a value: `agents.backend.deny.tools.postgres[0]`. A key with other characters
  * than letters, digits, `_` and `-` is quoted as in JSON: `agents["team.backend"]`.

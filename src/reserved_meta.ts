@@ -1,9 +1,9 @@
 /**
- * The keys of `_meta` that revision 2026-07-28 of MCP reserves for the two ends of one connection. A leaf: imports
- * nothing of the project.
+ * The keys of `_meta` that revision 2026-07-28 of MCP reserves for the two ends of one connection. Imports `json.ts`.
  *
  * @module
  */
+import { isRecord } from "./json.ts";
 
 /**
  * The reserved keys of `_meta`.
@@ -38,4 +38,13 @@ export function withoutReserved(
   return others.length === keys.length
     ? meta
     : Object.fromEntries(others.map((key) => [key, meta[key]]));
+}
+
+/**
+ * Returns the claim in the parameters of a message: the revision without sessions to which it belongs, rightly or not.
+ * It may be of any type; `undefined` without a claim.
+ */
+export function claimOf(params: unknown): unknown {
+  const meta = isRecord(params) ? params._meta : undefined;
+  return isRecord(meta) ? meta[RESERVED_META.protocolVersion] : undefined;
 }

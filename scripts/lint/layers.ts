@@ -19,7 +19,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["config/editing"],
   ["config"],
   ["jsonrpc", "wildcards", "errors.ts", "log.ts", "similar_names.ts", "redact.ts", "trace.ts"],
-  ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts", "named_fetch.ts"],
+  ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts", "named_fetch.ts", "reserved_meta.ts"],
   [
     "absolute_path.ts",
     "address_kind.ts",
@@ -36,7 +36,6 @@ export const LAYERS: readonly (readonly string[])[] = [
     "host_name.ts",
     "json.ts",
     "loopback.ts",
-    "reserved_meta.ts",
     "revisions.ts",
     "rounding.ts",
     "severity.ts",

@@ -1,7 +1,7 @@
 import type { Reply } from "../jsonrpc/mod.ts";
 import { escapeLines, QUOTE_MARK } from "../text.ts";
 import { escapeForTerminal, type TerminalStyle } from "./terminal.ts";
-import { isRecord } from "../json.ts";
+import { fieldsOf } from "../json.ts";
 
 /** The gateway's reply to a tool call. */
 export interface CallResult {
@@ -124,8 +124,4 @@ function textsOf(fields: Readonly<Record<string, unknown>>): string[] {
   const { content } = fields;
   return (Array.isArray(content) ? content : []).map(fieldsOf)
     .filter(({ type }) => type === "text").map(({ text }) => String(text));
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(value) ? value : {};
 }

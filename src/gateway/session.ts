@@ -7,6 +7,7 @@ import {
 } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
+import { claimOf } from "../reserved_meta.ts";
 import { CallChannel, type ChannelSession } from "./call_channel.ts";
 import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import { introduce, recallServers } from "./introduction.ts";
@@ -18,7 +19,7 @@ import { type ChangingList, ClientOffers, notifiedList } from "./offered/mod.ts"
 import { adaptSubscriptions, isConcerned, mayRead } from "./offer_changes.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { clientCodec2025, hasClaim } from "./revisions/mod.ts";
+import { clientCodec2025 } from "./revisions/mod.ts";
 import { callableTools } from "./shown_tools.ts";
 import type { StatelessClient, StatelessService } from "./stateless/mod.ts";
 import type { GatewayTool } from "./tools/mod.ts";
@@ -176,7 +177,7 @@ export class ClientSession {
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
-    if (hasClaim(request.params)) return this.#handleStateless(request);
+    if (claimOf(request.params) !== undefined) return this.#handleStateless(request);
     const { method } = request;
     const decoder = clientCodec2025.decoderOf(method);
     if (decoder !== undefined) return this.#runOperation(request, decoder);

@@ -1,4 +1,4 @@
-import { isRecord } from "../../json.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
 import { startOfText } from "../../text.ts";
 import type { Fields, ServerInfo } from "./codec.ts";
 
@@ -29,9 +29,4 @@ export function readInfo(
     ...(typeof title === "string" && { title: startOfText(title, MAX_INFO_LENGTH) }),
     ...(typeof name === "string" && { name: startOfText(name, MAX_INFO_LENGTH) }),
   };
-}
-
-/** Returns an object from a message; empty if the value is not an object. */
-export function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : {};
 }

@@ -1,6 +1,5 @@
-import { isRecord } from "../../json.ts";
 import { type Message, RPC_CODES } from "../../jsonrpc/mod.ts";
-import { RESERVED_META } from "../../reserved_meta.ts";
+import { claimOf, RESERVED_META } from "../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
 import { errorResponse } from "./error_response.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
@@ -62,10 +61,4 @@ export function receiveStateless(
     return errorResponse(406, "A client that listens must accept text/event-stream", { id });
   }
   return context.statelessClients.answer(message, { env, credential, acceptsEvents });
-}
-
-/** Returns the revision to which a message claims to belong, which may be of any type; `undefined` without a claim. */
-function claimOf(params: unknown): unknown {
-  const meta = isRecord(params) ? params._meta : undefined;
-  return isRecord(meta) ? meta[RESERVED_META.protocolVersion] : undefined;
 }

@@ -6,7 +6,6 @@
  * @module
  */
 export * as clientCodec2025 from "./client_codec_2025.ts";
-export { hasClaim } from "./has_claim.ts";
 export type { Introduction } from "./handshake.ts";
 export type { Claim } from "./claim.ts";
 

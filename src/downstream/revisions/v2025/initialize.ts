@@ -1,10 +1,11 @@
+import { fieldsOf } from "../../../json.ts";
 import type { Peer } from "../../../jsonrpc/mod.ts";
 import { REVISIONS } from "../../../revisions.ts";
 import { remoteFailureBehind } from "../../remote_failure.ts";
 import { HandshakeError, type OpenOptions, type ServerInfo } from "../codec.ts";
 import { quoteValue } from "../describe_value.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
-import { fieldsOf, readInfo } from "../server_info.ts";
+import { readInfo } from "../server_info.ts";
 
 /** Opens a connection. */
 export const INITIALIZE = "initialize";

@@ -1,10 +1,10 @@
-import { isRecord } from "../../../json.ts";
+import { fieldsOf, isRecord } from "../../../json.ts";
 import { AnswerTooLong, JsonText, type Peer, type Reply } from "../../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../../revisions.ts";
 import { RemoteFailure } from "../../remote_failure.ts";
 import type { Fields, OpenOptions, ServerInfo } from "../codec.ts";
-import { fieldsOf, readInfo } from "../server_info.ts";
+import { readInfo } from "../server_info.ts";
 import { requestHeaders } from "./headers.ts";
 import { RequestMeta } from "./request_meta.ts";
 

@@ -1,4 +1,4 @@
-import { isRecord } from "../../../json.ts";
+import { fieldsOf, isRecord } from "../../../json.ts";
 import {
   Cancellation,
   type CancelSignal,
@@ -13,7 +13,6 @@ import { RESERVED_META } from "../../../reserved_meta.ts";
 import type { ListKind } from "../../catalog/mod.ts";
 import { untilAborted } from "../../until_aborted.ts";
 import type { Fields, OpenOptions } from "../codec.ts";
-import { fieldsOf } from "../server_info.ts";
 import { requestHeaders } from "./headers.ts";
 import type { RequestMeta } from "./request_meta.ts";
 

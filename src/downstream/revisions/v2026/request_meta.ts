@@ -46,12 +46,12 @@ export class RequestMeta {
       ? ""
       : `,"${RESERVED_META.logLevel}":${JSON.stringify(logLevel)}`;
     const token = progressToken === undefined ? "" : `,"progressToken":${progressToken}`;
-    return `${this.#claim}${level}${token}${otherMembers(meta)}}`;
+    return `${this.#claim}${level}${token}${metaMembers(meta)}}`;
   }
 }
 
 /** Returns the fields that pass from client to server, as members of an object. */
-function otherMembers(meta: Meta | undefined): string {
+function metaMembers(meta: Meta | undefined): string {
   if (meta === undefined) return "";
   const others = Object.entries(withoutReserved(meta)).filter(([key, value]) =>
     value !== undefined && key !== "progressToken"

@@ -1,3 +1,4 @@
+import { fieldsOf } from "../../../json.ts";
 import { DownstreamError } from "../../../errors.ts";
 import {
   JsonParts,
@@ -21,10 +22,9 @@ import type {
   ServerCodec,
   ServerNotification,
 } from "../codec.ts";
-import { isToolError, memberTexts, methodOf } from "../invocations.ts";
+import { invocationMembers, isToolError, methodOf } from "../invocations.ts";
 import { LISTS, readPage } from "../lists.ts";
 import { decodeNotification } from "../notifications.ts";
-import { fieldsOf } from "../server_info.ts";
 import { DISCOVER } from "./discover.ts";
 import { invocationHeaders, requestHeaders } from "./headers.ts";
 import { askForInput } from "./input_rounds.ts";
@@ -220,7 +220,7 @@ export class StatelessCodec implements ServerCodec {
     const state = given?.state;
     return new JsonParts(
       "{",
-      ...memberTexts(invocation),
+      ...invocationMembers(invocation),
       ...(responses === undefined ? [] : [',"inputResponses":', responses.json]),
       state === undefined ? "" : `,"requestState":${JSON.stringify(state)}`,
       `,"_meta":${metaText}}`,
