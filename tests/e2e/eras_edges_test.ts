@@ -17,8 +17,14 @@ const CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities";
 function start(
   transport: TransportKind,
   servers: Fields = { odd: misbehavingServer() },
+  args: readonly string[] = [],
 ): Promise<RunningGateway> {
-  return startGateway({ transport, servers, initialize: false, args: ["--agent", "tester"] });
+  return startGateway({
+    transport,
+    servers,
+    initialize: false,
+    args: ["--agent", "tester", ...args],
+  });
 }
 
 /** A server in a temporary folder. */
@@ -38,7 +44,9 @@ class JournalFixture implements Disposable {
 for (const transport of ["stdio", "http"] as const) {
   Deno.test(`[eras.discover][eras.revisions] the gateway describes itself, and starts no server, over ${transport}`, async () => {
     using fixture = new JournalFixture();
-    await using gateway = await start(transport, fixture.servers);
+    // Over HTTP, the gateway itself starts servers that it does not know, before any client connects.
+    const args = transport === "http" ? ["--init-strategy", "lazy"] : [];
+    await using gateway = await start(transport, fixture.servers, args);
     const client = StatelessClient.connect(gateway);
     for (let count = 0; count < 3; count++) {
       const { message: { result } } = await client.send("server/discover", {});
@@ -57,7 +65,8 @@ for (const transport of ["stdio", "http"] as const) {
       assert.equal(result?.serverInfo, undefined);
     }
     assert.deepEqual(fixture.server.readJournal(), [""]);
-    await client.request("tools/list", {});
+    const call = executeToolParams(fixture.server.name, "plain", { id: "x" });
+    await client.request(transport === "http" ? "tools/call" : "tools/list", call);
     await waitUntil("the server starts", () => fixture.server.readJournal().length > 1);
   });
 
