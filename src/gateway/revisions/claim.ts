@@ -1,12 +1,11 @@
 /** The claims of requests to belong to revision 2026-07-28, which each request of that revision carries. */
 
 import type { ClientCapabilities } from "../../downstream/mod.ts";
-import { isRecord } from "../../json.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
 import { type IncomingRequest, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
 import { LOG_LEVELS } from "../../severity.ts";
-import { fieldsOf } from "./fields.ts";
 
 /** The client of a request, as the request describes it. */
 export interface Claim {

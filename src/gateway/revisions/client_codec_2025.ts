@@ -4,10 +4,10 @@
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/server/tools}
  */
-export { type Fields, fieldsOf } from "./fields.ts";
+export { fieldsOf } from "../../json.ts";
 export { decodeInitialize, encodeInitialize } from "./handshake.ts";
 export { canAsk, decodeInput, encodeInput } from "./input.ts";
 export { decoderOf } from "./operations.ts";
-export type { Answer, RequestContext, RequestDecoder } from "./request.ts";
+export type { Answer, Fields, RequestContext, RequestDecoder } from "./request.ts";
 export { LIMIT_EXCEEDED } from "./rpc_operation.ts";
 export { encodeTools } from "./tool_list.ts";

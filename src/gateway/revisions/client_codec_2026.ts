@@ -5,7 +5,7 @@
  */
 export { type Claim, decodeClaim } from "./claim.ts";
 export { encodeDiscover } from "./discover.ts";
-export { fieldsOf } from "./fields.ts";
+export { fieldsOf } from "../../json.ts";
 export {
   declinesLinks,
   decodeResponse,

@@ -1,8 +1,8 @@
+import { fieldsOf } from "../../json.ts";
 import { type ClientCapabilities, readCapabilities } from "../../downstream/mod.ts";
 import { type Payload, RPC_CODES, type RpcError } from "../../jsonrpc/mod.ts";
 import { REVISIONS } from "../../revisions.ts";
 import type { OfferedKinds } from "../offered/mod.ts";
-import { fieldsOf } from "./fields.ts";
 
 /** Decodes the parameters of `initialize`; returns a JSON-RPC error if they are invalid. */
 export function decodeInitialize(

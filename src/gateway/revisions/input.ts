@@ -1,3 +1,4 @@
+import { fieldsOf } from "../../json.ts";
 import type {
   ClientCapabilities,
   InputKind,
@@ -5,7 +6,6 @@ import type {
   InputResponse,
 } from "../../downstream/mod.ts";
 import type { Payload, Reply } from "../../jsonrpc/mod.ts";
-import { fieldsOf } from "./fields.ts";
 
 const INPUT_METHODS: Readonly<Record<InputKind, string>> = {
   form: "elicitation/create",

@@ -1,7 +1,7 @@
 /** The results of revision 2026-07-28 that ask for input, and the responses of clients. */
 
 import type { InputKind, InputRequest, InputResponse } from "../../downstream/mod.ts";
-import { isRecord } from "../../json.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
 import {
   type IncomingRequest,
   JsonText,
@@ -10,7 +10,6 @@ import {
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
 import { serverInfoMember } from "./complete_result.ts";
-import { fieldsOf } from "./fields.ts";
 import { decodeInput, encodeInput } from "./input.ts";
 
 /** Options of a result that asks for input. */

@@ -2,10 +2,9 @@
 
 import type { ItemRequest, ListKind } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
-import { isRecord } from "../../json.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
 import { type IncomingRequest, JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { Operation } from "../operation.ts";
-import { fieldsOf } from "./fields.ts";
 import type { RequestDecoder } from "./request.ts";
 import { rpcOperation } from "./rpc_operation.ts";
 

@@ -1,6 +1,6 @@
 /** The messages of `subscriptions/listen`, a request whose stream carries changes. */
 
-import { isRecord } from "../../json.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
 import {
   type IncomingRequest,
   JsonText,
@@ -14,7 +14,6 @@ import { RESERVED_META } from "../../reserved_meta.ts";
 import type { ChangingList } from "../offered/mod.ts";
 import type { EncodedOutcome, OperationRequest } from "../operation.ts";
 import { mergeMeta, serverInfoMember } from "./complete_result.ts";
-import { fieldsOf } from "./fields.ts";
 
 /** The changes of which a client wants to be notified, or is. */
 export interface ListenedChanges {

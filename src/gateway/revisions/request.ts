@@ -1,9 +1,12 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import type { IncomingRequest, JsonParts, JsonText, RpcError } from "../../jsonrpc/mod.ts";
 import { isReserved } from "../../reserved_meta.ts";
+import { fieldsOf } from "../../json.ts";
 import type { OperationRequest } from "../operation.ts";
 import type { GatewayTool } from "../tools/mod.ts";
-import { type Fields, fieldsOf } from "./fields.ts";
+
+/** Parameters of a request, or a part of them. */
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** Maximum length of a progress token, which every progress message repeats, in UTF-16 code units. */
 const MAX_TOKEN_LENGTH = 1000;

@@ -1,11 +1,10 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
-import { isRecord } from "../../json.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
 import { JsonText, type Payload, RPC_CODES, type RpcError, withValue } from "../../jsonrpc/mod.ts";
 import { STATELESS_CODES, URL_ELICITATION_REQUIRED } from "../../revisions.ts";
 import type { ShownTools } from "../list_tools.ts";
 import type { Outcome } from "../operation.ts";
 import { completeResult } from "./complete_result.ts";
-import { fieldsOf } from "./fields.ts";
 import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
 import { decoderOf as decoderOfEarlier } from "./operations.ts";
 import type { Answer, RequestDecoder } from "./request.ts";

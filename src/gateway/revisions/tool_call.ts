@@ -1,10 +1,10 @@
+import { fieldsOf } from "../../json.ts";
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
 import { type IncomingRequest, JsonText, RPC_CODES, utf8Bytes } from "../../jsonrpc/mod.ts";
 import { startOfText } from "../../text.ts";
 import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments, readServerArguments } from "../tools/mod.ts";
-import { fieldsOf } from "./fields.ts";
 import { canAsk } from "./input.ts";
 import { type Answer, readRequest, type RequestContext, type RequestDecoder } from "./request.ts";
 import { encodeInternalError } from "./rpc_operation.ts";
