@@ -45,7 +45,7 @@ Deno.test("[eras.results] the text of a long result is not copied", () => {
   assert.ok(parts.some((part) => part.length > 1_000_000));
 });
 
-Deno.test("[protocol.unchanged] the other members of an object are few slices of its text", () => {
+Deno.test("[eras.results] the other members of an object are few slices of its text", () => {
   assert.deepEqual(otherMembers("{}", ["a"]), []);
   assert.deepEqual(otherMembers(' { "a" : 1 } ', ["a"]), []);
   assert.deepEqual(otherMembers('{"a":1,"b":2,"c":3}', []), ['"a":1,"b":2,"c":3']);
