@@ -18,6 +18,7 @@ import { OAUTH } from "./requirements/oauth.ts";
 import { OFFERED } from "./requirements/offered.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
 import { PARSERS } from "./requirements/parsers.ts";
+import { PINS } from "./requirements/pins.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SERVERS_ITEMS } from "./requirements/servers_items.ts";
@@ -52,6 +53,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(CATALOGS),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(CONDITIONS),
+  ...Object.entries(PINS),
   ...Object.entries(SERVERS_ITEMS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

@@ -18,7 +18,16 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["downstream/causes"],
   ["config/editing"],
   ["config"],
-  ["jsonrpc", "wildcards", "errors.ts", "log.ts", "similar_names.ts", "redact.ts", "trace.ts"],
+  [
+    "jsonrpc",
+    "pins",
+    "wildcards",
+    "errors.ts",
+    "log.ts",
+    "similar_names.ts",
+    "redact.ts",
+    "trace.ts",
+  ],
   ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts", "named_fetch.ts", "reserved_meta.ts"],
   [
     "absolute_path.ts",

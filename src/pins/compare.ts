@@ -1,0 +1,44 @@
+import { type Pin, PINNED_KINDS, type PinnedKind, type ServerPins } from "./lock_file.ts";
+
+/** A change of an item since it was pinned. */
+export type ChangeKind = "new" | "changed" | "gone";
+
+/** A difference between the pins of a server and what it lists. */
+export interface PinDifference {
+  /** The kind of item. */
+  readonly kind: PinnedKind;
+  /** The item's name: of a tool or a prompt, or the URI template. */
+  readonly name: string;
+  /** The change. */
+  readonly change: ChangeKind;
+  /** The pin; `undefined` if the item is new. */
+  readonly pinned: Pin | undefined;
+  /** The item as it is listed; `undefined` if it is gone. */
+  readonly listed: Pin | undefined;
+}
+
+/** Compares the pins of a server with what it lists: first in the order of the listing, then what is gone. */
+export function comparePins(pins: ServerPins, listed: ServerPins): PinDifference[] {
+  return PINNED_KINDS.flatMap((kind) => {
+    const differences: PinDifference[] = [];
+    for (const [name, item] of listed[kind]) {
+      const pinned = pins[kind].get(name);
+      if (pinned?.sha256 === item.sha256) continue;
+      const change = pinned === undefined ? "new" : "changed";
+      differences.push({ kind, name, change, pinned, listed: item });
+    }
+    for (const [name, pinned] of pins[kind]) {
+      if (listed[kind].has(name)) continue;
+      differences.push({ kind, name, change: "gone", pinned, listed: undefined });
+    }
+    return differences;
+  });
+}
+
+/** Whether the pins of two servers accept exactly the same definitions. */
+export function arePinsEqual(one: ServerPins, other: ServerPins): boolean {
+  return PINNED_KINDS.every((kind) =>
+    one[kind].size === other[kind].size &&
+    one[kind].entries().every(([name, { sha256 }]) => other[kind].get(name)?.sha256 === sha256)
+  );
+}

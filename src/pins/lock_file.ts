@@ -1,0 +1,126 @@
+import { isRecord } from "../json.ts";
+import { escapeJson } from "../text.ts";
+
+/** Name of the lock file, which is beside the rules file. */
+export const LOCK_FILE_NAME = ".mcp-gateway-lock.json";
+
+/** The version of the format. */
+const VERSION = 1;
+
+/** The kinds of items that are pinned: the keys of a server in the lock file. */
+export const PINNED_KINDS = ["tools", "resourceTemplates", "prompts"] as const;
+
+/** A kind of items that are pinned. */
+export type PinnedKind = typeof PINNED_KINDS[number];
+
+/** A pin: the accepted definition of an item. */
+export interface Pin {
+  /** SHA-256 of the canonical definition, in hexadecimal. */
+  readonly sha256: string;
+  /** The definition, without `_meta` and icons; for showing differences only. */
+  readonly definition: Readonly<Record<string, unknown>>;
+}
+
+/** The name and version by which a server introduces itself. */
+export interface PinnedServerInfo {
+  /** The name. */
+  readonly name?: string;
+  /** The version. */
+  readonly version?: string;
+}
+
+/** The pins of a server: of each kind, by name. */
+export type ServerPins = Readonly<Record<PinnedKind, ReadonlyMap<string, Pin>>>;
+
+/** A server in the lock file. */
+export interface LockedServer {
+  /** The name and version by which it introduced itself when it was pinned. */
+  readonly serverInfo: PinnedServerInfo;
+  /** Its pins. */
+  readonly pins: ServerPins;
+}
+
+/** The pinned servers by name. */
+export type LockFile = ReadonlyMap<string, LockedServer>;
+
+/** The content of a lock file, or the reason why it cannot be used. */
+export type ParsedLockFile = { readonly lockFile: LockFile } | { readonly failure: string };
+
+/** Reads the text of a lock file. Anything unexpected in it is a failure: what cannot be read pins nothing. */
+export function parseLockFile(text: string): ParsedLockFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { failure: `it is not JSON: ${error instanceof Error ? error.message : error}` };
+  }
+  if (!isRecord(value)) return { failure: "it is not a JSON object" };
+  if (value.version !== VERSION) {
+    return {
+      failure: `its "version" is not ${VERSION}, so another release of the gateway wrote it`,
+    };
+  }
+  if (!isRecord(value.servers)) return { failure: 'it has no object "servers"' };
+  const lockFile = new Map<string, LockedServer>();
+  for (const [name, server] of Object.entries(value.servers)) {
+    const path = `servers[${JSON.stringify(name)}]`;
+    if (!isRecord(server)) return { failure: `${path} is not an object` };
+    const unknown = Object.keys(server).find((key) => !KNOWN_KEYS.includes(key));
+    if (unknown !== undefined) {
+      return { failure: `${path} has the unknown key ${JSON.stringify(unknown)}` };
+    }
+    const pins: Partial<Record<PinnedKind, ReadonlyMap<string, Pin>>> = {};
+    for (const kind of PINNED_KINDS) {
+      const items = server[kind] ?? {};
+      if (!isRecord(items)) return { failure: `${path}.${kind} is not an object` };
+      for (const [item, pin] of Object.entries(items)) {
+        if (!isPin(pin)) {
+          return {
+            failure: `${path}.${kind}[${
+              JSON.stringify(item)
+            }] is no pin, with "sha256" and "definition"`,
+          };
+        }
+      }
+      pins[kind] = new Map(Object.entries(items as Record<string, Pin>));
+    }
+    const { serverInfo = {} } = server;
+    if (!isServerInfo(serverInfo)) {
+      return { failure: `${path}.serverInfo is no object with "name" and "version"` };
+    }
+    lockFile.set(name, { serverInfo, pins: pins as ServerPins });
+  }
+  return { lockFile };
+}
+
+const KNOWN_KEYS: readonly string[] = ["serverInfo", ...PINNED_KINDS];
+
+function isPin(value: unknown): value is Pin {
+  return isRecord(value) && typeof value.sha256 === "string" &&
+    /^[0-9a-f]{64}$/.test(value.sha256) && isRecord(value.definition);
+}
+
+function isServerInfo(value: unknown): value is PinnedServerInfo {
+  return isRecord(value) &&
+    ["string", "undefined"].includes(typeof value.name) &&
+    ["string", "undefined"].includes(typeof value.version);
+}
+
+/**
+ * Writes a lock file: one member a line and in a fixed order, so that version control shows what changed. Characters
+ * that a reader would not see are escaped.
+ */
+export function formatLockFile(lockFile: LockFile): string {
+  const servers = sortByName(lockFile).map(([name, { serverInfo, pins }]) => {
+    const kinds = PINNED_KINDS.filter((kind) => pins[kind].size > 0)
+      .map((kind) => [kind, Object.fromEntries(sortByName(pins[kind]))]);
+    return [name, { serverInfo, ...Object.fromEntries(kinds) }];
+  });
+  const value = { version: VERSION, servers: Object.fromEntries(servers) };
+  return `${escapeJson(JSON.stringify(value, undefined, 2))}\n`;
+}
+
+/** Sorts by UTF-16 code units, which is the same in every language. */
+function sortByName<T>(entries: Iterable<readonly [string, T]>): (readonly [string, T])[] {
+  return [...entries].sort(([one], [other]) => one < other ? -1 : one > other ? 1 : 0);
+}

@@ -1,0 +1,30 @@
+/**
+ * Pins: the definitions of a server's tools, resource templates and prompts that a person has accepted. Reads and writes
+ * the text of the lock file, hashes and compares definitions, and finds text in them that is meant to be hidden. Pure:
+ * reads no files, and starts nothing. Imports only the leaves.
+ *
+ * @module
+ */
+
+export { arePinsEqual, type ChangeKind, comparePins, type PinDifference } from "./compare.ts";
+export {
+  type CanonicalDefinition,
+  canonicalDefinition,
+  hashOf,
+  type Unpinnable,
+} from "./definition.ts";
+export { findHiddenText, type HiddenText, type HiddenTextKind } from "./hidden_text.ts";
+export {
+  formatLockFile,
+  LOCK_FILE_NAME,
+  type LockedServer,
+  type LockFile,
+  type ParsedLockFile,
+  parseLockFile,
+  type Pin,
+  PINNED_KINDS,
+  type PinnedKind,
+  type PinnedServerInfo,
+  type ServerPins,
+} from "./lock_file.ts";
+export { type DiffPart, diffWords } from "./word_diff.ts";
