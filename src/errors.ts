@@ -70,8 +70,33 @@ export type ErrorCode =
   | "RATE_LIMITED"
   | "AUDIT_UNAVAILABLE";
 
+/**
+ * Whether the same request may succeed later, or after what the error's hint says was done; by code. An error whose
+ * request differs says so in its details.
+ */
+export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
+  INVALID_AGENT_ID: false,
+  NO_FALLBACK_CONFIGURED: false,
+  FALLBACK_AGENT_NOT_IN_RULES: false,
+  DENIED_BY_POLICY: false,
+  // Not if a server may have carried out the call, and repeating it may do harm.
+  SERVER_UNAVAILABLE: true,
+  AUTH_REQUIRED: true,
+  TOOL_NOT_FOUND: false,
+  // Unless a server that may have the resource has not listed its resources yet.
+  RESOURCE_NOT_FOUND: false,
+  PROMPT_NOT_FOUND: false,
+  // As for SERVER_UNAVAILABLE.
+  TIMEOUT: true,
+  INVALID_ARGUMENTS: false,
+  RATE_LIMITED: true,
+  AUDIT_UNAVAILABLE: true,
+};
+
 /** The fields of an error answer besides code and message. */
 export interface ErrorDetails {
+  /** Whether the same request may succeed later; by default `RETRYABLE` has it. */
+  readonly retryable?: boolean;
   /** Path of the deciding rule. */
   readonly rule?: string;
   /** A step that the agent can try next. */
@@ -150,5 +175,17 @@ export class DownstreamError extends Error {
     this.details = details;
     this.serverOutput = serverOutput;
     this.quotesInvalidOutput = quotesInvalidOutput;
+  }
+
+  /** Returns the same error with further fields of the answer. */
+  withDetails(details: ErrorDetails): DownstreamError {
+    const { code, server, message, cause, serverOutput, quotesInvalidOutput } = this;
+    return new DownstreamError(code, server, message, {
+      ...this.details,
+      ...details,
+      cause,
+      serverOutput,
+      quotesInvalidOutput,
+    });
   }
 }

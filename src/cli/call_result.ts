@@ -102,7 +102,10 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
 }
 
 function errorText(error: object): string {
-  const { code, message, ...detailFields } = error as Readonly<Record<string, unknown>>;
+  // A person need not be told whether to try again: the message says it.
+  const { code, message, retryable: _, ...detailFields } = error as Readonly<
+    Record<string, unknown>
+  >;
   const details = Object.entries(detailFields).map(([name, value]) => {
     const text = typeof value === "string" ? markFurtherLines(value) : JSON.stringify(value);
     return `\n${name}: ${text}`;

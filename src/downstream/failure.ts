@@ -41,7 +41,7 @@ export async function explainFailure(
   if (cause instanceof AnswerTooLong) {
     const message = `Server "${server}" answered with more than ` +
       `${MAX_MESSAGE_BYTES / 2 ** 20} MiB, the gateway's limit for one message; ask for less.`;
-    return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause });
+    return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause, retryable: false });
   }
   const reason = describeCause(cause, timeoutReason);
   if (reason === undefined) throw cause;
@@ -83,16 +83,9 @@ async function explainOutput(output: string, config: ServerConfig): Promise<stri
  */
 export function withDoctorHint(error: Error): Error {
   if (!(error instanceof DownstreamError) || error.code !== "SERVER_UNAVAILABLE") return error;
-  const { code, server, message, details, cause, serverOutput, quotesInvalidOutput } = error;
-  if (details.hint !== undefined) return error;
-  const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", server)}`;
-  return new DownstreamError(code, server, message, {
-    ...details,
-    hint,
-    cause,
-    serverOutput,
-    quotesInvalidOutput,
-  });
+  if (error.details.hint !== undefined) return error;
+  const hint = `Ask the operator of the gateway to run: ${serverCommand("doctor", error.server)}`;
+  return error.withDetails({ hint });
 }
 
 function describeCause(cause: unknown, timeoutReason: string): string | undefined {

@@ -274,6 +274,15 @@ export class Lease implements Disposable {
     }
   }
 
+  /** Returns the error of the failed operation, which says so if the server may have done what must not be done twice. */
+  withRetryable(error: unknown): unknown {
+    const mayHaveRun = this.#sentCall === "unrepeatable" &&
+      remoteFailureBehind(error)?.reach !== "never";
+    return mayHaveRun && error instanceof DownstreamError && error.code !== "AUTH_REQUIRED"
+      ? error.withDetails({ retryable: false })
+      : error;
+  }
+
   /** Whether the failed operation may be repeated on another session. */
   mayRepeat(error: unknown): boolean {
     switch (remoteFailureBehind(error)?.reach) {

@@ -91,7 +91,7 @@ export class LeasedOperations {
           health.recordFailure(error, caller.agent);
           const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
           if (isTimeout) void sessionCheck.examineTimeout(lease.pooledSession);
-          throw error;
+          throw lease.withRetryable(error);
         } finally {
           lease[Symbol.dispose]();
         }

@@ -29,5 +29,5 @@ export function explainUnforwarded(
   const message =
     `Server "${server}" needs ${names} of the client, which "gateway.forward" of its ` +
     "entry does not include; the operator of the gateway can add it there.";
-  return new DownstreamError("SERVER_UNAVAILABLE", server, message);
+  return new DownstreamError("SERVER_UNAVAILABLE", server, message, { retryable: false });
 }

@@ -1,4 +1,10 @@
-import { CallerError, DownstreamError, type ErrorCode, type ErrorDetails } from "../errors.ts";
+import {
+  CallerError,
+  DownstreamError,
+  type ErrorCode,
+  type ErrorDetails,
+  RETRYABLE,
+} from "../errors.ts";
 import type { LimitDenial } from "../limits/mod.ts";
 import type { AccessRequest, DecidingCondition, Decision, IdentityError } from "../policy/mod.ts";
 import { shortenText } from "../text.ts";
@@ -11,6 +17,17 @@ export interface ErrorBody extends ErrorDetails {
   readonly code: ErrorCode;
   /** Says what happened, where, and what to do. */
   readonly message: string;
+  /** Whether the same request may succeed later, or after what `hint` says was done. */
+  readonly retryable: boolean;
+}
+
+/** Creates the error that an agent receives. */
+export function createErrorBody(
+  code: ErrorCode,
+  message: string,
+  details: ErrorDetails = {},
+): ErrorBody {
+  return { code, message, retryable: RETRYABLE[code], ...details };
 }
 
 /**
@@ -22,21 +39,21 @@ export interface ErrorBody extends ErrorDetails {
 export function errorBodyOf(error: unknown): ErrorBody | undefined {
   if (!(error instanceof CallerError || error instanceof DownstreamError)) return undefined;
   const { code, message, details } = error;
-  return { code, message, ...details };
+  return createErrorBody(code, message, details);
 }
 
 /** Returns the error for a caller that was not identified. */
 export function identityErrorBody({ code, message, hint }: IdentityError): ErrorBody {
-  return hint === undefined ? { code, message } : { code, message, hint };
+  return createErrorBody(code, message, hint === undefined ? {} : { hint });
 }
 
 /** Returns the error for a caller that was not identified, if the request has no argument that could name the agent. */
 export function missingAgentBody({ code }: IdentityError): ErrorBody {
-  return {
-    code,
-    message: "This connection has no agent, so it may use nothing of what servers offer directly.",
-    hint: "Tell the user to start the gateway with --agent, or to give the client a credential",
-  };
+  const message =
+    "This connection has no agent, so it may use nothing of what servers offer directly.";
+  const hint =
+    "Tell the user to start the gateway with --agent, or to give the client a credential";
+  return createErrorBody(code, message, { hint });
 }
 
 /**
@@ -50,7 +67,7 @@ export function resourceNotFound(uri: string, pendingServers: readonly string[])
   const hint = pending === ""
     ? "List the resources and the resource templates to see those that you may read"
     : `Try again in a few seconds: these servers have not listed their resources yet: ${pending}`;
-  return new CallerError("RESOURCE_NOT_FOUND", message, { hint });
+  return new CallerError("RESOURCE_NOT_FOUND", message, { hint, retryable: pending !== "" });
 }
 
 /** Creates the error for a prompt that does not exist, or of which the agent must not know that it exists. */
@@ -62,7 +79,7 @@ export function promptNotFound(name: string): CallerError {
 
 /** Returns the error for a call that exceeds a limit. */
 export function limitErrorBody({ message, retryAfterMs }: LimitDenial): ErrorBody {
-  return { code: "RATE_LIMITED", message, retry_after_ms: retryAfterMs };
+  return createErrorBody("RATE_LIMITED", message, { retry_after_ms: retryAfterMs });
 }
 
 /** The context of a denial. */
@@ -97,14 +114,13 @@ export function denialErrorBody(
     : `Similar names among the servers you may use: ${
       similarServers.join(", ")
     }. Use one of them if you meant it`;
-  return {
-    code: "DENIED_BY_POLICY",
-    message: `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)}.`,
+  const message = `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)}.`;
+  return createErrorBody("DENIED_BY_POLICY", message, {
     rule,
     hint: errorId === undefined
       ? `${alternative}, or tell the user that the gateway's rules do not allow this`
       : `Tell the user that the gateway failed to decide; its log has the reason under ${errorId}`,
-  };
+  });
 }
 
 /** Returns the error for a call of a tool that other arguments might be allowed for. */
@@ -118,18 +134,17 @@ function conditionErrorBody(
       ? condition.requirement
       : `${condition.requirement} (${condition.rule})`;
   });
-  return {
-    code: "DENIED_BY_POLICY",
-    message:
-      `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)} like this: ` +
-      `${requirements.join("; or ")}.`,
+  const message =
+    `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)} like this: ` +
+    `${requirements.join("; or ")}.`;
+  return createErrorBody("DENIED_BY_POLICY", message, {
     rule,
     hint: `${
       conditions.some(({ isCorrectable }) => isCorrectable)
         ? "Correct the arguments and call again"
         : ALTERNATIVES[accessRequest.kind]
     }, or tell the user that the gateway's rules do not allow this`,
-  };
+  });
 }
 
 function describeAccess(accessRequest: AccessRequest, operation: string): string {

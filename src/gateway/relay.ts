@@ -94,7 +94,7 @@ function requireInput(
 ): Outcome {
   const fail = (reason: string): never => {
     const message = `Server "${server}" ${reason}, so the call was ended`;
-    throw new DownstreamError("SERVER_UNAVAILABLE", server, message);
+    throw new DownstreamError("SERVER_UNAVAILABLE", server, message, { retryable: false });
   };
   if (interaction === undefined) return fail("asked for input, which this request cannot have");
   const kinds = Object.values(input.requests).map(({ kind }) => kind);

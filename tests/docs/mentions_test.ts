@@ -5,6 +5,7 @@ import { LAYERS } from "../../scripts/lint/layers.ts";
 import serversSchema from "../../config/servers.schema.json" with { type: "json" };
 import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
 import { listSettings } from "../../src/config/mod.ts";
+import { RETRYABLE } from "../../src/errors.ts";
 import { runOnce } from "../e2e/run_once.ts";
 import { ERROR_CODES } from "./error_codes.ts";
 import { listPages, readPage } from "./page.ts";
@@ -72,6 +73,12 @@ Deno.test("[docs.codes] every error code has a section in docs/troubleshooting.m
     assert.match(section, /\*\*Cause\.?\*\*/, code);
     assert.match(section, /\*\*Fix\.?\*\*/, code);
   }
+});
+
+Deno.test("[errors.retryable] docs/tools.md says for each code whether its request may be made again", () => {
+  const rows = [...readPage("docs/tools.md").matchAll(/^\| `([A-Z_]+)` +\| (true|false)\b/gm)];
+  const documented = rows.map(([, code, retryable]) => [code, retryable === "true"]);
+  assert.deepEqual(Object.fromEntries(documented), RETRYABLE);
 });
 
 Deno.test("[docs.commands] every command is on docs/commands.md", async () => {

@@ -5,6 +5,7 @@ import { type Fields, type LineTransport, RawClient } from "./raw_client.ts";
 export interface Refusal {
   readonly code: string;
   readonly message: string;
+  readonly retryable: boolean;
   readonly rule?: string;
   readonly hint?: string;
 }

@@ -154,6 +154,7 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
       const error = await gateway.expectRefusal("one__secret");
       assert.deepEqual(error, {
         code: "DENIED_BY_POLICY",
+        retryable: false,
         message: 'Agent "tester" may not use tool "secret" of server "one".',
         rule: "agents.tester.deny.tools.one[0]",
         hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
@@ -189,6 +190,7 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
       const { inputSchema, ...error }: Fields = { ...await gateway.expectRefusal("one__strict") };
       assert.deepEqual(error, {
         code: "INVALID_ARGUMENTS",
+        retryable: false,
         message:
           '"arguments" for tool "strict" of server "one" has no "n" (integer), which the tool requires. The tool was not called. Add it and call again.',
         hint: 'In the arguments, "n" is missing',

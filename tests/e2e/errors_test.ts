@@ -41,6 +41,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
       const error = {
         code: "DENIED_BY_POLICY",
         message: 'Agent "some" may not use tool "grow" of server "odd".',
+        retryable: false,
         rule: "agents.some.deny.tools.odd[0]",
         hint: "Use another tool, or tell the user that the gateway's rules do not allow this",
       };
@@ -95,6 +96,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
     async () => {
       assert.deepEqual(await refuseCall("all", "nothing", "echo"), {
         code: "SERVER_UNAVAILABLE",
+        retryable: false,
         message: 'Server "nothing" is not available: it is not configured.',
         hint: "Call list_servers to see the servers you may use",
       });
@@ -138,6 +140,7 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
     async () => {
       assert.deepEqual(await refuseCall("all", "odd", "ecko"), {
         code: "TOOL_NOT_FOUND",
+        retryable: false,
         message: 'Server "odd" has no tool "ecko".',
         hint: "Similar names: echo",
       });
@@ -211,6 +214,7 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
       readRefusal(await gateway.callServerTool("odd", "wait", {}, { timeout_ms: 100 })),
       {
         code: "TIMEOUT",
+        retryable: false,
         message: 'Server "odd" did not finish the call within 100 ms; the call was cancelled',
       },
     );

@@ -136,6 +136,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
         );
         assert.deepEqual(readRefusal(message.result as Fields), {
           code: "INVALID_ARGUMENTS",
+          retryable: false,
           message:
             'execute_tool: "args" and "arguments" mean the same but differ; give only "args". ' +
             "Correct it and call again.",
@@ -183,6 +184,7 @@ Deno.test("the gateway's tools check their arguments", async (t) => {
     async () => {
       assert.deepEqual(await gateway.expectRefusal("list_servers", { metadata: true }), {
         code: "INVALID_ARGUMENTS",
+        retryable: false,
         message: 'list_servers: "metadata" is not an argument. Correct it and call again.',
         hint: 'Did you mean "include_metadata"? It takes: agent_id, include_metadata',
       });

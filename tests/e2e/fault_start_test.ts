@@ -233,6 +233,7 @@ Deno.test({
     for (let call = 1; call <= 10; call++) {
       assert.deepEqual(await expectEchoRefusal(gateway, "three"), {
         code: "SERVER_UNAVAILABLE",
+        retryable: true,
         message: 'Server "three" is not available: the gateway runs 2 server processes already ' +
           "(GATEWAY_MAX_PROCESSES).",
         hint: "Try again when other calls are done",

@@ -56,6 +56,7 @@ Deno.test("an agent must identify itself", async (t) => {
       for (const refusal of await callEveryToolForRefusal(gateway, agent)) {
         assert.deepEqual(refusal, {
           code: "INVALID_AGENT_ID",
+          retryable: false,
           message: "agent_id is missing. Call again with the agent_id that you were given.",
         });
       }
@@ -66,6 +67,7 @@ Deno.test("an agent must identify itself", async (t) => {
     for (const refusal of await callEveryToolForRefusal(gateway, { agent_id: "Reader" })) {
       assert.deepEqual(refusal, {
         code: "INVALID_AGENT_ID",
+        retryable: false,
         message: 'Agent "Reader" is not in the gateway\'s rules. Check the spelling of agent_id.',
         hint: "The operator of the gateway can add the agent to the rules.",
       });
@@ -130,6 +132,7 @@ Deno.test("the agent of a call without agent_id", async (t) => {
     for (const refusal of await callEveryToolForRefusal(gateway, {})) {
       assert.deepEqual(refusal, {
         code: "NO_FALLBACK_CONFIGURED",
+        retryable: false,
         message: "agent_id is missing, and no fallback agent is configured. " +
           "Call again with the agent_id that you were given.",
         hint: "The operator of the gateway can configure a fallback agent.",
@@ -144,6 +147,7 @@ Deno.test("the agent of a call without agent_id", async (t) => {
       for (const refusal of await callEveryToolForRefusal(gateway, {})) {
         assert.deepEqual(refusal, {
           code: "FALLBACK_AGENT_NOT_IN_RULES",
+          retryable: false,
           message: "agent_id is missing, and the configured fallback agent is not in the " +
             "gateway's rules. Call again with the agent_id that you were given.",
           hint: "The operator of the gateway can add the fallback agent to the rules.",
@@ -174,6 +178,7 @@ Deno.test("a gateway that is bound to one agent", async (t) => {
         for (const refusal of await callEveryToolForRefusal(gateway, { agent_id })) {
           assert.deepEqual(refusal, {
             code: "INVALID_AGENT_ID",
+            retryable: false,
             message: `This connection may not act as agent "${agent_id}": ` +
               "it is bound to one agent. Call again without agent_id.",
           });

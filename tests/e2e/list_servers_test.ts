@@ -69,6 +69,7 @@ Deno.test("list_servers shows the servers that an agent may use", async (t) => {
         const args = { server: "off", ...tool === "execute_tool" ? { tool: "echo" } : {} };
         assert.deepEqual(await gateway.expectRefusal(tool, { agent_id: "reader", ...args }), {
           code: "SERVER_UNAVAILABLE",
+          retryable: false,
           message: 'Server "off" is not available: it is disabled in the servers file.',
           hint: "Call list_servers to see the servers you may use",
         });

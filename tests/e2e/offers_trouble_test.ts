@@ -31,9 +31,9 @@ Deno.test("servers that take long, fail or crash do no harm to the others", asyn
   });
   const { client } = gateway;
 
-  const hintOf = async (uri: string): Promise<string> => {
+  const dataOf = async (uri: string): Promise<Fields> => {
     const { error } = await client.request("resources/read", { uri });
-    return String((error?.data as Fields).hint);
+    return error?.data as Fields;
   };
 
   await t.step("[offered.pending] a list waits 2 s at most, and the rest follows", async () => {
@@ -45,14 +45,18 @@ Deno.test("servers that take long, fail or crash do no harm to the others", asyn
     assert.ok(uris.includes("own://good") && !uris.includes("own://slow"), uris.join(" "));
     assert.ok(!uris.includes("own://tools"));
     // The servers that failed have answered.
+    const { hint, retryable } = await dataOf("own://slow");
     assert.match(
-      await hintOf("own://slow"),
+      String(hint),
       /^Try again in a few seconds: these servers have not listed their resources yet: slow$/,
     );
+    assert.equal(retryable, true);
     Deno.writeTextFileSync(gate, "");
     await changed;
     assert.ok((await listUris(client)).includes("own://slow"));
-    assert.match(await hintOf("own://nobody"), /^List the resources /);
+    const unknown = await dataOf("own://nobody");
+    assert.match(String(unknown.hint), /^List the resources /);
+    assert.equal(unknown.retryable, false);
   });
 
   await t.step(

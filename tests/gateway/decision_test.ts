@@ -13,7 +13,7 @@ Deno.test("[rules.error-denies] a call is denied if deciding about it throws an 
   assert.equal(code, "DENIED_BY_POLICY");
   assert.equal(message, 'Agent "a" may not use tool "read" of server "files".');
   assert.equal(rule, "agents.a");
-  assert.deepEqual(otherFields, {});
+  assert.deepEqual(otherFields, { retryable: false });
   const [, logId] =
     /^Tell the user that the gateway failed to decide; its log has the reason under (\S+)$/
       .exec(hint) ?? [];

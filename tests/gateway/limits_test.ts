@@ -18,7 +18,7 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the limit per minut
     message,
     `Agent "a" has made the 2 calls that it may make in a minute. Call again in ${seconds} s.`,
   );
-  assert.deepEqual(otherFields, {});
+  assert.deepEqual(otherFields, { retryable: true });
   assert.deepEqual(await listServers("b"), {});
   const { agent_id, decision, code: auditCode } = fixture.readAuditEntries()[2] ?? {};
   assert.deepEqual([agent_id, decision, auditCode], ["a", "DENY", "RATE_LIMITED"]);
@@ -144,6 +144,7 @@ Deno.test("[errors.rate-limited] [rules.limits] calls beyond the concurrent limi
   const refused = await fixture.call("wait", { agent_id: "a" });
   assert.deepEqual(refused, {
     code: "RATE_LIMITED",
+    retryable: true,
     message:
       'Agent "a" already has 2 active calls; its limit is 2. Call again when one of them is answered.',
     retry_after_ms: 1000,

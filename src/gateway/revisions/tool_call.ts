@@ -37,10 +37,7 @@ const decodeUnknownCall: RequestDecoder = (request, context) => {
     decode() {
       throw new CallerError("TOOL_NOT_FOUND", message);
     },
-    encode: (outcome) =>
-      outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND"
-        ? { kind: "error", error: { code: RPC_CODES.invalidParams, message } }
-        : encodeOutcome(outcome, { name: request.method, capabilities }),
+    encode: (outcome) => encodeUnlisted(outcome, { name: request.method, capabilities }),
   };
 };
 
@@ -64,13 +61,7 @@ function decodeDirectCall(
       });
       return { kind: "direct-tool", offeredName, args };
     },
-    encode: (outcome) => {
-      const isUnknown = outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND";
-      if (!isUnknown) return encodeOutcome(outcome, { name, capabilities });
-      const { error } = outcome;
-      const code = RPC_CODES.invalidParams;
-      return { kind: "error", error: { code, message: error.message, data: error } };
-    },
+    encode: (outcome) => encodeUnlisted(outcome, { name, capabilities }),
   };
 }
 
@@ -98,18 +89,26 @@ function decodeGatewayCall(
   };
 }
 
+/** Encodes the outcome of a call by a name that may be of no tool, which is an error of the protocol. */
+function encodeUnlisted(outcome: Outcome, context: EncodingContext): Answer {
+  const isUnknown = outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND";
+  if (!isUnknown) return encodeOutcome(outcome, context);
+  const { error: data } = outcome;
+  return { kind: "error", error: { code: RPC_CODES.invalidParams, message: data.message, data } };
+}
+
 function readAgentId(args: unknown): string | undefined {
   const { agent_id } = fieldsOf(args);
   return typeof agent_id === "string" && agent_id !== "" ? agent_id : undefined;
 }
 
-function encodeOutcome(
-  outcome: Outcome,
-  { name, capabilities }: {
-    readonly name: string;
-    readonly capabilities: ClientCapabilities;
-  },
-): Answer {
+/** The context in which an outcome is encoded. */
+interface EncodingContext {
+  readonly name: string;
+  readonly capabilities: ClientCapabilities;
+}
+
+function encodeOutcome(outcome: Outcome, { name, capabilities }: EncodingContext): Answer {
   switch (outcome.kind) {
     case "gateway-result":
       return gatewayResult(outcome);

@@ -6,6 +6,7 @@ import { RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { Metrics } from "../../metrics/mod.ts";
 import { startOfText } from "../../text.ts";
+import { createErrorBody } from "../error_body.ts";
 import type { InteractionRecord, OperationRequest, Outcome } from "../operation.ts";
 import { MAX_ROUNDS } from "../relay.ts";
 import { Interaction } from "./interaction.ts";
@@ -382,5 +383,6 @@ export class Interactions {
 function createTooLarge(): Outcome {
   const message = "The call has ended, but its result was too large to be kept while the call " +
     "waited for your input. The call may have had effects.";
-  return { kind: "failed", error: { code: "SERVER_UNAVAILABLE", message } };
+  const error = createErrorBody("SERVER_UNAVAILABLE", message, { retryable: false });
+  return { kind: "failed", error };
 }

@@ -8,6 +8,7 @@ import {
 } from "../../jsonrpc/mod.ts";
 import { NO_SPAN } from "../../trace.ts";
 import { within } from "../../within.ts";
+import { createErrorBody } from "../error_body.ts";
 import { connectionAgent } from "../identification.ts";
 import { adaptSubscriptions } from "../offer_changes.ts";
 import { type ChangingList, type ClientOffers, ListChanges } from "../offered/mod.ts";
@@ -163,7 +164,8 @@ export class ListenStreams {
     if (this.#streams.size >= MAX_STREAMS || isFull || !memory.hasRoom(bytes)) {
       const message =
         "The client has too many streams of subscriptions/listen, or resources in them; end another first";
-      request.fail({ code: clientCodec2025.LIMIT_EXCEEDED, message });
+      const data = createErrorBody("RATE_LIMITED", message);
+      request.fail({ code: clientCodec2025.LIMIT_EXCEEDED, message, data });
       return undefined;
     }
     memory.add(bytes);

@@ -28,7 +28,8 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
     : [];
   const suggestion = similar.length === 0 ? "" : `Similar names: ${similar.join(", ")}. `;
   const hint = `${suggestion}Call list_servers to see the servers you may use`;
-  throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint });
+  // The operator has to change the configuration first.
+  throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint, retryable: false });
 }
 
 /** Returns the request to call a tool as its server lists it, while its arguments are not known. */

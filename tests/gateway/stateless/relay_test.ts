@@ -81,7 +81,7 @@ Deno.test("[interaction.login] a client is asked twice at most to log in, and on
     subject: { server: "notes", isCounted: true },
     outcome: {
       kind: "failed",
-      error: { code: "AUTH_REQUIRED", message: "It needs a login", url },
+      error: { code: "AUTH_REQUIRED", message: "It needs a login", retryable: true, url },
     },
   } as const;
   for (const rounds of [0, 1]) {
@@ -95,7 +95,7 @@ Deno.test("[interaction.login] a client is asked twice at most to log in, and on
   assert.equal(askForLogin(record, createContext(["form"])), record);
   const withoutLink = {
     ...record,
-    outcome: { kind: "failed", error: { code: "AUTH_REQUIRED", message: "" } },
+    outcome: { kind: "failed", error: { code: "AUTH_REQUIRED", message: "", retryable: true } },
   } as const;
   assert.equal(askForLogin(withoutLink, createContext(["url"])), withoutLink);
 });
