@@ -12,6 +12,9 @@ import { isBrowserLoopback } from "./loopback.ts";
 /** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
 const MAX_BYTES = 1024 * 1024;
 
+/** Maximum number of headers of a response, the same as of `fetch`: Deno takes quadratic time to add many. */
+const MAX_HEADERS = 100;
+
 /** Size of one read from a connection, in bytes. */
 const READ_BYTES = 16 * 1024;
 
@@ -240,9 +243,14 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
   const body = new Uint8Array(MAX_BYTES);
   let bodySize = 0;
   let status = 0;
+  let hasTooManyHeaders = false;
   let isComplete = false;
   parser[HTTPParser.kOnHeadersComplete] = ({ statusCode, headers: rawHeaders }) => {
     status = statusCode;
+    // The headers of an interim response say nothing about the final one.
+    if (status < 200) return;
+    hasTooManyHeaders = rawHeaders.length > 2 * MAX_HEADERS;
+    if (hasTooManyHeaders) return;
     for (let index = 0; index < rawHeaders.length; index += 2) {
       headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
     }
@@ -262,6 +270,9 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
     if (size > MAX_BYTES) throw new UnusableResponseError("answered with more than 1 MiB");
     const result = count === null ? parser.finish() : parser.execute(buffer.subarray(0, count));
     if (result instanceof Error) throw result;
+    if (hasTooManyHeaders) {
+      throw new UnusableResponseError(`answered with more than ${MAX_HEADERS} headers`);
+    }
     if (count === null) break;
   }
   if (!isComplete) throw new Error("The connection was closed before the response was complete");
@@ -271,7 +282,7 @@ async function readResponse(stream: Deno.Conn): Promise<Response> {
   return createResponse(body.slice(0, bodySize), { status, headers });
 }
 
-/** A response is longer than 1 MiB or compressed, although only `identity` was accepted. */
+/** A response is too long, has too many headers, or is compressed, although only `identity` was accepted. */
 export class UnusableResponseError extends Error {
   /** The class name, because a minifier may shorten it. */
   override readonly name = "UnusableResponseError";

@@ -65,3 +65,45 @@ Deno.test("[oauth.named-addresses] a request that hangs ends with the reason of 
   controller.abort(new Error("stopped"));
   await assert.rejects(response, { message: "stopped" });
 });
+
+/** Fetches from a server that answers with a text. */
+async function fetchText(text: string): Promise<Response> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answered = listener.accept().then(async (connection) => {
+    using _connection = connection;
+    await connection.read(new Uint8Array(4096));
+    await connection.write(new TextEncoder().encode(text));
+  });
+  const url = `http://127.0.0.1:${listener.addr.port}/`;
+  try {
+    return await fetchNamed(url, { namedBy: url, signal });
+  } finally {
+    await answered;
+  }
+}
+
+// Deno takes quadratic time to add headers: 170,000 of them, for which 1 MiB has room, would take minutes.
+Deno.test("[oauth.checks] a response with more than 100 headers is refused", async () => {
+  const headers = Array.from({ length: 101 }, (_, index) => `h${index}: 1\r\n`);
+  const end = "\r\n{}";
+  const accepted = await fetchText(
+    `HTTP/1.1 200 OK\r\n${headers.slice(0, 99).join("")}content-length: 2\r\n${end}`,
+  );
+  assert.equal(await accepted.text(), "{}");
+  await assert.rejects(fetchText(`HTTP/1.1 200 OK\r\n${headers.join("")}${end}`), {
+    name: "UnusableResponseError",
+    message: "answered with more than 100 headers",
+  });
+});
+
+Deno.test("[oauth.checks] the headers of interim responses are ignored", async () => {
+  const interim = Array.from(
+    { length: 101 },
+    (_, index) => `HTTP/1.1 103 X\r\nh${index}: 1\r\n\r\n`,
+  );
+  const response = await fetchText(
+    `${interim.join("")}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`,
+  );
+  assert.deepEqual([...response.headers.keys()], ["content-length"]);
+  assert.equal(await response.text(), "{}");
+});

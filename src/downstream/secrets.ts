@@ -23,6 +23,9 @@ const MAX_ISSUED_SECRETS = 16;
 /** Maximum length of an issued secret, in UTF-16 code units; the gateway uses no longer one. */
 const MAX_ISSUED_LENGTH = 16 * 1024;
 
+/** Maximum total length of them: each quote is searched for every form of each of them. */
+const MAX_ISSUED_TOTAL_LENGTH = 64 * 1024;
+
 // The secrets that were issued while each server was used, the oldest first.
 const issuedSecrets = new WeakMap<ServerConfig, Set<string>>();
 
@@ -40,9 +43,11 @@ export function addSecrets(config: ServerConfig, values: readonly string[]): voi
     secrets.delete(value);
     secrets.add(value);
   }
+  let length = secrets.values().reduce((sum, value) => sum + value.length, 0);
   for (const value of secrets) {
-    if (secrets.size <= MAX_ISSUED_SECRETS) break;
+    if (secrets.size <= MAX_ISSUED_SECRETS && length <= MAX_ISSUED_TOTAL_LENGTH) break;
     secrets.delete(value);
+    length -= value.length;
   }
 }
 
@@ -56,12 +61,11 @@ export function secretsOf(config: ServerConfig): string[] {
   const { connection, options, secrets } = config;
   const inherited = options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
   const { clientSecret = "" } = options.oauth ?? {};
-  const values = [
-    ...[...secrets, ...listConnectionSecrets(connection), ...inherited, clientSecret],
-    ...(issuedSecrets.get(config) ?? []),
-  ];
-  // A secret of several lines is also redacted line by line, because stderr is read in lines.
-  const secretTexts = new Set(values.flatMap((value) => [value, ...value.split("\n")]));
+  const values = [...secrets, ...listConnectionSecrets(connection), ...inherited, clientSecret];
+  // A secret of several lines is also redacted line by line, because stderr is read in lines. An issued one is not:
+  // a server could issue thousands of lines.
+  const lines = values.flatMap((value) => [value, ...value.split("\n")]);
+  const secretTexts = new Set([...lines, ...(issuedSecrets.get(config) ?? [])]);
   return [...new Set([...secretTexts].flatMap(formsOf))];
 }
 

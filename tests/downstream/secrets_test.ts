@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { quoteServerText, redactExcerpt } from "../../src/downstream/secrets.ts";
+import {
+  addSecrets,
+  quoteServerText,
+  redactExcerpt,
+  secretsOf,
+} from "../../src/downstream/secrets.ts";
 import type { ServerConfig } from "../../src/config/mod.ts";
 
 const SECRET = `K7${"w".repeat(98)}`;
@@ -55,4 +60,26 @@ Deno.test("[log.redacted] a secret is removed from a quote as it is, as a JSON s
   for (const quote of quotes) {
     assert.equal(redactExcerpt(`before ${quote} after`, config), "before [redacted] after", quote);
   }
+});
+
+Deno.test("[log.redacted] the secrets that a server issues are searched for in bounded time", () => {
+  const config: ServerConfig = { ...CONFIG };
+  for (let issued = 0; issued < 20; issued++) {
+    const lines = Array.from({ length: 1700 }, (_, index) => `"é${issued * 1700 + index}`);
+    addSecrets(config, [lines.join("\n").slice(0, 16_384)]);
+  }
+  const texts = secretsOf(config);
+  assert.ok(texts.length <= 100, `${texts.length} texts`);
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  assert.ok(length < 2 * 1024 * 1024, `${length} characters`);
+});
+
+Deno.test("[log.redacted] the newest secret that a server issues is removed, whatever it issued before", () => {
+  const config: ServerConfig = { ...CONFIG };
+  const secret = `newest\n${"s".repeat(10)}`;
+  addSecrets(config, [
+    ...Array.from({ length: 30 }, (_, index) => `${index}`.repeat(8000)),
+    secret,
+  ]);
+  assert.equal(redactExcerpt(`before ${secret} after`, config), "before [redacted] after");
 });
