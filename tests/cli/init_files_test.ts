@@ -194,6 +194,44 @@ Deno.test({
   },
 });
 
+for (const name of [".mcp.json", ".mcp-gateway-rules.json"]) {
+  Deno.test({
+    name: `[init.here] a stranger's folder cannot have a file elsewhere changed: ${name} is a link`,
+    ignore: !isPosix,
+    fn: async () => {
+      using fixture = new InitFixture({
+        ".cursor/mcp.json": CURSOR,
+        ".claude.json": { mcpServers: {}, agents: {} },
+      });
+      const link = `${fixture.cwd}/${name}`;
+      Deno.symlinkSync(fixture.pathOf(".claude.json"), link);
+      const filesBefore = fixture.readFiles();
+      const { code, stderr } = await fixture.run({ yes: true, here: true });
+      assert.equal(code, 1);
+      assert.ok(stderr.includes(`${link} is a link`), stderr);
+      assert.deepEqual(fixture.readFiles(), filesBefore);
+    },
+  });
+}
+
+Deno.test({
+  name: "[init.undo-changed] undo removes a link that replaced a file of init, not its target",
+  ignore: !isPosix,
+  fn: async () => {
+    using fixture = new InitFixture({ ".cursor/mcp.json": CURSOR, ".profile": "mine" });
+    await fixture.run({ yes: true, here: true });
+    const link = `${fixture.cwd}/.mcp.json`;
+    Deno.removeSync(link);
+    Deno.symlinkSync(fixture.pathOf(".profile"), link);
+    const { code, stderr } = await fixture.runAtTerminal([[/Undo the changed files, too/, "y"]], {
+      undo: true,
+    });
+    assert.equal(code, 0, stderr);
+    assert.equal(fixture.read(".profile"), "mine");
+    assert.throws(() => Deno.lstatSync(link), Deno.errors.NotFound);
+  },
+});
+
 Deno.test("[init.whole] if one file cannot be written, no file is changed", async () => {
   using fixture = new InitFixture({ "a.json": "1", "b.json": "2" });
   const filesBefore = fixture.readFiles();

@@ -31,6 +31,16 @@ export function readFileState(path: string): FileState {
   };
 }
 
+/** Whether there is a link at a path, whether its target exists or not. */
+export function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** The SHA-256 of a file's bytes or of a text, in hexadecimal. */
 export async function hashOf(content: Uint8Array<ArrayBuffer> | string): Promise<string> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;

@@ -32,6 +32,7 @@ import {
   thisMachine,
 } from "./clients.ts";
 import { type Disk, thisDisk } from "./disk.ts";
+import { isLink } from "./file_state.ts";
 import { findServers, type FoundServers } from "./find_servers.ts";
 import type { InitFlags } from "./mod.ts";
 import type { Inspected } from "./inspect_servers.ts";
@@ -144,6 +145,7 @@ async function importServers(
   }
   const configFolder = resolvePath(machine.home, ".config", "agent-mcp-gateway");
   const files = gatewayFiles(flags.here ? machine.cwd : configFolder);
+  if (flags.here) Object.values(files).forEach(requireNoLink);
   const existing = readExisting(files, { disk, say });
   if (existing === undefined) return 1;
   const found = await findServers(locations, {
@@ -231,6 +233,15 @@ async function importServers(
   };
   say(nextText(plan, summary));
   return 0;
+}
+
+/** Throws if a file of the working folder is a link, with which a stranger's folder would have another file changed. */
+function requireNoLink(path: string): void {
+  if (!isLink(path)) return;
+  throw new CommandError(
+    `${path} is a link, and init --here changes only files of this folder: replace the link by a ` +
+      "file, or remove it; nothing has been changed",
+  );
 }
 
 /** Starts the existing and the chosen servers with the entries that the servers file would have. */

@@ -176,7 +176,8 @@ async function restoreFile({ file, kind }: UndoStep, copy: string | undefined): 
     await replaceFile(realPath, { bytes: new TextEncoder().encode(mark + edited), mode });
   } else if (kind !== "nothing") {
     if (copy !== undefined && bytes !== undefined) await createFile(copy, { bytes, mode });
-    if (before === undefined) await removeIfThere(realPath);
+    // A file that `init` created was no link, so the target of a link at its path was never its own.
+    if (before === undefined) await removeIfThere(path);
     else await replaceFile(realPath, { bytes: before, mode });
   }
   if (backup !== null) await removeIfThere(backup);
