@@ -33,6 +33,7 @@ function writeCommands(folder: string): void {
   write("file", "");
   Deno.mkdirSync(join(folder, "folder"));
   Deno.symlinkSync("gone", join(folder, "dangling"));
+  new Deno.Command("mkfifo", { args: ["-m", "755", join(folder, "pipe")] }).outputSync();
 }
 
 /** A command, its folder, the expected cause, and the message for the agent. */
@@ -49,6 +50,8 @@ const CASES: readonly Case[] = [
   ["./not-executable", undefined, "not-executable", /is a file that is not executable/],
   ["./dangling", undefined, "dangling-link", /is a link to a file that does not exist/],
   ["./folder", undefined, "command-is-folder", /is a folder/],
+  // Its beginning is not read, which would block the gateway until somebody writes to it.
+  ["./pipe", undefined, "not-allowed", /its command "\.\/pipe" may not be run/],
   ["./gone", undefined, "command-not-found", /its command "\.\/gone" was not found/],
   ["./file/gone", undefined, "command-not-found", /its command "\.\/file\/gone" was not found/],
   ["no-such-program", undefined, "command-not-found", /"no-such-program" was not found/],

@@ -141,8 +141,8 @@ function examineFile(command: string, path: string): FailureDescription | undefi
   }
   if (info === undefined) return undefined;
   if (info.isDirectory) return ["command-is-folder", `its command "${command}" is a folder`];
-  // Windows has no executable bits and no interpreter lines.
-  if (Deno.build.os === "windows") return undefined;
+  // Windows has no executable bits and no interpreter lines. Opening a pipe may block forever.
+  if (Deno.build.os === "windows" || !info.isFile) return undefined;
   if (((info.mode ?? 0) & 0o111) === 0) {
     return ["not-executable", `its command "${command}" is a file that is not executable`];
   }
