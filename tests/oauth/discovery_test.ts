@@ -254,6 +254,22 @@ Deno.test("[oauth.client-credentials] [servers.oauth] the gateway gets tokens wi
   assert.equal(fixture.authorizationServer.tokenRequests[1]?.get("scope"), "run more");
 });
 
+Deno.test("[oauth.scopes] the scopes that a server asks for do not add up without end", async () => {
+  await using fixture = new OAuthFixture({ oauth: CLIENT_CREDENTIALS, isInteractive: false });
+  fixture.authorizationServer.addClient("robot", { redirectUris: [], secret: "robot-secret" });
+  fixture.waitingClient = undefined;
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  fixture.server.requiredScope = "a".repeat(10_000);
+  assert.equal(await sendRequest(auth, fixture.server.url), 200);
+  const requestCount = fixture.authorizationServer.tokenRequests.length;
+  fixture.server.requiredScope = "b".repeat(10_000);
+  const { code, message } = await catchDownstreamError(sendRequest(auth, fixture.server.url));
+  assert.equal(code, "AUTH_REQUIRED");
+  assert.match(message, /asks for more scopes than the gateway requests/);
+  assert.equal(fixture.authorizationServer.tokenRequests.length, requestCount);
+});
+
 Deno.test("[oauth.client-credentials] a wrong secret is reported to the operator", async () => {
   await using fixture = new OAuthFixture({
     oauth: { ...CLIENT_CREDENTIALS, clientSecret: "wrong-secret" },

@@ -31,6 +31,9 @@ const FRESH_TOKEN_MS = 10_000;
  */
 const RENEWAL_RETRY_MS = 10_000;
 
+/** Maximum length of the scope that calls widen, in UTF-16 code units: a server may name another scope each time. */
+const MAX_SCOPE_LENGTH = 16 * 1024;
+
 /** Maximum time that `close` waits for a renewal in progress, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -262,11 +265,14 @@ export class OAuth implements ServerAuth {
       ? this.#clientChallenge.scope
       : this.#login?.requested_scope;
     const union = computeScopeUnion(requestedScope, this.tokens?.scope, neededScope);
-    if (isStrictScopeSuperset(union, requestedScope)) return union;
+    const isTooLong = union !== undefined && union.length > MAX_SCOPE_LENGTH;
+    if (isStrictScopeSuperset(union, requestedScope) && !isTooLong) return union;
     throw createAuthRequiredError(
       name,
-      "does not permit this to the account that is logged in, although every scope that the " +
-        "server asks for was requested. Log in with an account that has the permission.",
+      isTooLong
+        ? "asks for more scopes than the gateway requests. The operator of the server has to fix it."
+        : "does not permit this to the account that is logged in, although every scope that the " +
+          "server asks for was requested. Log in with an account that has the permission.",
       this.#usesClientCredentials ? {} : { command: serverCommand("auth login", name) },
     );
   }
