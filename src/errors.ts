@@ -60,9 +60,11 @@ export type ErrorCode =
   | "NO_FALLBACK_CONFIGURED"
   | "FALLBACK_AGENT_NOT_IN_RULES"
   | "DENIED_BY_POLICY"
+  | "APPROVAL_REQUIRED"
   | "SERVER_UNAVAILABLE"
   | "AUTH_REQUIRED"
   | "TOOL_NOT_FOUND"
+  | "TOOL_CHANGED"
   | "RESOURCE_NOT_FOUND"
   | "PROMPT_NOT_FOUND"
   | "TIMEOUT"
@@ -79,10 +81,12 @@ export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
   NO_FALLBACK_CONFIGURED: false,
   FALLBACK_AGENT_NOT_IN_RULES: false,
   DENIED_BY_POLICY: false,
+  APPROVAL_REQUIRED: true,
   // Not if a server may have carried out the call, and repeating it may do harm.
   SERVER_UNAVAILABLE: true,
   AUTH_REQUIRED: true,
   TOOL_NOT_FOUND: false,
+  TOOL_CHANGED: false,
   // Unless a server that may have the resource has not listed its resources yet.
   RESOURCE_NOT_FOUND: false,
   PROMPT_NOT_FOUND: false,

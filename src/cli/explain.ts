@@ -33,10 +33,11 @@ import { jsonOutput } from "./terminal.ts";
 import { findShare, type SharedKind } from "./share.ts";
 import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unmatched_rules.ts";
 
-/** The exit code of each decision; 4 is kept for decisions of a person. */
+/** The exit code of each decision. */
 const EXIT_CODES: Readonly<Record<PrintedDecision["decision"], number>> = {
   allow: 0,
   deny: 3,
+  ask: 4,
   depends: 5,
 };
 

@@ -2,6 +2,8 @@ import type {
   AccessRequest,
   CallArguments,
   DecidingCondition,
+  Decision,
+  Effect,
   Explanation,
   ListedTool,
   Policy,
@@ -11,7 +13,7 @@ import type { Share, SharedKind } from "./share.ts";
 
 /** A decision, in the JSON that is printed. */
 export interface PrintedDecision {
-  readonly decision: "allow" | "deny" | "depends";
+  readonly decision: Decision["effect"];
   /** Path of the entry that decided, or of the list in which no entry allows the access. */
   readonly rule: string;
 }
@@ -21,7 +23,7 @@ export interface PrintedCondition {
   /** Path of the entry. */
   readonly rule: string;
   /** The decision of the entry if its condition holds. */
-  readonly decision: "allow" | "deny";
+  readonly decision: Effect;
   /** The change that would make an `allow` match, or a `deny` not match. */
   readonly requirement: string;
 }

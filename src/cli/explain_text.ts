@@ -55,13 +55,19 @@ export function decisionText(
 const MAY: Readonly<Record<PrintedDecision["decision"], string>> = {
   allow: "may use",
   deny: "may not use",
+  ask: "may use, with a person's approval of each call,",
   depends: "may use, depending on the call,",
+};
+
+const PURPOSES: Readonly<Record<PrintedCondition["decision"], string>> = {
+  allow: "to be allowed by",
+  deny: "not to be denied by",
+  ask: "to need no approval by",
 };
 
 /** Formats what a call needs in order to be allowed by an entry, or not to be denied by it. */
 function describeCondition({ rule, decision, requirement }: PrintedCondition): string {
-  const prefix = decision === "allow" ? "to be allowed" : "not to be denied";
-  return escapeControls(`${prefix} by ${rule}: ${requirement}`);
+  return escapeControls(`${PURPOSES[decision]} ${rule}: ${requirement}`);
 }
 
 function targetOf({ server, tool, resource, prompt }: DecisionSubject): string {

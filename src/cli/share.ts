@@ -27,8 +27,9 @@ export function findShare(
   },
   { rules, policy }: { readonly rules: Rules; readonly policy: Policy },
 ): Share {
-  const { allow, deny } = rules.agents.get(agent) ?? {};
-  const patterns = [allow, deny].flatMap((grants) => [...grants?.[kind] ?? []])
+  const { allow, deny, ask } = rules.agents.get(agent) ?? {};
+  const asked = kind === "tools" ? ask : undefined;
+  const patterns = [allow?.[kind], deny?.[kind], asked?.tools].flatMap((lists) => [...lists ?? []])
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, entries]) => entries)
     .map((entry) => typeof entry === "string" ? entry : entry.tool);
   const sample = kind === "resources" ? SAMPLE_URI_PART : SAMPLE_NAME;

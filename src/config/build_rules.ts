@@ -1,16 +1,29 @@
 import type { ArgumentTest, ToolEntry } from "../tool_entry.ts";
 import { entriesOf, isObject, type JsonValue } from "./json_value.ts";
 import { readInstant } from "./instant.ts";
-import type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
+import type {
+  AgentRules,
+  ApprovalTimes,
+  Grants,
+  JwtOptions,
+  Limits,
+  Rules,
+  TokenHash,
+} from "./rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
 
 type AgentEntry = RulesFile["agents"][string];
 type GrantsEntry = NonNullable<AgentEntry["allow"]>;
+type ApprovalEntry = NonNullable<NonNullable<RulesFile["defaults"]>["approval"]>;
 type LimitsEntry = NonNullable<AgentEntry["limits"]>;
 type ToolFileEntry = NonNullable<GrantsEntry["tools"]>[string][number];
 type TestEntry = NonNullable<Exclude<ToolFileEntry, string>["when"]>[string];
 type TokenEntry = NonNullable<AgentEntry["token_sha256"]>[number];
 type JwtEntry = NonNullable<NonNullable<RulesFile["auth"]>["jwt"]>;
+
+/** Default seconds for which an approval is valid, and for which a call waits for it. */
+const DEFAULT_EXPIRES_S = 600;
+const DEFAULT_WAIT_S = 30;
 
 /** Builds the rules from a checked rules file and fills in the defaults. */
 export function buildRules({ agents, defaults, auth }: RulesFile): Rules {
@@ -18,15 +31,25 @@ export function buildRules({ agents, defaults, auth }: RulesFile): Rules {
     agents: new Map(entriesOf(agents).map(([id, agent]) => [id, buildAgent(agent)])),
     denyOnMissingAgent: defaults?.deny_on_missing_agent ?? true,
     denyOverrides: defaults?.deny_overrides ?? false,
+    approval: buildApprovalTimes(defaults?.approval ?? {}),
     ...(defaults?.limits === undefined ? {} : { limits: buildLimits(defaults.limits) }),
     ...(auth?.jwt === undefined ? {} : { jwt: buildJwt(auth.jwt) }),
   };
 }
 
-function buildAgent({ allow, deny, limits, status, token_sha256: tokens }: AgentEntry): AgentRules {
+function buildApprovalTimes(
+  { expires_s: expiresS = DEFAULT_EXPIRES_S, wait_s: waitS = DEFAULT_WAIT_S }: ApprovalEntry,
+): ApprovalTimes {
+  return { expiresS, waitS: Math.min(waitS, expiresS) };
+}
+
+function buildAgent(
+  { allow, deny, ask, limits, status, token_sha256: tokens }: AgentEntry,
+): AgentRules {
   return {
     ...(allow === undefined ? {} : { allow: buildGrants(allow) }),
     ...(deny === undefined ? {} : { deny: buildGrants(deny) }),
+    ...(ask === undefined ? {} : { ask: buildGrants(ask) }),
     ...(limits === undefined ? {} : { limits: buildLimits(limits) }),
     status: status ?? false,
     tokens: (tokens ?? []).map(buildToken),

@@ -19,7 +19,7 @@ export function checkConditions(document: Document): ConfigProblem[] {
   const report: Report = (path, message, at) =>
     void problems.push(document.createProblem(path, message, at));
   for (const [id, agent] of entriesOf(objectAt(document.value, "agents"))) {
-    for (const effect of ["allow", "deny"]) {
+    for (const effect of ["allow", "deny", "ask"]) {
       for (const [server, entries] of entriesOf(objectAt(agent, effect, "tools"))) {
         for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
           const when = isObject(entry) ? entry["when"] : undefined;

@@ -10,7 +10,20 @@ import { isSecureUrl } from "../loopback.ts";
  * share, conditions that no call can pass, an issuer whose keys cannot be discovered.
  */
 export function checkRules(document: Document): ConfigProblem[] {
-  return [...checkAgents(document), ...checkConditions(document), ...checkIssuer(document)];
+  return [
+    ...checkAgents(document),
+    ...checkConditions(document),
+    ...checkApproval(document),
+    ...checkIssuer(document),
+  ];
+}
+
+function checkApproval(document: Document): ConfigProblem[] {
+  const { expires_s: expiresS, wait_s: waitS } = objectAt(document.value, "defaults", "approval");
+  if (typeof expiresS !== "number" || typeof waitS !== "number" || waitS <= expiresS) return [];
+  const message = `expected at most ${expiresS}, which is \`expires_s\`: ` +
+    "a call cannot wait longer than its approval is valid";
+  return [document.createProblem(["defaults", "approval", "wait_s"], message)];
 }
 
 function checkIssuer(document: Document): ConfigProblem[] {

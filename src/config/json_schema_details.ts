@@ -176,6 +176,11 @@ export const RULES_DETAILS: Details = {
   }),
   ...conditions("agents.*.allow.tools.*[]"),
   ...conditions("agents.*.deny.tools.*[]"),
+  "agents.*.ask": { examples: [{ tools: { files: ["write_file"] } }] },
+  "agents.*.ask.tools": {
+    examples: [{ files: ["write_file"], "*": [{ tool: "*", hint: "destructive" }] }],
+  },
+  ...conditions("agents.*.ask.tools.*[]"),
   "agents.*.token_sha256": { examples: [[{ sha256: HASH, expires: "2027-01-31" }]] },
   "agents.*.token_sha256[]": { pattern: "^[0-9a-fA-F]{64}$" },
   "agents.*.token_sha256[].sha256": { examples: [HASH], pattern: "^[0-9a-fA-F]{64}$" },
@@ -194,6 +199,9 @@ export const RULES_DETAILS: Details = {
   "defaults.limits": { examples: [{ per_minute: 600 }] },
   "defaults.limits.per_minute": { examples: [600] },
   "defaults.limits.concurrent": { examples: [16] },
+  "defaults.approval": { examples: [{ expires_s: 600, wait_s: 30 }] },
+  "defaults.approval.expires_s": { examples: [3600] },
+  "defaults.approval.wait_s": { examples: [0, 60] },
   "auth": {
     examples: [{
       jwt: { issuer: "https://id.example.com", audience: "gateway", agent_claim: "agent" },

@@ -48,7 +48,15 @@ export { parseServers } from "./parse_servers.ts";
 export { readText } from "./read_text.ts";
 export type { TextResult } from "./read_text.ts";
 export { readInstant } from "./instant.ts";
-export type { AgentRules, Grants, JwtOptions, Limits, Rules, TokenHash } from "./rules.ts";
+export type {
+  AgentRules,
+  ApprovalTimes,
+  Grants,
+  JwtOptions,
+  Limits,
+  Rules,
+  TokenHash,
+} from "./rules.ts";
 export type {
   ForwardedRequest,
   Isolation,

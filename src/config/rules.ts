@@ -8,6 +8,8 @@ export interface Rules {
   readonly denyOnMissingAgent: boolean;
   /** Whether every deny is checked before every allow; default false. */
   readonly denyOverrides: boolean;
+  /** The time for a person's approval of a call. */
+  readonly approval: ApprovalTimes;
   /** Limits of agents that do not set their own. */
   readonly limits?: Limits;
   /** The JSON Web Tokens that identify agents over HTTP. */
@@ -20,12 +22,22 @@ export interface AgentRules {
   readonly allow?: Grants;
   /** The servers, tools, resources and prompts that the agent may not use. */
   readonly deny?: Grants;
+  /** The tools whose calls need a person's approval. */
+  readonly ask?: Pick<Grants, "tools">;
   /** The agent's own limits; a missing one falls back to `Rules.limits`. */
   readonly limits?: Limits;
   /** Whether the agent may read the gateway's status over HTTP; default false. */
   readonly status: boolean;
   /** Bearer tokens that identify this agent. */
   readonly tokens: readonly TokenHash[];
+}
+
+/** The time for a person's approval of a call. */
+export interface ApprovalTimes {
+  /** Seconds for which a request for an approval, and its answer, are valid: 1 to 86,400. */
+  readonly expiresS: number;
+  /** Seconds for which a call waits for its approval: 0 to `expiresS`. */
+  readonly waitS: number;
 }
 
 /** Patterns as written in the file: `*` matches any run of characters, `?` exactly one. */

@@ -18,6 +18,9 @@ import {
 
 const MAX_LIMIT = 2 ** 31 - 1;
 
+/** Maximum seconds for which an approval is valid: a day. */
+const MAX_EXPIRES_S = 86_400;
+
 const limits = objectSchema({
   per_minute: z.optional(integerSchema([1, MAX_LIMIT], "Operations per minute.")),
   concurrent: z.optional(integerSchema([1, MAX_LIMIT], "Operations at the same time.")),
@@ -76,14 +79,16 @@ const toolEntry = z.union([
   }, "A tool, with conditions on its annotations and on the arguments of the call."),
 ], "a string, or an object with `tool`, `when` and `hint`");
 
+const tools = z.optional(
+  recordSchema(listSchema(toolEntry, { plural: "strings or objects", brief: "Tools." }), {
+    plural: "tool lists",
+    brief: "Tools, by server name or wildcard.",
+  }),
+);
+
 const grants = objectSchema({
   servers: z.optional(patterns("Servers.")),
-  tools: z.optional(
-    recordSchema(listSchema(toolEntry, { plural: "strings or objects", brief: "Tools." }), {
-      plural: "tool lists",
-      brief: "Tools, by server name or wildcard.",
-    }),
-  ),
+  tools,
   resources: z.optional(
     recordSchema(patterns("URIs of resources.", uriPattern), {
       plural: "resource lists",
@@ -119,6 +124,7 @@ const token = z.union([
 const agent = objectSchema({
   allow: addDescription(z.optional(grants), "What the agent may use."),
   deny: addDescription(z.optional(grants), "What the agent may not use."),
+  ask: z.optional(objectSchema({ tools }, "Tools whose calls need a person's approval.")),
   token_sha256: z.optional(
     listSchema(token, {
       plural: "token hashes",
@@ -167,6 +173,17 @@ export const rulesSchema = objectSchema({
       false,
     ),
     limits: z.optional(limits),
+    approval: z.optional(objectSchema({
+      expires_s: z.optional(
+        integerSchema([1, MAX_EXPIRES_S], "Seconds for which an approval is valid; default 600."),
+      ),
+      wait_s: z.optional(
+        integerSchema(
+          [0, MAX_EXPIRES_S],
+          "Seconds for which a call waits for its approval; default 30.",
+        ),
+      ),
+    }, "The time for a person's approval of a call.")),
   }, "Defaults for all agents.")),
   auth: z.optional(objectSchema({ jwt: z.optional(jwt) }, "How clients authenticate over HTTP.")),
 }, "Which agent may use which servers, tools, resources and prompts.");

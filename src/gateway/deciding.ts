@@ -38,12 +38,16 @@ export async function decideByAnnotations(
   };
   const list = await servers.get(request.server)?.list("tools", { caller, signal });
   const decidedTool = list?.get(request.tool);
+  const firstDecision = decide(decidedTool);
   return {
-    decision: decide(decidedTool),
+    decision: firstDecision,
     checkTool: (tool) => {
       if (tool === decidedTool) return;
       const decision = decide(tool);
-      if (decision.effect !== "allow") throw new DeniedBeforeSend(decision);
+      const { effect } = decision;
+      // A call that had to be asked about has been approved before it is sent.
+      const isCovered = effect === "allow" || (effect === "ask" && firstDecision.effect === "ask");
+      if (!isCovered) throw new DeniedBeforeSend(decision);
     },
   };
 }

@@ -102,11 +102,12 @@ const ALTERNATIVES: Readonly<Record<AccessRequest["kind"], string>> = {
   status: "Use another tool",
 };
 
-/** Returns the error for an operation that the rules deny. */
+/** Returns the error for an operation that the rules deny, or for a call that nobody has approved. */
 export function denialErrorBody(
-  { rule, conditions }: Decision,
+  { effect, rule, conditions }: Decision,
   context: DenialContext,
 ): ErrorBody {
+  if (effect === "ask") return approvalErrorBody(rule, context);
   if (conditions !== undefined) return conditionErrorBody(rule, conditions, context);
   const { operation, agent, accessRequest, similarServers, errorId } = context;
   const alternative = similarServers.length === 0
@@ -121,6 +122,17 @@ export function denialErrorBody(
       ? `${alternative}, or tell the user that the gateway's rules do not allow this`
       : `Tell the user that the gateway failed to decide; its log has the reason under ${errorId}`,
   });
+}
+
+/** Returns the error for a call that needs a person's approval. */
+function approvalErrorBody(
+  rule: string,
+  { operation, agent, accessRequest }: DenialContext,
+): ErrorBody {
+  const message = `Agent "${agent}" may use ${describeAccess(accessRequest, operation)} ` +
+    "only with a person's approval of the call, and nobody has approved it.";
+  const hint = "Tell the user that the gateway's rules require an approval of this call";
+  return createErrorBody("APPROVAL_REQUIRED", message, { rule, hint });
 }
 
 /** Returns the error for a call of a tool that other arguments might be allowed for. */

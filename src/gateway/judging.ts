@@ -23,12 +23,14 @@ export interface JudgingContext {
   readonly span: Span;
 }
 
-/** An operation that the rules allow, with its server. */
+/** An operation that the rules allow, or about which a person has to be asked, with its server. */
 export interface AllowedOperation {
   readonly kind: "allowed";
   readonly operation: TargetedOperation;
   readonly subject: Subject | undefined;
   readonly rule: string | undefined;
+  /** The decision by which the call needs a person's approval; absent if it needs none. */
+  readonly askedBy: Decision | undefined;
   /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
   readonly checkTool: CheckTool | undefined;
   /** Returns the record of the operation if a later decision denies it; absent if it needs no access. */
@@ -81,7 +83,8 @@ export async function judge(
   if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
   decisionSpan.end();
   if (accessRequest === undefined || decision === undefined) {
-    return { kind: "allowed", operation, subject, rule: undefined, checkTool, deny: undefined };
+    const decided = { rule: undefined, askedBy: undefined, checkTool, deny: undefined };
+    return { kind: "allowed", operation, subject, ...decided };
   }
   const deny = (denial: Decision): OperationRecord => {
     const { name } = request;
@@ -89,7 +92,8 @@ export async function judge(
       explainDenial(denial, { agent, accessRequest, operation: name, context });
     return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
   };
-  return decision.effect === "allow"
-    ? { kind: "allowed", operation, subject, rule: decision.rule, checkTool, deny }
-    : { kind: "refused", record: deny(decision) };
+  const { effect, rule } = decision;
+  if (effect !== "allow" && effect !== "ask") return { kind: "refused", record: deny(decision) };
+  const askedBy = effect === "ask" ? decision : undefined;
+  return { kind: "allowed", operation, subject, rule, askedBy, checkTool, deny };
 }

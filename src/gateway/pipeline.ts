@@ -142,7 +142,8 @@ async function findRefusal(
       context,
       span,
     });
-    return judged.kind === "refused" ? judged.record : undefined;
+    if (judged.kind === "refused") return judged.record;
+    return judged.askedBy === undefined ? undefined : judged.deny?.(judged.askedBy);
   } catch (error) {
     return { caller, outcome: outcomeOfError(error, { request, context }) };
   }
@@ -244,7 +245,10 @@ async function runAdmitted(
     span,
   });
   if (judged.kind === "refused") return judged.record;
-  const { operation, subject, rule, checkTool, deny } = judged;
+  const { operation, subject, rule, askedBy, checkTool, deny } = judged;
+
+  // Approval.
+  if (askedBy !== undefined && deny !== undefined) return deny(askedBy);
 
   // The server, or the gateway's own tool.
   try {

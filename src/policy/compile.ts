@@ -7,7 +7,7 @@ import {
 } from "../wildcards/mod.ts";
 import { formatPath } from "../json.ts";
 import { compileEntries, type FindEntry } from "./entries.ts";
-import type { AgentGrants, GrantLists } from "./rules.ts";
+import type { AgentGrants, AskLists, GrantLists } from "./rules.ts";
 import { compileToolEntries, type ToolName } from "./tool_entries.ts";
 import { compileUriEntries, type UriName } from "./uri_entries.ts";
 
@@ -28,6 +28,8 @@ export interface ServerLists<Name = string> {
 export interface CompiledAgent {
   readonly allow: CompiledGrants;
   readonly deny: CompiledGrants;
+  /** Absent if the agent's rules have no `ask`. */
+  readonly ask: CompiledAsk | undefined;
   /** The permission to read the gateway's status, and the path of its entry. */
   readonly status: { readonly isGranted: boolean; readonly path: string };
 }
@@ -40,6 +42,11 @@ export interface CompiledGrants {
   readonly prompts: ServerLists;
 }
 
+/** The compiled `ask`. */
+export interface CompiledAsk {
+  readonly tools: ServerLists<ToolName>;
+}
+
 type RulePath = readonly string[];
 
 /** Compiles the rules of one agent. */
@@ -47,7 +54,17 @@ export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent 
   return {
     allow: compileGrants(agent, grants.allow, "allow"),
     deny: compileGrants(agent, grants.deny, "deny"),
+    ask: grants.ask && compileAsk(agent, grants.ask),
     status: { isGranted: grants.status ?? false, path: formatPath(["agents", agent, "status"]) },
+  };
+}
+
+function compileAsk(agent: string, { tools }: AskLists): CompiledAsk {
+  return {
+    tools: compileServerLists(tools ?? new Map(), {
+      path: ["agents", agent, "ask", "tools"],
+      compile: (entries) => compileToolEntries(entries, "ask"),
+    }),
   };
 }
 

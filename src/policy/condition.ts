@@ -2,6 +2,7 @@ import { isRecord } from "../json.ts";
 import type { ConditionalEntry, ToolHint } from "../tool_entry.ts";
 import { compileArgument } from "./argument_condition.ts";
 import type { ExactArguments } from "./call_arguments.ts";
+import type { Effect } from "./rules.ts";
 import { describeArgument, describeHint } from "./requirement.ts";
 
 /** The definition of a tool, as far as conditions need it. */
@@ -33,7 +34,7 @@ export interface Condition {
 /** Compiles the condition of an entry. */
 export function compileCondition(
   { hint, when }: ConditionalEntry,
-  effect: "allow" | "deny",
+  effect: Effect,
 ): Condition {
   const tests = [...when ?? []].map(([name, test]) => {
     let text: string | undefined;

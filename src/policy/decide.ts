@@ -2,6 +2,7 @@ import type { CallArguments } from "./call_arguments.ts";
 import type { CompiledAgent, CompiledGrants, RuleList, ServerLists } from "./compile.ts";
 import type { ListedTool } from "./condition.ts";
 import type { EntryKind, JudgedCondition, SkippedEntry } from "./entries.ts";
+import type { Effect } from "./rules.ts";
 import { toToolName } from "./tool_entries.ts";
 import { toUriName } from "./uri_entries.ts";
 
@@ -39,16 +40,20 @@ export type AccessRequest =
 /** The decision about an access request. */
 export interface Decision {
   /**
-   * Whether the access is allowed or denied, or depends on arguments or annotations that the request does not have.
+   * Whether the access is allowed or denied, or needs a person's approval, or depends on arguments or annotations that
+   * the request does not have.
    */
-  readonly effect: "allow" | "deny" | "depends";
+  readonly effect: Effect | "depends";
   /**
    * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`, or that decides first, if its
    * condition holds. If no entry matched, the path of the entry whose condition did not hold, else of the list in
    * which an entry could have allowed the access.
    */
   readonly rule: string;
-  /** For a denial, the conditions behind it; for a decision that depends, those it depends on. Absent if there are none. */
+  /**
+   * For a denial, or a decision to ask, the conditions behind it; for a decision that depends, those it depends on.
+   * Absent if there are none.
+   */
   readonly conditions?: readonly DecidingCondition[];
   /** Errors while deciding, for the log only. A decision with errors denies. */
   readonly errors: readonly Error[];
@@ -59,8 +64,8 @@ export interface DecidingCondition {
   /** Path of the entry. */
   readonly rule: string;
   /** The effect of the entry. */
-  readonly effect: "allow" | "deny";
-  /** The change that would make an `allow` match, or a `deny` not match: `path must be within /srv/notes`. */
+  readonly effect: Effect;
+  /** The change that would make an `allow` match, or a `deny` or an `ask` not match: `path must be within /srv/notes`. */
   readonly requirement: string;
   /** Whether other arguments can fulfil the requirement; only the server can change annotations. */
   readonly isCorrectable: boolean;
@@ -78,8 +83,10 @@ export type StepName =
   | "server allow"
   | "server default"
   | "explicit deny"
+  | "explicit ask"
   | "explicit allow"
   | "wildcard deny"
+  | "wildcard ask"
   | "wildcard allow"
   | "tool default"
   | "resource default"
@@ -103,34 +110,40 @@ export interface SkippedStep extends DecidingCondition {
   readonly state: "fails" | "depends";
 }
 
-interface Search {
+interface Search<E extends Effect = Effect> {
   readonly name: StepName;
-  readonly effect: "allow" | "deny";
+  readonly effect: E;
   readonly kind: EntryKind;
 }
 
-const SERVER_ORDER: readonly Search[] = [
+const SERVER_ORDER: readonly Search<"allow" | "deny">[] = [
   { name: "server deny", effect: "deny", kind: "any" },
   { name: "server allow", effect: "allow", kind: "any" },
 ];
 
 const EXPLICIT_DENY: Search = { name: "explicit deny", effect: "deny", kind: "explicit" };
+const EXPLICIT_ASK: Search = { name: "explicit ask", effect: "ask", kind: "explicit" };
 const EXPLICIT_ALLOW: Search = { name: "explicit allow", effect: "allow", kind: "explicit" };
 const WILDCARD_DENY: Search = { name: "wildcard deny", effect: "deny", kind: "wildcard" };
+const WILDCARD_ASK: Search = { name: "wildcard ask", effect: "ask", kind: "wildcard" };
 const WILDCARD_ALLOW: Search = { name: "wildcard allow", effect: "allow", kind: "wildcard" };
 
-/** The order of the searches for a tool, a resource or a prompt. */
+/** The order of the searches for a tool, a resource or a prompt; those of `ask` are left out if there is none. */
 const ITEM_ORDER: readonly Search[] = [
   EXPLICIT_DENY,
+  EXPLICIT_ASK,
   EXPLICIT_ALLOW,
   WILDCARD_DENY,
+  WILDCARD_ASK,
   WILDCARD_ALLOW,
 ];
 
-/** The order with `deny_overrides`, for rules in which a deny always wins. */
+/** The order with `deny_overrides`: every deny comes before every ask, and every ask before every allow. */
 const DENY_OVERRIDES_ORDER: readonly Search[] = [
   EXPLICIT_DENY,
   WILDCARD_DENY,
+  EXPLICIT_ASK,
+  WILDCARD_ASK,
   EXPLICIT_ALLOW,
   WILDCARD_ALLOW,
 ];
@@ -168,6 +181,7 @@ export function decideFor(
         server: request.server,
         name: toToolName(request),
         listsIn: ({ tools }) => tools,
+        askLists: agent.ask?.tools,
       }, options);
     case "resource":
       return decideItem(agent, {
@@ -201,11 +215,13 @@ interface ItemRequest<Name> {
   readonly server: string;
   readonly name: Name;
   readonly listsIn: (grants: CompiledGrants) => ServerLists<Name>;
+  /** The lists under `ask`; absent if there are none. */
+  readonly askLists?: ServerLists<Name> | undefined;
 }
 
 function decideItem<Name>(
   agent: CompiledAgent,
-  { kind, server, name, listsIn }: ItemRequest<Name>,
+  { kind, server, name, listsIn, askLists }: ItemRequest<Name>,
   { denyOverrides = false, steps }: DecideOptions,
 ): Decision {
   const serverDecision = decideServer(agent, server, steps);
@@ -213,10 +229,13 @@ function decideItem<Name>(
   const lists = {
     allow: listsIn(agent.allow).listsFor(server),
     deny: listsIn(agent.deny).listsFor(server),
+    ask: askLists?.listsFor(server),
   };
   const skipped: SkippedItem[] = [];
   for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : ITEM_ORDER) {
-    const decision = runStep(search, lists[search.effect], { name, steps, skipped });
+    const searched = lists[search.effect];
+    if (searched === undefined) continue;
+    const decision = runStep(search, searched, { name, steps, skipped });
     if (decision !== undefined) return concludeUndecided(decision, skipped);
   }
   // An allowed server allows all its items of this kind, unless the rules also list allowed ones.
@@ -295,7 +314,7 @@ function runStep<Name>(
 
 /** An entry that matches but for its condition. */
 interface SkippedItem extends SkippedEntry {
-  readonly effect: "allow" | "deny";
+  readonly effect: Effect;
   readonly list: { readonly path: string };
 }
 
@@ -340,7 +359,7 @@ function findDecision<Name>(
   return undefined;
 }
 
-/** Returns the decision of an entry; a denial has the conditions that would have to change. */
+/** Returns the decision of an entry; if it does not allow, with the conditions that would have to change. */
 function decideBy(
   { list, index, effect, condition }: Pick<SkippedItem, "list" | "index" | "effect"> & {
     readonly condition?: JudgedCondition | undefined;

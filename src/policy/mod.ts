@@ -25,4 +25,4 @@ export type {
 } from "./decide.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";
-export type { AgentGrants, GrantLists, PolicyRules } from "./rules.ts";
+export type { AgentGrants, AskLists, Effect, GrantLists, PolicyRules } from "./rules.ts";

@@ -27,8 +27,8 @@ export interface Policy {
   /** Decides about an access request of the agent. */
   readonly decide: (agent: string, request: AccessRequest) => Decision;
   /**
-   * Whether an access request of the agent is allowed, or may be: a call is shown to an agent although it depends on
-   * arguments. A request with arguments and a listed tool is allowed or not.
+   * Whether an access request of the agent is allowed, or may be: a tool is shown to an agent although its calls depend
+   * on arguments, or need a person's approval.
    */
   readonly allows: (agent: string, request: AccessRequest) => boolean;
   /** Returns the same decision as `decide`, with its steps. */

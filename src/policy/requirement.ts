@@ -1,3 +1,4 @@
+import type { Effect } from "./rules.ts";
 import { shortenText } from "../text.ts";
 import type { ArgumentTest, ToolHint } from "../tool_entry.ts";
 
@@ -12,7 +13,7 @@ export interface ArgumentCondition {
   /** The key of the argument, or a JSON pointer. */
   readonly name: string;
   readonly test: ArgumentTest;
-  readonly effect: "allow" | "deny";
+  readonly effect: Effect;
 }
 
 const HINTS: Readonly<Record<ToolHint, string>> = {
@@ -22,7 +23,7 @@ const HINTS: Readonly<Record<ToolHint, string>> = {
 };
 
 /** Describes what the annotations of a tool have to say for an `allow` to match, or for a `deny` not to match. */
-export function describeHint(hint: ToolHint, effect: "allow" | "deny"): string {
+export function describeHint(hint: ToolHint, effect: Effect): string {
   const verb = effect === "allow" ? "must be" : "must not be";
   return `the tool ${verb} ${HINTS[hint]} by its annotations`;
 }

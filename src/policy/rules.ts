@@ -17,9 +17,20 @@ export interface AgentGrants {
    * prompt wins over a wildcard here.
    */
   readonly deny?: GrantLists | undefined;
+  /** The tools whose calls need a person's approval; an entry here wins over one of the same kind in `allow`. */
+  readonly ask?: AskLists | undefined;
   /** Whether the agent may read the gateway's status over HTTP. Default: no. */
   readonly status?: boolean | undefined;
 }
+
+/** Patterns for tools by server name or pattern of server names. */
+export interface AskLists {
+  /** Patterns of tool names, with or without conditions. */
+  readonly tools?: ReadonlyMap<string, readonly ToolEntry[]> | undefined;
+}
+
+/** The effect of an entry. */
+export type Effect = "allow" | "deny" | "ask";
 
 /** Patterns for servers, and for tools, resources and prompts by server name or pattern of server names. */
 export interface GrantLists {

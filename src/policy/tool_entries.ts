@@ -2,6 +2,7 @@ import type { ConditionalEntry, ToolEntry } from "../tool_entry.ts";
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 import { type CallArguments, type ExactArguments, readExactArguments } from "./call_arguments.ts";
 import { compileEntries, type EntryKind, type FindEntry, type SkippedEntry } from "./entries.ts";
+import type { Effect } from "./rules.ts";
 import { compileCondition, type Condition, type ListedTool, type ToolFacts } from "./condition.ts";
 
 /** A tool whose entries are searched, and what is known of its call. */
@@ -34,7 +35,7 @@ interface CompiledEntry {
  */
 export function compileToolEntries(
   entries: readonly ToolEntry[],
-  effect: "allow" | "deny",
+  effect: Effect,
 ): FindEntry<ToolName> {
   if (entries.every((entry) => typeof entry === "string")) {
     const findEntry = compileEntries(entries);
@@ -78,7 +79,7 @@ export function compileToolEntries(
 }
 
 /** Prepares a condition, which is compiled when it is first judged: a call concerns few entries of a list. */
-function prepareCondition(entry: ConditionalEntry, effect: "allow" | "deny"): () => Condition {
+function prepareCondition(entry: ConditionalEntry, effect: Effect): () => Condition {
   let condition: Condition | undefined;
   return () => condition ??= compileCondition(entry, effect);
 }

@@ -21,6 +21,7 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
           prompts: { constructor: [], pg: ["report"] },
         },
         deny: { servers: [], tools: {}, resources: {}, prompts: {} },
+        ask: { tools: { pg: ["drop_*", { tool: "*", hint: "destructive" }] } },
         token_sha256: [
           "A".repeat(64),
           { sha256: "b".repeat(64), expires: "2027-01-31T12:00:00+01:00" },
@@ -30,7 +31,12 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
         status: true,
       },
     },
-    defaults: { deny_on_missing_agent: false, deny_overrides: true, limits: { per_minute: 9 } },
+    defaults: {
+      deny_on_missing_agent: false,
+      deny_overrides: true,
+      limits: { per_minute: 9 },
+      approval: { expires_s: 3600, wait_s: 0 },
+    },
     auth: {
       jwt: {
         issuer: "https://example.com",
@@ -49,6 +55,7 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
         prompts: new Map([["constructor", []], ["pg", ["report"]]]),
       },
       deny: { servers: [], tools: new Map(), resources: new Map(), prompts: new Map() },
+      ask: { tools: new Map([["pg", ["drop_*", { tool: "*", hint: "destructive" }]]]) },
       limits: { perMinute: 5, concurrent: 2 },
       status: true,
       tokens: [
@@ -59,6 +66,7 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
     }]]),
     denyOnMissingAgent: false,
     denyOverrides: true,
+    approval: { expiresS: 3600, waitS: 0 },
     limits: { perMinute: 9 },
     jwt: {
       issuer: "https://example.com",
@@ -74,6 +82,7 @@ Deno.test("[rules.defaults] by default a missing agent id is denied", async () =
     agents: new Map([["a", { status: false, tokens: [] }]]),
     denyOnMissingAgent: true,
     denyOverrides: false,
+    approval: { expiresS: 600, waitS: 30 },
   });
   assert.equal((await loadRules({ agents: {}, defaults: {} })).denyOnMissingAgent, true);
 });

@@ -1,6 +1,19 @@
 import assert from "node:assert/strict";
 import { SessionFixture } from "./session_fixture.ts";
 
+Deno.test("[rules.ask-denies] a call that nobody has approved is refused, and its record is a denial", async () => {
+  await using fixture = await SessionFixture.open({
+    agents: { a: { allow: { servers: ["files"] }, ask: { tools: { files: ["write_*"] } } } },
+  });
+  const call = async (tool: string) =>
+    await fixture.call("execute_tool", { server: "files", tool, agent_id: "a" });
+  const { code, rule } = await call("write_file");
+  assert.deepEqual([code, rule], ["APPROVAL_REQUIRED", "agents.a.ask.tools.files[0]"]);
+  const entry = fixture.readAuditEntries().at(-1) ?? {};
+  assert.deepEqual([entry["decision"], entry["code"]], ["DENY", "APPROVAL_REQUIRED"]);
+  assert.equal((await call("read_file")).code, "SERVER_UNAVAILABLE");
+});
+
 Deno.test("[rules.error-denies] a call is denied if deciding about it throws an error, and only the log has the error", async () => {
   const rules = { agents: { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } } };
   await using fixture = await SessionFixture.open(rules);

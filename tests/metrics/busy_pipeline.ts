@@ -60,7 +60,12 @@ export class BusyPipeline implements AsyncDisposable {
     const configuration: Configuration = {
       servers: new Map([["files", SERVER]]),
       unavailableReasons: new Map(),
-      rules: { agents, denyOnMissingAgent: true, denyOverrides: false },
+      rules: {
+        agents,
+        denyOnMissingAgent: true,
+        denyOverrides: false,
+        approval: { expiresS: 600, waitS: 30 },
+      },
       warnings: [],
       files: { mcpConfig: "", rules: "" },
     };

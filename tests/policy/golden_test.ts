@@ -1,6 +1,6 @@
 /**
  * Checks the tables of decisions in tests/golden/policy: `{title, rules, rows}` with rows of
- * `[agent, server, item, "allow" or "deny", rule]`. The item is the name of a tool, `{resource}`, `{prompt}`, or
+ * `[agent, server, item, "allow", "deny" or "ask", rule]`. The item is the name of a tool, `{resource}`, `{prompt}`, or
  * null for the server itself.
  */
 import assert from "node:assert/strict";

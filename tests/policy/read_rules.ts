@@ -2,7 +2,10 @@ import type { AgentGrants, GrantLists, PolicyRules } from "../../src/policy/mod.
 
 /** The rules as written in a file, as far as decisions need them. */
 export interface WrittenRules {
-  readonly agents: Record<string, { allow?: WrittenGrants; deny?: WrittenGrants }>;
+  readonly agents: Record<
+    string,
+    { allow?: WrittenGrants; deny?: WrittenGrants; ask?: Pick<WrittenGrants, "tools"> }
+  >;
   readonly defaults?: { readonly deny_overrides?: boolean };
 }
 
@@ -16,9 +19,13 @@ interface WrittenGrants {
 /** Converts rules as written to the policy's rules. */
 export function readRules(written: WrittenRules): PolicyRules {
   const agents = Object.entries(written.agents)
-    .map(([id, { allow, deny }]): [string, AgentGrants] => [
+    .map(([id, { allow, deny, ask }]): [string, AgentGrants] => [
       id,
-      { ...(allow && { allow: readGrants(allow) }), ...(deny && { deny: readGrants(deny) }) },
+      {
+        ...(allow && { allow: readGrants(allow) }),
+        ...(deny && { deny: readGrants(deny) }),
+        ...(ask && { ask: readGrants(ask) }),
+      },
     ]);
   return {
     agents: new Map(agents),

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Section 18 of the promises, the part about conditions. */
+/** Section 18 of the promises, the parts about conditions and about what a person is asked. */
 export const CONDITIONS: Readonly<Record<string, Section>> = {
   "18 Conditions": {
     "rules.conditions": "an entry of tools can have conditions, decided in the same steps",
@@ -19,5 +19,9 @@ export const CONDITIONS: Readonly<Record<string, Section>> = {
     "rules.conditions-depend": "without arguments, a decision depends on conditions, and is shown",
     "rules.conditions-refusal": "a refusal names the entry, the test and what would pass",
     "rules.conditions-errors": "a faulty condition is an error that says what would pass",
+  },
+  "18 Ask": {
+    "rules.ask-order": "ask decides after deny and before allow, of the same kind",
+    "rules.ask-denies": "a call that needs an approval is not made without one",
   },
 };
