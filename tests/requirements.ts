@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { APPROVALS } from "./requirements/approvals.ts";
 import { CATALOGS } from "./requirements/catalogs.ts";
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { CONDITIONS } from "./requirements/conditions.ts";
@@ -54,6 +55,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(CONDITIONS),
   ...Object.entries(PINS),
+  ...Object.entries(APPROVALS),
   ...Object.entries(SERVERS_ITEMS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

@@ -42,6 +42,7 @@ const PURE_FILES: ReadonlySet<string> = new Set([
   "absolute_path.ts",
   "agent_id.ts",
   "argument_pointer.ts",
+  "decimal.ts",
   "errors.ts",
   "exact_json.ts",
   "host_name.ts",

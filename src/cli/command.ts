@@ -118,8 +118,15 @@ export interface GroupedCommand {
   readonly command: Buildable;
 }
 
-/** Defines a command that consists of others, such as `auth login`. */
-export function defineGroup(commands: Readonly<Record<string, GroupedCommand>>): Buildable {
+/**
+ * Defines a command that consists of others, such as `auth login`.
+ *
+ * @param options `defaultCommand`: the name of the command that runs if none is named; by default one must be named.
+ */
+export function defineGroup(
+  commands: Readonly<Record<string, GroupedCommand>>,
+  options: { readonly defaultCommand?: string } = {},
+): Buildable {
   return {
     build: (brief) => {
       const routes = Object.entries(commands).map(([name, { brief, command }]) => {
@@ -127,6 +134,7 @@ export function defineGroup(commands: Readonly<Record<string, GroupedCommand>>):
       });
       return buildRouteMap<string, ParserContext>({
         routes: Object.fromEntries(routes),
+        ...options,
         docs: { brief },
       });
     },

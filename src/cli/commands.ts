@@ -69,6 +69,10 @@ const GROUPS: Readonly<
     explain: ["Say what the rules decide, and why", () => import("./explain.ts")],
     tools: ["List servers and tools as an agent sees them", () => import("./tools.ts")],
     call: ["Call a tool as an agent does", () => import("./call.ts")],
+    approvals: [
+      "List the calls that wait for your approval, and allow or deny them",
+      () => import("./approvals.ts"),
+    ],
   },
   "SERVE": {
     serve: [

@@ -180,6 +180,11 @@ export function getStateFilePath(
   return `${folder}/agent-mcp-gateway/${name}`;
 }
 
+/** Returns the path of the folder in which calls wait for approvals, in the gateway's state folder. */
+export function getApprovalsFolder(env: Environment, options: PlatformOptions = {}): string {
+  return getStateFilePath(env, "approvals", options);
+}
+
 /**
  * Returns the folder of stored logins in the user's configuration folder.
  *

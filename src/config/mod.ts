@@ -26,6 +26,7 @@ export {
   readVariable,
 } from "./environment.ts";
 export {
+  getApprovalsFolder,
   getCatalogsFolder,
   getOAuthFolder,
   getStateFilePath,

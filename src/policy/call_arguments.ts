@@ -1,5 +1,5 @@
 import { hasEscapedKey, readJson } from "../exact_json.ts";
-import { compareDecimals, parseDecimal } from "./decimal.ts";
+import { compareDecimals, parseDecimal } from "../decimal.ts";
 
 /** The arguments of a call. */
 export interface CallArguments {

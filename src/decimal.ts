@@ -1,8 +1,16 @@
+/**
+ * Compares numbers of any size and precision. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
 /** A number of any size and precision: 0.`digits` · 10^`exponent`, times `sign`. */
 export interface Decimal {
+  /** The sign; 0 for zero. */
   readonly sign: -1 | 0 | 1;
   /** Without zeros at its ends. */
   readonly digits: string;
+  /** The power of ten. */
   readonly exponent: number;
 }
 

@@ -1,0 +1,220 @@
+import type { CallToApprove } from "./call_to_approve.ts";
+import { createApprovalId, isDenied, type Mailbox, type MailboxEntry } from "./mailbox.ts";
+import { MailboxError } from "./mailbox_folder.ts";
+
+/** A decision of a person about a call. */
+export interface Verdict {
+  /** The decision. */
+  readonly kind: "approved" | "denied";
+  /** Id of the request. */
+  readonly id: string;
+  /** The person who decided: in the client, or at the shell. */
+  readonly by: "client" | "shell";
+  /** Milliseconds from the request to its effect. */
+  readonly afterMs: number;
+  /** Whether the tool was approved for the rest of the connection. Default: no. */
+  readonly forSession?: boolean;
+  /** The person's reason for a denial; absent if none was given. */
+  readonly reason?: string | undefined;
+}
+
+/** The reason why nobody can be asked: too many calls wait, the arguments are too long, or the mailbox is unusable. */
+export type CannotAsk =
+  | { readonly kind: "too-many" }
+  | { readonly kind: "too-long"; readonly maxLength: number }
+  | { readonly kind: "unusable"; readonly reason: string };
+
+/** Options of a request for approval. */
+export interface ApprovalOptions {
+  /** Path of the rule that requires the approval. */
+  readonly rule: string;
+  /** Time for which the request is valid, in milliseconds. */
+  readonly lifetimeMs: number;
+  /** Id of the client's connection; `undefined` if it does not last. */
+  readonly connection: string | undefined;
+  /** Whether the client can be asked, so that the mailbox is not needed. */
+  readonly canAskClient: boolean;
+}
+
+/** Options of a wait. */
+export interface WaitOptions extends ApprovalOptions {
+  /** The mailbox. */
+  readonly mailbox: Mailbox;
+  /** The key of the call. */
+  readonly key: string;
+  /** Returns what the mailbox holds at the next poll. */
+  readonly look: () => Promise<readonly MailboxEntry[]>;
+  /** Counts the calls of this process that wait for each request. */
+  readonly calls: { of(id: string): number; change(id: string, change: 1 | -1): void };
+  /** Called when the call waits no longer. */
+  readonly onOver: () => void;
+}
+
+/** One call that waits for its approval. */
+export class ApprovalWait implements Disposable {
+  readonly #call: CallToApprove;
+  readonly #options: WaitOptions;
+  readonly #startedAt = Date.now();
+  readonly #ownId = createApprovalId();
+  #entry: MailboxEntry | undefined;
+  #isUsable = true;
+  #first: Verdict | undefined;
+  #isOver = false;
+
+  /** Begins no wait yet; see `begin`. */
+  constructor(call: CallToApprove, options: WaitOptions) {
+    this.#call = call;
+    this.#options = options;
+  }
+
+  /** Id of the request. It changes if another call has used the approval that this one waited for. */
+  get id(): string {
+    return this.#entry?.id ?? this.#ownId;
+  }
+
+  /** When the request expires, in milliseconds since 1970. */
+  get expiresAt(): number {
+    return this.#entry?.expiresAt ?? this.#startedAt + this.#options.lifetimeMs;
+  }
+
+  /** Whether the request can be decided at the shell. */
+  get isInMailbox(): boolean {
+    return this.#entry !== undefined;
+  }
+
+  /** The decision that the mailbox had at the beginning; `undefined` if none. */
+  get first(): Verdict | undefined {
+    return this.#first;
+  }
+
+  /**
+   * Looks for a decision that was made before, and adds the request if there is none.
+   *
+   * @returns The reason why nobody can be asked; `undefined` if somebody can.
+   */
+  async begin(): Promise<CannotAsk | undefined> {
+    const { mailbox, canAskClient } = this.#options;
+    try {
+      this.#first = await this.#inspect(mailbox.list());
+      if (this.#first !== undefined || this.#entry !== undefined || canAskClient) return undefined;
+      return { kind: "too-many" };
+    } catch (error) {
+      if (!(error instanceof MailboxError)) throw error;
+      this.#isUsable = false;
+      return canAskClient ? undefined : { kind: "unusable", reason: error.message };
+    }
+  }
+
+  /**
+   * Waits for the next look at the mailbox; never resolves without a usable mailbox.
+   *
+   * @returns The decision; `undefined` if there is none yet.
+   * @throws {MailboxError} if the mailbox cannot be used any more.
+   */
+  async next(): Promise<Verdict | undefined> {
+    if (!this.#isUsable) return await new Promise(() => {});
+    const entries = await this.#options.look();
+    // The client may have decided meanwhile.
+    return this.#isOver ? undefined : await this.#inspect(entries);
+  }
+
+  /**
+   * Approves the call in the name of the client, unless it was decided about at the shell before.
+   *
+   * @returns The decision that holds.
+   * @throws {MailboxError} if the mailbox cannot be used any more.
+   */
+  async accept({ forSession }: { readonly forSession: boolean }): Promise<Verdict> {
+    const decided = this.#isUsable ? await this.#findDecision(this.#list()) : undefined;
+    if (decided !== undefined) return decided;
+    const { id } = this;
+    this.withdraw();
+    return { kind: "approved", id, by: "client", forSession, afterMs: this.#elapsedMs() };
+  }
+
+  /**
+   * Denies the call in the name of the client, also if it was allowed at the shell before. The denial is valid for
+   * the same call until it expires.
+   *
+   * @throws {MailboxError} if the mailbox cannot be used any more.
+   */
+  async decline(): Promise<Verdict> {
+    const { id } = this;
+    const entries = this.#isUsable ? this.#ownOf(this.#list()) : [];
+    for (const entry of entries) await this.#options.mailbox.deny(entry, { by: "client" });
+    return { kind: "denied", id, by: "client", afterMs: this.#elapsedMs() };
+  }
+
+  /** Ends the wait, and removes the request unless another call of this process waits for it. */
+  withdraw(): void {
+    const entry = this.#entry;
+    this[Symbol.dispose]();
+    if (entry === undefined || this.#options.calls.of(entry.id) > 0) return;
+    try {
+      this.#options.mailbox.withdraw(entry);
+    } catch (error) {
+      // The request expires.
+      if (!(error instanceof MailboxError)) throw error;
+    }
+  }
+
+  /** Ends the wait; the request stays in the mailbox. */
+  [Symbol.dispose](): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#attach(undefined);
+    this.#options.onOver();
+  }
+
+  async #inspect(entries: readonly MailboxEntry[]): Promise<Verdict | undefined> {
+    const decision = await this.#findDecision(entries);
+    if (decision !== undefined || this.#isOver) return decision;
+    const { mailbox, key, rule, lifetimeMs, connection } = this.#options;
+    const waiting = entries.find((entry) => entry.key === key && entry.state === "pending");
+    const request = { ...this.#call, rule, createdAt: Date.now(), lifetimeMs, connection };
+    this.#attach(waiting ?? mailbox.add(request, key));
+    return undefined;
+  }
+
+  /** Finds a decision about the call, and takes an allowance out of the mailbox. A denial wins. */
+  async #findDecision(entries: readonly MailboxEntry[]): Promise<Verdict | undefined> {
+    const { mailbox, connection } = this.#options;
+    const entriesOfCall = this.#ownOf(entries);
+    const denial = entriesOfCall.find(isDenied);
+    if (denial !== undefined) {
+      const { id, state } = denial;
+      const createdAt = (await mailbox.read(denial))?.createdAt;
+      const by = state === "denied" ? "shell" : "client";
+      const reason = mailbox.reasonOf(denial);
+      return { kind: "denied", id, by, reason, afterMs: this.#elapsedMs(createdAt) };
+    }
+    for (const entry of entriesOfCall) {
+      const request = await mailbox.redeem(entry);
+      if (request === undefined) continue;
+      const forSession = entry.state === "session" && request.connection !== undefined &&
+        request.connection === connection;
+      const afterMs = this.#elapsedMs(request.createdAt);
+      return { kind: "approved", id: entry.id, by: "shell", forSession, afterMs };
+    }
+    return undefined;
+  }
+
+  #list(): readonly MailboxEntry[] {
+    return this.#options.mailbox.list();
+  }
+
+  #ownOf(entries: readonly MailboxEntry[]): MailboxEntry[] {
+    return entries.filter(({ key }) => key === this.#options.key);
+  }
+
+  #attach(entry: MailboxEntry | undefined): void {
+    const { calls } = this.#options;
+    if (this.#entry !== undefined) calls.change(this.#entry.id, -1);
+    this.#entry = entry;
+    if (entry !== undefined) calls.change(entry.id, 1);
+  }
+
+  #elapsedMs(startedAt: number = this.#startedAt): number {
+    return Math.max(0, Date.now() - startedAt);
+  }
+}

@@ -1,0 +1,88 @@
+import { canonicalJson } from "../canonical_json.ts";
+import { compareDecimals, parseDecimal } from "../decimal.ts";
+import { readJson } from "../exact_json.ts";
+import { longWork } from "../long_work.ts";
+import { escapeJson } from "../text.ts";
+
+/** A call of a tool that needs the approval of a person. */
+export interface CallToApprove {
+  /** The calling agent. */
+  readonly agent: string;
+  /** Name of the server. */
+  readonly server: string;
+  /** The tool's name at its server. */
+  readonly tool: string;
+  /** The arguments as they are sent to the server: the text of a JSON object. */
+  readonly args: string;
+}
+
+/** Length of the part of a key that is the agent's, in hexadecimal digits. */
+const AGENT_LENGTH = 16;
+
+/**
+ * Returns the key of a call: calls have the same key only if they are the same call of the same agent. Arguments that
+ * differ in layout, or in the order of keys, are the same; numbers that `JSON.parse` would round never are.
+ *
+ * @returns The beginning of a hash of the agent, and the SHA-256 of the call, both in hexadecimal.
+ */
+export async function approvalKey(call: CallToApprove): Promise<string> {
+  const { agent, server, tool, args } = call;
+  const bytes = args.length;
+  const text = await longWork.runFor({ party: `agent ${agent}`, bytes }, () => {
+    const canonical = exactCanonicalJson(args);
+    // A text without a canonical form has another beginning, so that it is no canonical form of other arguments.
+    const form = canonical === undefined ? "text" : "canonical";
+    return `${JSON.stringify([agent, server, tool, form])} ${canonical ?? args}`;
+  });
+  return `${(await sha256(agent)).slice(0, AGENT_LENGTH)}-${await sha256(text)}`;
+}
+
+/** Returns the part of a key that all calls of the agent have. */
+export function agentPartOf(key: string): string {
+  return key.slice(0, AGENT_LENGTH);
+}
+
+/** Returns the canonical form of a JSON text; `undefined` if it has none, or if it would round a number. */
+function exactCanonicalJson(json: string): string | undefined {
+  let isExact = true;
+  const read = readJson(json, (text) => {
+    const number = Number(text);
+    isExact &&= isWritten(number, text);
+    return number;
+  });
+  if (read === undefined || !isExact) return undefined;
+  try {
+    return canonicalJson(read.value);
+  } catch {
+    // Half a surrogate pair has no canonical form.
+    return undefined;
+  }
+}
+
+/** Whether a text is the number that ECMAScript writes for it, but for zeros and the exponent. */
+function isWritten(number: number, text: string): boolean {
+  if (!Number.isFinite(number) || Object.is(number, -0)) return false;
+  return compareDecimals(parseDecimal(String(number)), parseDecimal(text)) === 0;
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
+}
+
+/** The part of `JSON` that keeps the text of a number, which TypeScript does not know yet. */
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
+
+/**
+ * Writes arguments for a person, one member a line: every string as it reads, every number as it was written, and every
+ * character that cannot be printed as an escape. Nothing is cut.
+ */
+export function shownArguments(json: string): string {
+  try {
+    const read = readJson(json, rawJSON);
+    return escapeJson(read === undefined ? json : JSON.stringify(read.value, undefined, 2));
+  } catch {
+    // The value is nested too deeply to be laid out.
+    return escapeJson(json);
+  }
+}

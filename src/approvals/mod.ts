@@ -1,0 +1,18 @@
+/**
+ * Approvals of calls by a person: the mailbox in the user's state folder, which all gateways and the command
+ * `approvals` share, and the calls of this process that wait. Does not decide which calls need an approval, and knows
+ * no client; callers pass on what a person answers there. Imports the leaves.
+ *
+ * @module
+ */
+export { Approvals } from "./approvals.ts";
+export {
+  type ApprovalOptions,
+  ApprovalWait,
+  type CannotAsk,
+  type Verdict,
+} from "./approval_wait.ts";
+export { type CallToApprove, shownArguments } from "./call_to_approve.ts";
+export { type ApprovalState, isDenied, Mailbox, type MailboxEntry } from "./mailbox.ts";
+export { MailboxError } from "./mailbox_folder.ts";
+export type { ApprovalRequest } from "./request_text.ts";

@@ -1,0 +1,240 @@
+import {
+  type ApprovalRequest,
+  isDenied,
+  Mailbox,
+  type MailboxEntry,
+  MailboxError,
+  shownArguments,
+} from "../approvals/mod.ts";
+import { getApprovalsFolder } from "../config/mod.ts";
+import { escapeControls, quoteEscaped } from "../text.ts";
+import {
+  argument,
+  defineCommand,
+  defineGroup,
+  JSON_FLAG,
+  type Output,
+  switchFlag,
+  textFlag,
+} from "./command.ts";
+import { CommandError } from "./error_report.ts";
+import { jsonOutput } from "./terminal.ts";
+
+/** Interval between two looks at the mailbox, in milliseconds. */
+const POLL_MS = 250;
+
+const ID = argument("The id of the request, or the beginning of it", {
+  placeholder: "id",
+  proposeCompletions: async (partial) => {
+    return (await readRequests()).filter(({ entry }) => entry.state === "pending")
+      .map(({ entry: { id } }) => id).filter((id) => id.startsWith(partial));
+  },
+});
+
+const list = defineCommand({
+  about:
+    "Lists the calls of agents that wait for your approval, with their arguments in full, and " +
+    "those that were decided about and not made yet. It needs no configuration: all gateways of " +
+    "your user share the requests.",
+  example: "agent-mcp-gateway approvals --watch",
+  flags: {
+    watch: switchFlag("Keep printing each new request until Ctrl-C"),
+    json: JSON_FLAG,
+  },
+  async run({ flags: { watch, json }, stdout, stderr }) {
+    if (watch) return await watchRequests({ json, stdout });
+    const requests = await readRequests();
+    if (json) stdout.write(jsonOutput(`[${requests.map(requestJson).join(",")}]`));
+    else {
+      stdout.write(requests.map(requestText).join("\n"));
+      stderr.write(
+        requests.length === 0
+          ? "No call waits for your approval\n"
+          : "Decide with: agent-mcp-gateway approvals allow ID, or: " +
+            "agent-mcp-gateway approvals deny ID --reason TEXT\n",
+      );
+    }
+    return 0;
+  },
+});
+
+const allow = defineCommand({
+  about: "Allows the call of a request: once, or with --session the tool for the rest of the " +
+    "agent's connection. A call that still waits runs immediately; otherwise the agent has to make the same " +
+    "call again before the approval expires.",
+  example: "agent-mcp-gateway approvals allow k7mq2x9d",
+  flags: {
+    session: switchFlag("Allow the tool to this agent until its client disconnects"),
+  },
+  args: [ID],
+  async run({ flags: { session }, args: [id], stdout }) {
+    const mailbox = openMailbox();
+    const { entry, request } = await findRequest(id, mailbox);
+    if (session && request.connection === undefined) {
+      throw new CommandError(
+        "The client of this call has no connection that lasts, so the call can be allowed only " +
+          "once: leave out --session",
+      );
+    }
+    const allowed = await mailbox.allow(entry, { forSession: session });
+    if (allowed === undefined) throw new CommandError(describeDecided(entry, mailbox));
+    const extent = session ? "Allowed for the session" : "Allowed once";
+    stdout.write(
+      `${extent}: ${describeCall(request)}\n` +
+        `If it does not wait any more, the agent can make the same call until ${
+          timeOf(allowed.expiresAt)
+        }\n`,
+    );
+    return 0;
+  },
+});
+
+const deny = defineCommand({
+  about: "Denies the call of a request, also one that was allowed and not made yet. The agent " +
+    "receives the reason, and the same call is denied until the denial expires.",
+  example: `agent-mcp-gateway approvals deny k7mq2x9d --reason "Write into /srv/notes instead"`,
+  flags: { reason: textFlag("The reason, which the agent receives") },
+  args: [ID],
+  async run({ flags: { reason }, args: [id], stdout }) {
+    const mailbox = openMailbox();
+    const { entry, request } = await findRequest(id, mailbox);
+    const denied = await mailbox.deny(entry, { by: "shell", reason });
+    if (denied === undefined) throw new CommandError(describeDecided(entry, mailbox));
+    stdout.write(`Denied until ${timeOf(denied.expiresAt)}: ${describeCall(request)}\n`);
+    return 0;
+  },
+});
+
+/** `approvals`, `approvals allow` and `approvals deny`. */
+export const command = defineGroup({
+  list: { brief: "List the calls that wait; the default", command: list },
+  allow: { brief: "Allow a call", command: allow },
+  deny: { brief: "Deny a call", command: deny },
+}, { defaultCommand: "list" });
+
+/** A request, and its entry in the mailbox. */
+interface ListedRequest {
+  readonly entry: MailboxEntry;
+  readonly request: ApprovalRequest;
+  readonly reason: string | undefined;
+}
+
+function openMailbox(): Mailbox {
+  return new Mailbox(getApprovalsFolder(Deno.env));
+}
+
+/** Reads all requests; leaves out those whose files are damaged. */
+async function readRequests(mailbox: Mailbox = openMailbox()): Promise<ListedRequest[]> {
+  const listed = await Promise.all(
+    listEntries(mailbox).map(async (entry) => {
+      const request = await mailbox.read(entry);
+      if (request === undefined) return [];
+      const reason = isDenied(entry) ? mailbox.reasonOf(entry) : undefined;
+      return [{ entry, request, reason }];
+    }),
+  );
+  return listed.flat();
+}
+
+/** @throws {CommandError} if the mailbox cannot be used. */
+function listEntries(mailbox: Mailbox): MailboxEntry[] {
+  try {
+    return mailbox.list();
+  } catch (error) {
+    throw error instanceof MailboxError
+      ? new CommandError(`Approvals cannot be read: ${error.message}`, { cause: error })
+      : error;
+  }
+}
+
+/** Prints the requests that wait, and then each new one. Only a write shows that the reader has closed the output. */
+async function watchRequests(
+  { json, stdout }: { readonly json: boolean; readonly stdout: Output },
+): Promise<number> {
+  const mailbox = openMailbox();
+  let printedIds = new Set<string>();
+  while (stdout.isClosed !== true) {
+    const waiting = (await readRequests(mailbox)).filter(({ entry }) => entry.state === "pending");
+    for (const listed of waiting) {
+      if (printedIds.has(listed.entry.id)) continue;
+      stdout.write(json ? jsonOutput(requestJson(listed)) : `${requestText(listed)}\n`);
+    }
+    printedIds = new Set(waiting.map(({ entry: { id } }) => id));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return 0;
+}
+
+/** @throws {CommandError} if no request has the id, or several begin with it. */
+async function findRequest(typedId: string, mailbox: Mailbox): Promise<ListedRequest> {
+  const id = typedId.trim().toLowerCase();
+  const matching = (await readRequests(mailbox)).filter(({ entry }) => {
+    return id !== "" && entry.id.startsWith(id);
+  });
+  const [found, other] = matching;
+  if (found === undefined) {
+    throw new CommandError(
+      `No request has the id ${JSON.stringify(typedId)}: it has expired, its call was made or ` +
+        "cancelled, or it never existed. agent-mcp-gateway approvals lists the requests",
+    );
+  }
+  if (other === undefined) return found;
+  const ids = matching.map(({ entry }) => entry.id).join(", ");
+  throw new CommandError(`Several ids begin with ${JSON.stringify(typedId)}: ${ids}`);
+}
+
+/** Describes why nothing was decided about a request. */
+function describeDecided({ id }: MailboxEntry, mailbox: Mailbox): string {
+  const entry = listEntries(mailbox).find((listed) => listed.id === id);
+  if (entry === undefined) {
+    return `The request ${id} has expired, or its call was made or cancelled`;
+  }
+  return isDenied(entry)
+    ? `The call of ${id} was denied, which holds until ${timeOf(entry.expiresAt)}`
+    : `The call of ${id} was allowed before`;
+}
+
+function describeCall({ agent, server, tool }: ApprovalRequest): string {
+  const [agentName, serverName, toolName] = [agent, server, tool]
+    .map((name) => quoteEscaped(escapeControls(name)));
+  return `agent ${agentName}, tool ${toolName} of server ${serverName}`;
+}
+
+function requestText({ entry, request, reason }: ListedRequest): string {
+  const { id, state, expiresAt } = entry;
+  const stateText = {
+    pending: "waits",
+    allowed: "was allowed",
+    session: "was allowed for the session",
+    denied: "was denied",
+    declined: "was denied in the client",
+  }[state];
+  const because = reason === undefined ? "" : ` (${escapeControls(reason)})`;
+  const args = shownArguments(request.args).replace(/^/gm, "  ");
+  return `${id} ${stateText}${because}, expires at ${timeOf(expiresAt)}\n` +
+    `  ${describeCall(request)}\n${args}\n`;
+}
+
+function requestJson({ entry, request, reason }: ListedRequest): string {
+  const { id, state, expiresAt } = entry;
+  const { agent, server, tool, args, rule, createdAt, connection } = request;
+  const members = {
+    approval_id: id,
+    state: state === "session" ? "allowed_for_session" : isDenied(entry) ? "denied" : state,
+    agent,
+    server,
+    tool,
+    rule,
+    created: new Date(createdAt).toISOString(),
+    expires: new Date(expiresAt).toISOString(),
+    can_allow_session: connection !== undefined,
+    ...(reason !== undefined && { reason }),
+  };
+  // The text of the arguments, because parsing would round large numbers. Line feeds in it are only between tokens.
+  return `${JSON.stringify(members).slice(0, -1)},"args":${args.replace(/[\r\n]+/g, " ")}}`;
+}
+
+/** Formats a time of this day in the zone of the person. */
+function timeOf(ms: number): string {
+  return new Date(ms).toLocaleTimeString("en-GB");
+}
