@@ -14,7 +14,11 @@ export function explainDenial(
   },
 ): ErrorBody {
   const { operation, agent, accessRequest } = denial;
-  const { policy, configuration: { servers: serverConfigs } } = snapshot;
+  const { policy, configuration: { servers: serverConfigs, unavailableReasons } } = snapshot;
+  /** Whether the agent may know of the server, so that only its tool can be wrong. */
+  const isUsable = (server: string): boolean =>
+    policy.allows(agent, { kind: "server", server }) &&
+    (serverConfigs.has(server) || unavailableReasons.has(server));
   const { errors } = decision;
   if (errors.length > 0) {
     const errorId = crypto.randomUUID();
@@ -27,11 +31,8 @@ export function explainDenial(
     });
     return denialErrorBody(decision, { ...denial, similarServers: [], errorId });
   }
-  // Similar server names help only if the whole server is denied, not a single tool.
-  const isServerDenied = accessRequest.kind !== "status" &&
-    !policy.allows(agent, { kind: "server", server: accessRequest.server });
-  const similarServers = isServerDenied
-    ? similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs })
-    : [];
+  const similarServers = accessRequest.kind === "status" || isUsable(accessRequest.server)
+    ? []
+    : similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs });
   return denialErrorBody(decision, { ...denial, similarServers, errorId: undefined });
 }

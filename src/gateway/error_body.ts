@@ -70,10 +70,17 @@ export function resourceNotFound(uri: string, pendingServers: readonly string[])
   return new CallerError("RESOURCE_NOT_FOUND", message, { hint, retryable: pending !== "" });
 }
 
-/** Creates the error for a prompt that does not exist, or of which the agent must not know that it exists. */
-export function promptNotFound(name: string): CallerError {
+/**
+ * Creates the error for a prompt that does not exist, or of which the agent must not know that it exists.
+ *
+ * @param similarServers Names of servers that the agent may use, if the name is that of none of them.
+ */
+export function promptNotFound(name: string, similarServers: readonly string[]): CallerError {
   const message = `Prompt not found: ${JSON.stringify(shortenText(name, MAX_QUOTE_LENGTH))}`;
-  const hint = "List the prompts to see those that you may get";
+  const listing = "List the prompts to see those that you may get";
+  const hint = similarServers.length === 0
+    ? listing
+    : `${similarServersHint(similarServers)}. ${listing}`;
   return new CallerError("PROMPT_NOT_FOUND", message, { hint });
 }
 
@@ -109,12 +116,8 @@ export function denialErrorBody(
 ): ErrorBody {
   if (effect === "ask") return approvalErrorBody(rule, context);
   if (conditions !== undefined) return conditionErrorBody(rule, conditions, context);
-  const { operation, agent, accessRequest, similarServers, errorId } = context;
-  const alternative = similarServers.length === 0
-    ? ALTERNATIVES[accessRequest.kind]
-    : `Similar names among the servers you may use: ${
-      similarServers.join(", ")
-    }. Use one of them if you meant it`;
+  const { operation, agent, accessRequest, errorId } = context;
+  const alternative = alternativeTo(context);
   const message = `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)}.`;
   return createErrorBody("DENIED_BY_POLICY", message, {
     rule,
@@ -135,12 +138,24 @@ function approvalErrorBody(
   return createErrorBody("APPROVAL_REQUIRED", message, { rule, hint });
 }
 
+function alternativeTo({ accessRequest, similarServers }: DenialContext): string {
+  return similarServers.length === 0
+    ? ALTERNATIVES[accessRequest.kind]
+    : `${similarServersHint(similarServers)}. Use one of them if you meant it`;
+}
+
+/** Names servers that an agent may have meant. */
+export function similarServersHint(names: readonly string[]): string {
+  return `Similar names among the servers you may use: ${names.join(", ")}`;
+}
+
 /** Returns the error for a call of a tool that other arguments might be allowed for. */
 function conditionErrorBody(
   rule: string,
   conditions: readonly DecidingCondition[],
-  { operation, agent, accessRequest }: DenialContext,
+  context: DenialContext,
 ): ErrorBody {
+  const { operation, agent, accessRequest, similarServers } = context;
   const requirements = conditions.map((condition) => {
     return condition.rule === rule
       ? condition.requirement
@@ -152,9 +167,9 @@ function conditionErrorBody(
   return createErrorBody("DENIED_BY_POLICY", message, {
     rule,
     hint: `${
-      conditions.some(({ isCorrectable }) => isCorrectable)
+      similarServers.length === 0 && conditions.some(({ isCorrectable }) => isCorrectable)
         ? "Correct the arguments and call again"
-        : ALTERNATIVES[accessRequest.kind]
+        : alternativeTo(context)
     }, or tell the user that the gateway's rules do not allow this`,
   });
 }

@@ -2,16 +2,17 @@
 
 import { CallerError } from "../errors.ts";
 import { startOfText } from "../text.ts";
-import { type ErrorBody, errorBodyOf } from "./error_body.ts";
+import { type ErrorBody, errorBodyOf, similarServersHint } from "./error_body.ts";
 import {
   type ClientOffers,
   loadDirectTools,
   loadItemOperations,
+  readOfferedName,
   type SearchContext,
 } from "./offered/mod.ts";
 import { MAX_UNKNOWN_NAME, type Operation, type TargetedOperation } from "./operation.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { allowedServers, type ToolContext } from "./tools/mod.ts";
+import { allowedServers, similarAllowedServers, type ToolContext } from "./tools/mod.ts";
 
 /** The context in which a server is found. */
 export interface TargetContext extends Pick<PipelineContext, "face" | "maxNameLength"> {
@@ -57,10 +58,24 @@ export async function findTarget(
   if (found === undefined) {
     const name = startOfText(offeredName, MAX_UNKNOWN_NAME);
     const message = `Unknown tool: ${name}. List the tools to see those that you may call.`;
-    throw new CallerError("TOOL_NOT_FOUND", message);
+    const similar = similarServers(offeredName, { toolContext, maxNameLength });
+    const details = similar.length === 0 ? {} : { hint: similarServersHint(similar) };
+    throw new CallerError("TOOL_NOT_FOUND", message, details);
   }
   const { server, name: tool } = found;
   return { kind: "server-tool", server, tool, args, timeoutMs: undefined, isDirect: true };
+}
+
+/** Returns the servers that were probably meant, if there is none of the name in a tool's. */
+function similarServers(
+  offered: string,
+  { toolContext, maxNameLength }: Pick<TargetContext, "toolContext" | "maxNameLength">,
+): string[] {
+  const { caller: { agent }, serverConfigs, unavailableReasons } = toolContext;
+  const server = readOfferedName(offered, maxNameLength)?.server;
+  const isKnown = server === undefined || serverConfigs.has(server) ||
+    unavailableReasons.has(server);
+  return isKnown ? [] : similarAllowedServers(server, { ...toolContext, agent });
 }
 
 /** Returns the context in which servers of resources and prompts are found: those that the agent may use. */

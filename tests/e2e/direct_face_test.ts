@@ -40,7 +40,7 @@ const SERVERS = {
 const RULES = {
   agents: {
     tester: {
-      allow: { servers: ["one", "two.dot", "missing"] },
+      allow: { servers: ["one", "two.dot", "missing", "onn"] },
       deny: { tools: { one: ["secret", "with__*"], "two.dot": ["pid"] } },
     },
   },
@@ -185,6 +185,22 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
       }
       assert.equal((await client.request("tools/call", { name: 7 })).error?.code, -32602);
     });
+
+    await t.step(
+      "[errors.near-servers] a misspelt server of a tool has similar names",
+      async () => {
+        const similar = "Similar names among the servers you may use: one";
+        const hintOf = async (name: string): Promise<unknown> => {
+          const { error } = await client.request("tools/call", { name, arguments: {} });
+          return (error?.data as Fields).hint;
+        };
+        assert.equal(await hintOf("onn__echo"), similar);
+        assert.equal(await hintOf("missing__echo"), undefined);
+        const { hint = "" } = await gateway.expectRefusal("oen__echo");
+        assert.ok(hint.startsWith(similar), hint);
+        assert.doesNotMatch((await gateway.expectRefusal("hiden__echo")).hint ?? "", /Similar/);
+      },
+    );
 
     await t.step("[direct.errors] missing arguments are named, with the schema", async () => {
       const { inputSchema, ...error }: Fields = { ...await gateway.expectRefusal("one__strict") };

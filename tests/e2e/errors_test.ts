@@ -10,6 +10,10 @@ import {
 const RULES = {
   agents: {
     all: { allow: { servers: ["*"] } },
+    fenced: {
+      allow: { servers: ["*"], tools: { odd: ["*"] } },
+      deny: { tools: { "*": [{ tool: "echo", when: { text: { like: "*secret*" } } }] } },
+    },
     some: {
       allow: { servers: ["odd", "odder"], tools: { odd: ["echo", "contents", "gr*"] } },
       deny: { servers: ["secret-*"], tools: { odd: ["grow"] } },
@@ -132,6 +136,12 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
         ]);
       }
       assert.doesNotMatch((await refuseCall("some", "odd", "pid")).hint ?? "", /Similar/);
+      // A rule for the tools of all servers decides before anything is known of the server.
+      assert.match(
+        (await refuseCall("fenced", "ood", "echo")).hint ?? "",
+        /^Similar names among the servers you may use: odd\. Use one of them/,
+      );
+      assert.doesNotMatch((await refuseCall("fenced", "odd", "echo")).hint ?? "", /Similar/);
     },
   );
 

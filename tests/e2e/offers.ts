@@ -67,6 +67,7 @@ function resultText(text: string): string {
 
 /** The error of the gateway in the `data` of a JSON-RPC error. */
 export interface GatewayErrorData {
+  readonly hint?: string;
   readonly code: string;
   readonly message: string;
   readonly rule?: string;

@@ -1,10 +1,15 @@
 import type { DownstreamServer, ItemRequest } from "../../downstream/mod.ts";
 import type { CallerError } from "../../errors.ts";
 import type { AccessRequest } from "../../policy/mod.ts";
+import { similarNames } from "../../similar_names.ts";
 import { promptNotFound, resourceNotFound } from "../error_body.ts";
 import type { Subscription, TargetedOperation } from "../operation.ts";
 import { findPrompt } from "./find_prompt.ts";
 import { findResource, findTemplate, type SearchContext } from "./find_resource.ts";
+import { readOfferedName } from "./names.ts";
+
+/** Maximum number of similar names in a hint. */
+const MAX_SIMILAR = 3;
 
 /** The server that an operation is for, and what the operation names. */
 export interface Target {
@@ -80,12 +85,21 @@ async function findResourceTarget(
   };
 }
 
+/** Returns the servers that were probably meant, if the agent may use no server of the name in a prompt's. */
+function similarServers(offered: string, { servers, maxNameLength }: SearchContext): string[] {
+  const server = readOfferedName(offered, maxNameLength)?.server;
+  const names = servers.map(({ config: { name } }) => name);
+  return server === undefined || names.includes(server)
+    ? []
+    : similarNames(server, names, { max: MAX_SIMILAR });
+}
+
 async function findPromptTarget(
   offered: string,
   context: SearchContext,
 ): Promise<{ readonly target: Target; readonly name: string }> {
   const found = await findPrompt(offered, context);
-  if (found === undefined) throw promptNotFound(offered);
+  if (found === undefined) throw promptNotFound(offered, similarServers(offered, context));
   const { server, prompt: name } = found;
   const accessRequest = { kind: "prompt", server: server.config.name, prompt: name } as const;
   return { target: { server, unlistedError: undefined, accessRequest }, name };

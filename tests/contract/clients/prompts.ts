@@ -70,6 +70,20 @@ export async function checkPrompts(transport: OpenTransport, check: Check): Prom
     }
   });
 
+  await check(
+    "[errors.near-servers] for a misspelt server of a prompt, similar names are suggested",
+    async () => {
+      const { data } = await expectRpcError(client, "prompts/get", { name: "frist__greet" });
+      assert.equal(
+        data.hint,
+        "Similar names among the servers you may use: first. " +
+          "List the prompts to see those that you may get",
+      );
+      const { data: far } = await expectRpcError(client, "prompts/get", { name: "first__nobody" });
+      assert.equal(far.hint, "List the prompts to see those that you may get");
+    },
+  );
+
   await check("[offered.errors] invalid parameters are refused", async () => {
     for (
       const params of [{}, { name: 7 }, { name: "first__greet", arguments: [] }, {
