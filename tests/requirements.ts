@@ -30,6 +30,7 @@ import { STATELESS_REMOTE } from "./requirements/stateless_remote.ts";
 import { STATELESS_SERVERS } from "./requirements/stateless_servers.ts";
 import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
+import { TRYING } from "./requirements/trying.ts";
 
 /** A promise of the contract. */
 export interface Requirement {
@@ -56,6 +57,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(CONDITIONS),
   ...Object.entries(PINS),
   ...Object.entries(APPROVALS),
+  ...Object.entries(TRYING),
   ...Object.entries(SERVERS_ITEMS),
   ...Object.entries(SESSIONS_AND_MESSAGES),
   ...Object.entries(OAUTH),

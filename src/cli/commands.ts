@@ -67,6 +67,7 @@ const GROUPS: Readonly<
   },
   "RULES": {
     explain: ["Say what the rules decide, and why", () => import("./explain.ts")],
+    test: ["Check that the rules decide cases as expected", () => import("./test.ts")],
     tools: ["List servers and tools as an agent sees them", () => import("./tools.ts")],
     call: ["Call a tool as an agent does", () => import("./call.ts")],
     approvals: [
@@ -94,7 +95,7 @@ const GROUPS: Readonly<
   "RECORDS": { audit: ["Read the audit log", () => import("./audit.ts")] },
   "EDITORS AND SHELLS": {
     schema: [
-      "Print the JSON Schema of a configuration file, for editors",
+      "Print the JSON Schema of a file, for editors",
       () => import("./schema.ts"),
     ],
     completions: [

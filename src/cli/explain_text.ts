@@ -66,7 +66,7 @@ const PURPOSES: Readonly<Record<PrintedCondition["decision"], string>> = {
 };
 
 /** Formats what a call needs in order to be allowed by an entry, or not to be denied by it. */
-function describeCondition({ rule, decision, requirement }: PrintedCondition): string {
+export function describeCondition({ rule, decision, requirement }: PrintedCondition): string {
   return escapeControls(`${PURPOSES[decision]} ${rule}: ${requirement}`);
 }
 

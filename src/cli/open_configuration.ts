@@ -80,12 +80,17 @@ export async function readConfiguration(
 /**
  * Reads both files for a command that needs a configuration without errors.
  *
+ * @param options Whether the command may start servers, for which files of the working folder must be trusted.
+ * Default: it may.
  * @throws {ConfigError} if a file has errors or is not trusted; contains the errors of both files.
  */
-export async function openConfiguration(flags: SettingFlags): Promise<OpenedConfiguration> {
+export async function openConfiguration(
+  flags: SettingFlags,
+  { startsServers = true }: { readonly startsServers?: boolean } = {},
+): Promise<OpenedConfiguration> {
   const { settings, files, configuration, errors } = await readConfiguration(flags, {
     ...thisProcess(),
-    mustBeTrusted: true,
+    mustBeTrusted: startsServers,
   });
   if (configuration === undefined) throw new ConfigError(errors);
   const redactor = new LogRedactor();

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { RULES_DETAILS, SERVERS_DETAILS } from "./json_schema_details.ts";
+import { casesSchema } from "./cases_schema.ts";
+import { CASES_DETAILS, RULES_DETAILS, SERVERS_DETAILS } from "./json_schema_details.ts";
 import { rulesSchema } from "./rules_schema.ts";
 import { serversSchema } from "./servers_schema.ts";
 import { isRecord } from "../json.ts";
@@ -7,16 +8,21 @@ import { isRecord } from "../json.ts";
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = { [key: string]: unknown };
 
+/** The schema of each file, and the details that zod cannot express. */
+const FILES = {
+  servers: { schema: serversSchema, details: SERVERS_DETAILS },
+  rules: { schema: rulesSchema, details: RULES_DETAILS },
+  tests: { schema: casesSchema, details: CASES_DETAILS },
+} as const;
+
 /**
  * Generates the JSON Schema of a file from the schema that the gateway checks it with. The target
  * is draft 7, which editors support best.
  *
  * @see {@link https://json-schema.org/draft-07}
  */
-export function createJsonSchema(file: "servers" | "rules"): JsonSchema {
-  const [schema, details] = file === "servers"
-    ? [serversSchema, SERVERS_DETAILS] as const
-    : [rulesSchema, RULES_DETAILS] as const;
+export function createJsonSchema(file: keyof typeof FILES): JsonSchema {
+  const { schema, details } = FILES[file];
   const generated = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
   return addDetails(generated, "", details);
 }

@@ -219,3 +219,28 @@ export const RULES_DETAILS: Details = {
   },
   "auth.jwt.agent_claim": { examples: ["agent"], minLength: 1 },
 };
+
+/** Additions to the schema of the file of cases. */
+export const CASES_DETAILS: Details = {
+  "": { title: "Tests of the rules of Agent MCP Gateway", ...WHOLE },
+  "$schema": { examples: ["./tests.schema.json"] },
+  "cases": {
+    examples: [[{ agent: "researcher", server: "postgres", tool: "drop_table", expect: "deny" }]],
+    ...NO_EMPTY_LIST,
+  },
+  "cases[]": {
+    oneOf: [
+      { required: ["tool"] },
+      { required: ["resource"], not: { required: ["args"] } },
+      { required: ["prompt"], not: { required: ["args"] } },
+    ],
+  },
+  "cases[].agent": { examples: ["researcher"] },
+  "cases[].server": { examples: ["postgres"] },
+  "cases[].tool": { examples: ["query"] },
+  "cases[].resource": { examples: ["file:///srv/notes/todo.md"] },
+  "cases[].prompt": { examples: ["summarize"] },
+  "cases[].args": { examples: [{ path: "/srv/notes/todo.md" }] },
+  "cases[].expect": { examples: ["allow"] },
+  "cases[].rule": { examples: ["agents.researcher.allow.tools.postgres[0]"] },
+};

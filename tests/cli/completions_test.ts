@@ -14,7 +14,7 @@ Deno.test({
     const lines: readonly (readonly [line: string, replies: string])[] = [
       [
         "",
-        "init validate doctor trust savings explain tools call approvals serve refresh auth token permissions audit schema completions",
+        "init validate doctor trust savings explain test tools call approvals serve refresh auth token permissions audit schema completions",
       ],
       ["ex", "explain"],
       ["audit ", "stats tail"],
@@ -27,7 +27,7 @@ Deno.test({
       ["call fi", "files"],
       ["validate --s", "--strict"],
       ["tools --detail ", "full signatures names"],
-      ["schema ", "servers rules"],
+      ["schema ", "servers rules tests"],
       ["completions ", "bash zsh fish powershell"],
       ["--default", "--default-agent"],
       ["nonsense ", ""],

@@ -5,7 +5,7 @@ import { parse as parseYaml } from "yaml";
 import config from "../../deno.json" with { type: "json" };
 import { permissionFlags, readPermissionFlags } from "../../scripts/permissions.ts";
 import { listSettings } from "../../src/config/mod.ts";
-import { checkText } from "../../src/config/editing/mod.ts";
+import { checkText, readCases } from "../../src/config/editing/mod.ts";
 import { formatProblem } from "../../src/errors.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { ERROR_CODES } from "./error_codes.ts";
@@ -137,6 +137,9 @@ export class BlockChecker {
       this.#checkFile("servers", block);
     } else if ("agents" in value) {
       this.#checkFile("rules", block);
+    } else if ("cases" in value) {
+      readCases({ file: position, text: block.text });
+      this.#shell.writeGatewayFile(".mcp-gateway-tests.json", block.text);
     } else if ("command" in value || "url" in value) {
       // The page shows a single entry without its file.
       const text = JSON.stringify({ mcpServers: { one: value } });
@@ -146,7 +149,7 @@ export class BlockChecker {
       assert.ok(ERROR_CODES.includes(code), `${position}: ${code}`);
     } else {
       throw new Error(
-        `${position}: neither servers, a server, rules, a client's entry nor an error`,
+        `${position}: neither servers, a server, rules, cases, a client's entry nor an error`,
       );
     }
   }

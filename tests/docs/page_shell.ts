@@ -46,7 +46,10 @@ export class PageShell implements AsyncDisposable {
   }
 
   /** Writes one of the gateway's two files. */
-  writeGatewayFile(name: ".mcp.json" | ".mcp-gateway-rules.json", text: string): void {
+  writeGatewayFile(
+    name: ".mcp.json" | ".mcp-gateway-rules.json" | ".mcp-gateway-tests.json",
+    text: string,
+  ): void {
     Deno.mkdirSync(this.configurationFolder, { recursive: true });
     Deno.writeTextFileSync(join(this.configurationFolder, name), text);
   }

@@ -1,0 +1,133 @@
+import type { PolicyCase } from "../config/editing/mod.ts";
+import type { ConfigProblem } from "../errors.ts";
+import { formatPath } from "../json.ts";
+import type { CallArguments, Policy } from "../policy/mod.ts";
+import type { CaseFacts } from "./case_facts.ts";
+import {
+  type DecisionSubject,
+  explainDecision,
+  type PrintedCondition,
+  type PrintedExplanation,
+} from "./explain_decision.ts";
+import { describeCondition } from "./explain_text.ts";
+
+/** A case that the rules decide otherwise, in the JSON that is printed. */
+export interface Difference {
+  /** The position of the case, and what it is about. */
+  readonly problem: ConfigProblem;
+  /** The expected decision, such as `deny by agents.a.deny.tools.files[0]`. */
+  readonly expected: string;
+  /** The decision, with the entry or the list that decided. */
+  readonly decided: string;
+  /** The changes of the case or of the rules that would make the case pass. */
+  readonly to_pass: string;
+}
+
+/** The result of a case. */
+export interface CheckedCase {
+  /** Absent if the rules decide as expected. */
+  readonly difference?: Difference;
+  /** Paths of the entries that decided, in any step. */
+  readonly rules: readonly string[];
+}
+
+/** Decides a case, and compares the decision with the expected one. */
+export async function checkCase(
+  one: PolicyCase,
+  { policy, facts }: { readonly policy: Policy; readonly facts: CaseFacts },
+): Promise<CheckedCase> {
+  const { agent, server, subject, expect, rule: expectedRule } = one;
+  const decisionSubject: DecisionSubject = { agent, server, ...subject };
+  const args = one.args === undefined ? undefined : readArguments(one.args);
+  let explanation = explainDecision(policy, { ...decisionSubject, args });
+  if (explanation.decision === "depends" && "tool" in subject) {
+    const listed = await facts.findTool(server, subject.tool);
+    if (listed !== undefined) {
+      explanation = explainDecision(policy, { ...decisionSubject, args, listed });
+    }
+  }
+  const { decision, rule, steps } = explanation;
+  const rules = steps.flatMap(({ found }) => found === undefined ? [] : [found.rule]);
+  const isRuleExpected = expectedRule === undefined || expectedRule === rule;
+  if (decision === expect && isRuleExpected) return { rules };
+  const to_pass = decision === expect
+    ? `write "rule": ${JSON.stringify(rule)} in the case, or change the rules so that ` +
+      `${expectedRule} decides`
+    : findRemedy(one, explanation);
+  const difference = {
+    problem: one.createProblem(describeSubject(decisionSubject, one.args !== undefined)),
+    expected: expect + (isRuleExpected ? "" : ` by ${expectedRule}`),
+    decided: decision === "depends" ? `nothing: it depends on ${rule}` : `${decision} by ${rule}`,
+    to_pass,
+  };
+  return { difference, rules };
+}
+
+function readArguments(json: string): CallArguments {
+  return { json, value: JSON.parse(json) };
+}
+
+function describeSubject(
+  { agent, server, tool, resource, prompt }: DecisionSubject,
+  hasArguments: boolean,
+): string {
+  const name = JSON.stringify(tool ?? resource ?? prompt);
+  const kind = tool !== undefined ? "tool" : resource !== undefined ? "resource" : "prompt";
+  const suffix = tool === undefined ? "" : hasArguments ? ", with its args" : ", without args";
+  return `${kind} ${name} of server ${JSON.stringify(server)} for agent ${JSON.stringify(agent)}` +
+    suffix;
+}
+
+/** Describes the changes of the case or the rules after which the decision is the expected one. */
+function findRemedy(one: PolicyCase, explanation: PrintedExplanation): string {
+  const { decision, depends_on: dependsOn, conditions = [] } = explanation;
+  if (decision === "depends") return describeMissingFacts(one, dependsOn ?? []);
+  const texts = one.expect === "allow" ? conditions.map(describeCondition) : [];
+  const inRules = describeRulesChange(one, explanation);
+  const inCase = `write "expect": "${decision}" in the case`;
+  return [...texts, ...inRules === undefined ? [] : [inRules], inCase].join("; or ");
+}
+
+function describeMissingFacts(
+  { server, args }: PolicyCase,
+  conditions: readonly PrintedCondition[],
+): string {
+  const listed = conditions.map(describeCondition).join("; ");
+  const remedy = args === undefined
+    ? "give the case `args`"
+    : `run agent-mcp-gateway refresh ${server}, so that the tool's annotations are known`;
+  return `${remedy} (${listed})`;
+}
+
+/** Describes a change of the rules after which they decide as expected; `undefined` if deciding failed. */
+function describeRulesChange(
+  { agent, server, subject, expect }: PolicyCase,
+  { decision, rule, steps }: PrintedExplanation,
+): string | undefined {
+  const [key, name] = "tool" in subject
+    ? ["tools", subject.tool]
+    : "resource" in subject
+    ? ["resources", subject.resource]
+    : ["prompts", subject.prompt];
+  const addTo = (effect: string): string => {
+    const path = formatPath(["agents", agent, effect, key, server]);
+    return `add ${JSON.stringify(name)} to ${path}`;
+  };
+  if (expect === "deny" || (expect === "ask" && decision === "allow")) return addTo(expect);
+  const { step } = steps.at(-1) ?? {};
+  switch (step) {
+    case "agent":
+      return `add ${rule} to the rules`;
+    case "server default":
+      return `add ${JSON.stringify(server)} to ${rule}`;
+    case "tool default":
+    case "resource default":
+    case "prompt default":
+      return addTo(expect);
+    case "error":
+    case undefined:
+      return undefined;
+    default:
+      return `remove or narrow ${rule}${expect === "ask" ? `, and ${addTo("ask")}` : ""}`;
+  }
+}

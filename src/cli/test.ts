@@ -1,0 +1,100 @@
+import { expandHome, folderOf, getHomeFolder, readText, resolvePath } from "../config/mod.ts";
+import { type PolicyCase, readCases } from "../config/editing/mod.ts";
+import { formatProblem } from "../errors.ts";
+import { compilePolicy } from "../policy/mod.ts";
+import { escapeLines } from "../text.ts";
+import { CaseFacts } from "./case_facts.ts";
+import { checkCase, type Difference } from "./check_case.ts";
+import { argument, defineCommand, FILE_FLAGS, JSON_FLAG, optional, switchFlag } from "./command.ts";
+import { CommandError } from "./error_report.ts";
+import { openCatalogs } from "./open_catalogs.ts";
+import { openConfiguration } from "./open_configuration.ts";
+import { listEntries } from "./rule_entries.ts";
+import { jsonOutput, pluralize } from "./terminal.ts";
+
+/** Name of the file of cases beside the rules file. */
+const CASES_FILE = ".mcp-gateway-tests.json";
+
+export const command = defineCommand({
+  about:
+    "Decides cases, and reports each that the rules decide otherwise than it expects. A case is " +
+    `an agent, a server, a tool, its arguments and the expected decision. FILE is ${CASES_FILE} ` +
+    "beside the rules file by default. No server is started: annotations are those that are remembered. " +
+    "Exit code: 1 if a decision differs.",
+  example: "agent-mcp-gateway test --rules ./new-rules.json --coverage",
+  flags: {
+    coverage: switchFlag("List the entries of the rules that decided nothing, too"),
+    json: JSON_FLAG,
+    ...FILE_FLAGS,
+  },
+  args: [optional(argument("The file of cases", { placeholder: "file" }))],
+  async run({ flags: { coverage, json, ...fileFlags }, args: [file], stdout, stderr }) {
+    const opened = await openConfiguration(fileFlags, { startsServers: false });
+    const { configuration, files: { rules: rulesFile }, log } = opened;
+    const cases = openCases(file, rulesFile.path);
+    const policy = compilePolicy(configuration.rules);
+    const facts = new CaseFacts(configuration, openCatalogs(log));
+    const differences: Difference[] = [];
+    const warnings: string[] = [];
+    const decidingRules = new Set<string>();
+    for (const one of cases) {
+      const { difference, rules } = await checkCase(one, { policy, facts });
+      if (difference !== undefined) differences.push(difference);
+      for (const rule of rules) decidingRules.add(rule);
+      for (const warning of await facts.findUnknownNames(one)) {
+        warnings.push(formatProblem(one.createProblem(warning)));
+      }
+    }
+    const unused = coverage
+      ? listEntries(configuration.rules).filter(({ path }) => !decidingRules.has(path))
+      : undefined;
+    const passed = cases.length - differences.length;
+    for (const warning of warnings) stderr.write(`${escapeLines(`Warning: ${warning}`)}\n`);
+    if (json) {
+      const answer = {
+        cases: cases.length,
+        passed,
+        differences,
+        warnings,
+        ...(unused !== undefined && { decided_nothing: unused.map(({ path }) => path) }),
+      };
+      stdout.write(jsonOutput(JSON.stringify(answer)));
+    } else {
+      const lines = differences.map(differenceText);
+      if (unused !== undefined) {
+        lines.push(
+          unused.length === 0
+            ? "Every entry of the rules decided a case\n"
+            : `Entries of the rules that decided nothing:\n${
+              unused.map(({ path, text }) => `  ${path}: ${text}\n`).join("")
+            }`,
+        );
+      }
+      stdout.write(escapeLines(lines.join("\n")));
+    }
+    const failed = differences.length === 0 ? "" : `, ${differences.length} decided otherwise`;
+    stderr.write(`${pluralize(cases.length, "case")}: ${passed} as expected${failed}\n`);
+    return differences.length === 0 ? 0 : 1;
+  },
+});
+
+/**
+ * Reads the file that the command line names, or the one beside the rules file.
+ *
+ * @throws {ConfigError} if it has errors.
+ */
+function openCases(file: string | undefined, rulesPath: string): PolicyCase[] {
+  const shown = file ?? resolvePath(folderOf(rulesPath), CASES_FILE);
+  const read = readText(resolvePath(Deno.cwd(), expandHome(shown, getHomeFolder(Deno.env))));
+  if ("text" in read) return readCases({ file: shown, text: read.text });
+  const example = '{"cases": [{"agent": "researcher", "server": "files", "tool": "write_file", ' +
+    '"expect": "deny"}]}';
+  throw new CommandError(
+    `${shown}: ${read.failure}; write a file of cases, such as ${example}, or name another one`,
+  );
+}
+
+function differenceText({ problem, expected, decided, to_pass }: Difference): string {
+  return `${formatProblem(problem)}\n  expected ${expected}\n  decided ${decided}\n` +
+    `  to pass: ${to_pass}\n`;
+}

@@ -1,0 +1,15 @@
+import type { Section } from "../requirements.ts";
+
+/** Section 18 of the promises, the part about trying rules before they are used. */
+export const TRYING: Readonly<Record<string, Section>> = {
+  "18 Try rules before they bite": {
+    "try.test": "test decides cases, and exits with 1 if a decision is not the expected one",
+    "try.messages":
+      "a message about a decision says what was expected, what was decided, by which entry, and what would pass",
+    "try.test-depends": "a case whose decision depends on what it does not say is a difference",
+    "try.test-args": "the arguments of a case are judged exactly as they are written",
+    "try.test-coverage": "test --coverage lists the entries that decided nothing",
+    "try.test-file":
+      "the errors of a file of cases have their positions, and the file has a JSON Schema",
+  },
+};
