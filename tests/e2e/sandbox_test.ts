@@ -91,6 +91,45 @@ Deno.test({
 
 Deno.test({
   name:
+    "[servers.sandbox] a server in a sandbox does not see files of the gateway that are written or replaced while it runs",
+  ignore: !canUseBwrap(),
+  async fn() {
+    const links = Deno.makeTempDirSync();
+    await using gateway = await startGateway({
+      servers: {
+        confined: {
+          command: "node",
+          args: [SERVER, "1", "${workspaceFolder}", `${links}/alias`],
+          gateway: { sandbox: "bwrap" },
+        },
+      },
+      files: { "visible/file": "" },
+      env: { GATEWAY_AUDIT_LOG: "state/audit/audit.jsonl" },
+      args: ["--agent", "tester", "--init-strategy", "lazy"],
+    });
+    const { workingFolder } = gateway.setup;
+    Deno.symlinkSync(workingFolder, `${links}/alias`);
+    const read = async (path: string): Promise<string> =>
+      await gateway.callServerToolForText("confined", "attempt", { path });
+    assert.equal(await read(`${workingFolder}/visible/file`), "read");
+    const audit = `${workingFolder}/state/audit`;
+    await gateway.expectRefusal("execute_tool", { server: "none", tool: "x", args: {} });
+    // As an editor does it.
+    Deno.copyFileSync(`${audit}/audit.jsonl`, `${audit}/copy`);
+    Deno.renameSync(`${audit}/copy`, `${audit}/audit.jsonl`);
+    for (const name of ["audit.jsonl", "audit.refused.jsonl"]) {
+      assert.equal(await read(`${audit}/${name}`), "failed", name);
+      assert.ok(Deno.statSync(`${audit}/${name}`).isFile, name);
+    }
+    for (const folder of [workingFolder, `${links}/alias`]) {
+      assert.equal(await read(`${folder}/.mcp.json`), "failed", folder);
+    }
+    Deno.removeSync(links, { recursive: true });
+  },
+});
+
+Deno.test({
+  name:
     "[servers.sandbox-link] a server in a sandbox is not available if a link in its folder leads from a named path out of the folder",
   ignore: !canUseBwrap(),
   async fn() {

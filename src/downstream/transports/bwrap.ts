@@ -1,4 +1,5 @@
 import {
+  folderOf,
   isAbsolutePath,
   isWithin,
   resolvePath,
@@ -53,19 +54,60 @@ export function bwrapCommand(
     ...paths.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
     ...paths.filter(isInFolder).flatMap(readOnly),
-    ...privatePaths.map(realPathOf)
-      .filter((path) => [...SYSTEM_FOLDERS, ...paths].some((shown) => isWithin(path, shown)))
-      .flatMap(coverFlags),
+    ...coverFlags(privatePaths, { shown: [...SYSTEM_FOLDERS, ...paths], folder }),
     ...["--chdir", folder ?? "/tmp", "--", program, ...connection.args],
   ];
 }
 
-/** Returns the flags that cover a file or a folder; none if it is missing. */
-function coverFlags(path: string): string[] {
+/**
+ * Returns the flags that cover private files and folders, whether they exist or not.
+ *
+ * @param options `shown`: the paths that the sandbox can read. `folder`: the folder that it can write.
+ */
+function coverFlags(
+  privatePaths: readonly string[],
+  { shown, folder }: { readonly shown: readonly string[]; readonly folder: string | undefined },
+): string[] {
+  // A shown path may be a link: the sandbox sees its target at the path of the link.
+  const shownPaths = shown.map((path) => ({ path, real: realPathOf(path) }));
+  const needed = [...shown, ...(folder === undefined ? [] : [folder])].map(realPathOf);
+  const covered = new Map<string, boolean>();
+  for (const path of privatePaths.map(realPathOf)) {
+    const target = findCoverTarget(path, needed);
+    for (const { path: shownPath, real } of shownPaths) {
+      if (target === undefined || !isWithin(target.path, real)) continue;
+      covered.set(shownPath + target.path.slice(real.length), target.isFolder);
+    }
+  }
+  return [...covered].flatMap(([path, isFolder]) => {
+    return isFolder ? ["--tmpfs", path] : ["--ro-bind", "/dev/null", path];
+  });
+}
+
+/**
+ * Finds what to cover for a private file or folder. A file that is replaced while the server runs, as editors do it, is
+ * another file, which would not be covered; and nothing can cover what is missing. So the folder is covered, or the
+ * nearest one that exists, unless the sandbox has to show it.
+ */
+function findCoverTarget(
+  path: string,
+  needed: readonly string[],
+): { readonly path: string; readonly isFolder: boolean } | undefined {
+  const info = infoAt(path);
+  if (info?.isDirectory === true) return { path, isFolder: true };
+  let folder = folderOf(path);
+  while (folder !== "/" && infoAt(folder) === undefined) folder = folderOf(folder);
+  folder = realPathOf(folder);
+  const isNeeded = needed.some((one) => isWithin(one, folder));
+  if (!isNeeded) return { path: folder, isFolder: true };
+  return info === undefined ? undefined : { path, isFolder: false };
+}
+
+function infoAt(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.statSync(path).isDirectory ? ["--tmpfs", path] : ["--ro-bind", "/dev/null", path];
+    return Deno.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
