@@ -73,9 +73,10 @@ function coverFlags(
   const needed = [...shown, ...(folder === undefined ? [] : [folder])].map(realPathOf);
   const covered = new Map<string, boolean>();
   for (const path of privatePaths.map(realPathOf)) {
-    const target = findCoverTarget(path, needed);
-    for (const { path: shownPath, real } of shownPaths) {
-      if (target === undefined || !isWithin(target.path, real)) continue;
+    const shownAt = shownPaths.filter(({ real }) => isWithin(path, real));
+    const target = shownAt.length === 0 ? undefined : findCoverTarget(path, needed);
+    if (target === undefined) continue;
+    for (const { path: shownPath, real } of shownAt) {
       covered.set(shownPath + target.path.slice(real.length), target.isFolder);
     }
   }
@@ -95,12 +96,22 @@ function findCoverTarget(
 ): { readonly path: string; readonly isFolder: boolean } | undefined {
   const info = infoAt(path);
   if (info?.isDirectory === true) return { path, isFolder: true };
-  let folder = folderOf(path);
-  while (folder !== "/" && infoAt(folder) === undefined) folder = folderOf(folder);
-  folder = realPathOf(folder);
+  const folder = info === undefined ? findExistingFolder(path) : folderOf(path);
   const isNeeded = needed.some((one) => isWithin(one, folder));
   if (!isNeeded) return { path: folder, isFolder: true };
   return info === undefined ? undefined : { path, isFolder: false };
+}
+
+/** Finds the nearest folder of a missing file that exists, without links; the root if Deno may not look it up. */
+function findExistingFolder(path: string): string {
+  for (let folder = folderOf(path); folder !== "/"; folder = folderOf(folder)) {
+    try {
+      return Deno.realPathSync(folder);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) break;
+    }
+  }
+  return "/";
 }
 
 function infoAt(path: string): Deno.FileInfo | undefined {
