@@ -13,6 +13,7 @@ import {
   listSafeVariables,
   listSettings,
   type LocatedFiles,
+  locateLockFile,
   MARK_VARIABLE,
   needsTrust,
   resolvePath,
@@ -87,6 +88,8 @@ function addFiles(
     // The gateway watches the folder of the file, and of its target if it is a symlink.
     needed.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
   }
+  // The lock file is beside the rules file, but may be a link.
+  needed.read.add(folderOf(realPathOf(locateLockFile(files.rules).path)));
   const catalogs = getCatalogsFolder(env);
   if (catalogs !== undefined) {
     // The gateway checks who can change this folder, too.

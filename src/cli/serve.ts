@@ -9,6 +9,7 @@ import {
   getHomeFolder,
   hasCredentials,
   locateFiles,
+  locateLockFile,
   MAX_DEPTH,
   needsTrust,
   readDepth,
@@ -110,7 +111,7 @@ async function checkAndWatchConfiguration(
   // The watch begins before the files are read, so that no change in between is missed.
   const trustFile = needsTrust(files) ? trustFileFor(settings, Deno.env) : undefined;
   const watch = new FileWatch([
-    ...[files.mcpConfig.path, files.rules.path],
+    ...[files.mcpConfig.path, files.rules.path, locateLockFile(files.rules).path],
     ...(trustFile === undefined ? [] : [resolvePath(cwd, trustFile)]),
   ]);
   const checkFiles = async (): Promise<CheckResult> => {

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from "../errors.ts";
+import type { PinnedHashes } from "../pins/mod.ts";
 import type { Rules } from "./rules.ts";
 import type { ServerConfig } from "./server.ts";
 
@@ -10,6 +11,8 @@ export interface Configuration {
   readonly unavailableReasons: ReadonlyMap<string, string>;
   /** The permissions and limits of the agents. */
   readonly rules: Rules;
+  /** The pinned servers by name; absent if there is no lock file. */
+  readonly pins?: ReadonlyMap<string, PinnedHashes> | undefined;
   /** Problems that do not prevent a start, in the order of files and lines. */
   readonly warnings: readonly ConfigProblem[];
   /** The two files, as absolute paths. */

@@ -7,6 +7,7 @@ import { type Environment, getHomeFolder } from "./environment.ts";
 import type { CheckedFile, FileChecks } from "./file_checks.ts";
 import { folderOf } from "./file_path.ts";
 import { entriesOf, isObject, objectAt } from "./json_value.ts";
+import { type PinsResult, readPins } from "./lock_file.ts";
 import { existsAsFile, type LocatedFile, type LocatedFiles } from "./locate.ts";
 import { warnUnknownKeys } from "./unknown_keys.ts";
 import { findDisablingKey } from "./other_clients.ts";
@@ -15,6 +16,7 @@ import { type Program, thisProgram } from "./program.ts";
 import { readText, type TextResult } from "./read_text.ts";
 import { isSelfReference } from "./self_reference.ts";
 import { type FileSettings, getSandboxFolder, listPrivatePaths } from "./sandbox_paths.ts";
+import type { ServerConfig } from "./server.ts";
 import type { ServersFile } from "./servers_schema.ts";
 import { describeMistrust } from "./trust.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
@@ -55,7 +57,7 @@ export async function checkConfiguration(
   files: LocatedFiles,
   options: LoadOptions,
 ): Promise<CheckResult> {
-  const texts = await readFiles(files, options);
+  const texts = { ...await readFiles(files, options), pins: await readPins(files.rules) };
   const fastResult = checkWith(fastChecks, { files, texts, options });
   if (fastResult.errors.length === 0 && fastResult.warnings.length === 0) return fastResult;
   // Only files with problems need zod and the parser that records positions, to create the
@@ -66,6 +68,9 @@ export async function checkConfiguration(
 
 /** The text of each file, or the reason that it is not used. */
 type FileTexts = { readonly [K in keyof LocatedFiles]: TextResult };
+
+/** All that is read from files. */
+type Inputs = FileTexts & { readonly pins: PinsResult };
 
 async function readFiles(files: LocatedFiles, { trustFile }: LoadOptions): Promise<FileTexts> {
   const { mcpConfig, rules } = files;
@@ -111,7 +116,7 @@ function checkWith(
   { parse, checkServers, checkRules }: FileChecks,
   { files, texts, options }: {
     readonly files: LocatedFiles;
-    readonly texts: FileTexts;
+    readonly texts: Inputs;
     readonly options: LoadOptions;
   },
 ): CheckResult {
@@ -134,22 +139,32 @@ function checkWith(
     ...rules.document === undefined || knownServers === undefined
       ? []
       : sortByPosition(warnRules(rules.document, knownServers)),
+    ...texts.pins.problems,
   ];
   if (servers.file === undefined || rules.file === undefined || errors.length > 0) {
     return { errors, warnings };
   }
+  const { servers: pins, unavailable } = texts.pins;
   const configuration: Configuration = {
     servers: new Map(
       loadedServers.flatMap(({ server, isSelfReference }) => {
-        return isSelfReference ? [] : [[server.name, server]];
+        if (isSelfReference) return [];
+        return [[server.name, unavailable === undefined ? server : lockOut(server, unavailable)]];
       }),
     ),
     unavailableReasons: knownServers?.unavailableReasons ?? new Map(),
     rules: buildRules(rules.file),
+    pins,
     warnings,
     files: { mcpConfig: files.mcpConfig.path, rules: files.rules.path },
   };
   return { configuration, errors, warnings };
+}
+
+/** Makes a server unavailable, because nobody knows which of its tools were accepted. */
+function lockOut(server: ServerConfig, reason: string): ServerConfig {
+  const { unavailable = reason, fingerprint } = server;
+  return { ...server, unavailable, fingerprint: `${fingerprint} ${unavailable}` };
 }
 
 function createNotFoundMessage(

@@ -35,6 +35,7 @@ export {
 export { findExposure, hasCredentials } from "./exposure.ts";
 export type { ChildVariables, Environment, PlatformOptions } from "./environment.ts";
 export { folderOf, isAbsolutePath, isWithin, nameOf, resolvePath } from "./file_path.ts";
+export { locateLockFile, MAX_LOCK_FILE_BYTES, readLockText } from "./lock_file.ts";
 export { checkConfiguration } from "./load.ts";
 export type { CheckResult, LoadOptions } from "./load.ts";
 export type { FileSettings } from "./sandbox_paths.ts";

@@ -7,15 +7,18 @@ export type TextResult = { readonly text: string } | { readonly failure: string 
 /**
  * Reads a configuration file. Never throws. It is synchronous, because at start, reading two files
  * takes 3 ms asynchronously and 0.3 ms synchronously.
+ *
+ * @param maxBytes Maximum size of the file; default: 4 MiB.
  */
-export function readText(path: string): TextResult {
+export function readText(path: string, maxBytes: number = MAX_BYTES): TextResult {
   try {
     const { isDirectory, isFile, size } = Deno.statSync(path);
     if (isDirectory) return { failure: "this is a folder: name the file in it" };
     // Reading a pipe may block forever, and a device may never end.
     if (!isFile) return { failure: "this is a pipe or a device: name a file" };
-    if (size > MAX_BYTES) {
-      return { failure: "the file is too large for a configuration: expected at most 4 MiB" };
+    if (size > maxBytes) {
+      const mib = maxBytes / 1024 / 1024;
+      return { failure: `the file is too large for a configuration: expected at most ${mib} MiB` };
     }
     return decodeText(Deno.readFileSync(path));
   } catch (error) {

@@ -1,5 +1,6 @@
 import { identityOf } from "../file_identity.ts";
 import { folderOf, nameOf, resolvePath } from "./file_path.ts";
+import { MAX_LOCK_FILE_BYTES } from "./lock_file.ts";
 import { readText } from "./read_text.ts";
 
 /** Delay of `onChange` after the last file system event, because editors write in several steps. */
@@ -187,7 +188,7 @@ export class FileWatch {
 
 /** Returns `=` and the content of a file, or why it cannot be read; no reason begins with `=`. */
 function readContent(path: string): string {
-  const read = readText(path);
+  const read = readText(path, MAX_LOCK_FILE_BYTES);
   return "text" in read ? `=${read.text}` : read.failure;
 }
 

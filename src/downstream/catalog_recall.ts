@@ -202,6 +202,14 @@ export class CatalogRecall {
     }, Math.max(CHANGE_PAUSE_MS, pauseMs));
   }
 
+  /** Recalls all catalogs again, after the server's lists were removed. */
+  recallAgain(): void {
+    for (const [capabilitiesKey, known] of this.#known) {
+      known.lists = {};
+      this.#startRecall(capabilitiesKey, known);
+    }
+  }
+
   /** Forgets all catalogs of the server, such as when its login has ended. */
   async forget(): Promise<void> {
     const { store, config, lists } = this.#options;
@@ -256,9 +264,11 @@ export class CatalogRecall {
   }
 
   #startRecall(capabilitiesKey: string, known: KnownCatalog): void {
-    known.recalling = this.#recall(capabilitiesKey, known).catch(() => {}).then(() => {
-      known.recalling = undefined;
-    });
+    const recalling: Promise<void> = this.#recall(capabilitiesKey, known).catch(() => {})
+      .then(() => {
+        if (known.recalling === recalling) known.recalling = undefined;
+      });
+    known.recalling = recalling;
   }
 
   async #recall(capabilitiesKey: string, known: KnownCatalog): Promise<void> {
@@ -366,7 +376,9 @@ export class CatalogRecall {
       ...(description === undefined ? {} : { description }),
       info: factsOf(info),
     };
-    await store.write(config, { head: known.head, lists: accepted });
+    // Pins may change, so the whole lists are remembered.
+    const whole = Object.entries(accepted).map(([kind, list]) => [kind, list.source]);
+    await store.write(config, { head: known.head, lists: Object.fromEntries(whole) });
     return true;
   }
 }

@@ -22,6 +22,7 @@ import type {
   ToolCall,
 } from "./invocation.ts";
 import { markFailure, startSpan } from "./invocation_span.ts";
+import { refuseHeldBack, requirePinned } from "./pin_check.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { explainUnforwarded } from "./missing_capability.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
@@ -129,15 +130,24 @@ export class Lease implements Disposable {
    *
    * @param call The call.
    * @param clock Ends the call at its timeouts. The idle timeout begins when the call is sent.
+   * @throws {CallerError} `TOOL_CHANGED`, if the tool is not as it was pinned.
    * @throws {DownstreamError} if the server failed, or ended before it answered.
    */
   async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
+    const { lists, signal } = this.#options;
+    // A definition that is remembered, or that another session listed, may not be this server's any more.
+    if (lists.isPinned) {
+      await untilAborted(lists.of("tools").refreshList(this.pooledSession), signal);
+    }
     // This is the hot path of every call, so a cached list is not awaited.
-    let tool = this.#options.lists.of("tools").cachedList(this.pooledSession)?.get(call.tool);
+    let tool = lists.of("tools").cachedList(this.pooledSession)?.get(call.tool);
     if (!isCallable(tool, call)) {
       const tools = await this.#findTools(call);
       tool = tools.get(call.tool);
-      if (tool === undefined) return { kind: "no-such-tool", tools };
+      if (tool === undefined) {
+        refuseHeldBack(tools, { server: this.session.server, kind: "tools", name: call.tool });
+        return { kind: "no-such-tool", tools };
+      }
       if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
     }
     const invocation = { kind: "tool", tool, args: call.args } as const;
@@ -152,6 +162,7 @@ export class Lease implements Disposable {
    *
    * @param call The request.
    * @param clock Ends the request at its timeouts.
+   * @throws {CallerError} `TOOL_CHANGED`, if the prompt or the template is not as it was pinned.
    * @throws {DownstreamError} if the server failed, or ended before it answered.
    */
   async request(call: ItemCall, clock: CallClock): Promise<RequestOutcome | InputNeeded> {
@@ -225,6 +236,10 @@ export class Lease implements Disposable {
     codec.requireSendable?.(invocation);
     const lowered = session.clientChanges.lowerLogLevel(this.#options.caller.channel);
     if (lowered !== undefined) await untilAborted(lowered, signal);
+    const { lists } = this.#options;
+    if (lists.isPinned) {
+      await requirePinned(invocation, { lists, pooled: this.pooledSession, signal });
+    }
     const permitted = beforeSend?.();
     if (permitted !== undefined) await permitted;
     session.isAltered = true;

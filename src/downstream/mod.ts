@@ -12,6 +12,7 @@ export type { Caller, ClientCapabilities, ClientConnection, Pausable } from "./c
 export { readCapabilities } from "./declared_capabilities.ts";
 export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
 export {
+  heldBackError,
   isReadOnly,
   type Item,
   ItemList,
@@ -19,6 +20,7 @@ export {
   ListError,
   type ListKind,
   ListTimeout,
+  pinCommand,
   type Tool,
 } from "./catalog/mod.ts";
 export type {

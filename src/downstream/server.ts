@@ -1,5 +1,6 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
+import type { PinnedHashes } from "../pins/mod.ts";
 import { LoginNeedsCaller, type ServerAuth } from "./authorization.ts";
 import { type CallClock, startCallClock } from "./call_clock.ts";
 import type { Caller, ClientConnection } from "./caller.ts";
@@ -228,16 +229,13 @@ export class DownstreamServer {
    *
    * @param call The call.
    * @param caller The caller.
+   * @throws {CallerError} `TOOL_CHANGED`, if the tool is not as it was pinned.
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
   callTool(call: ToolCall, caller: Caller): Promise<CallOutcome> {
     const clock = this.#startClock(call, caller);
-    return this.#operations.run(caller, {
-      run: (lease) => lease.callTool(call, clock),
-      signal: clock.signal,
-      rpcErrorOf,
-      clock,
-    });
+    const run = (lease: Lease) => lease.callTool(call, clock);
+    return this.#operations.run(caller, { run, signal: clock.signal, rpcErrorOf, clock });
   }
 
   /**
@@ -277,6 +275,11 @@ export class DownstreamServer {
     return this.#subscriptions.unsubscribe(call, caller);
   }
 
+  /** Holds back all items that are not as they were pinned; `undefined` if the server is not pinned. */
+  usePins(pins: PinnedHashes | undefined): void {
+    if (this.#lists.setPins(pins)) this.#catalogs?.recallAgain();
+  }
+
   /** Ends the sessions of a client that is gone. */
   async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
     this.#subscriptions.release(connectionId);
@@ -313,9 +316,7 @@ export class DownstreamServer {
     return readServerStatus(this.#pool.sessions, {
       health: this.#health,
       unavailable,
-      tools: this.#lists.of("tools").itemCount,
-      resources: this.#lists.of("resources").itemCount,
-      prompts: this.#lists.of("prompts").itemCount,
+      lists: this.#lists,
       agent,
     });
   }

@@ -1,4 +1,5 @@
 import { DownstreamError } from "../errors.ts";
+import type { ServerLists } from "./catalog/mod.ts";
 import type { Session, SessionState } from "./session.ts";
 
 /** A server's status, as `get_gateway_status` reports it. */
@@ -24,6 +25,8 @@ export interface ServerStatus {
   readonly resources: number | null;
   /** Number of prompts; null until they have been listed. */
   readonly prompts: number | null;
+  /** Number of tools, resource templates and prompts that are held back; absent if there are none. */
+  readonly held_back?: number;
   /** Milliseconds from the start of a session to the last handshake; null until the first handshake. */
   readonly connect_ms: number | null;
 }
@@ -110,12 +113,8 @@ export interface StatusContext {
   readonly health: ServerHealth;
   /** The reason why the entry cannot be used; `undefined` if it can. */
   readonly unavailable: string | undefined;
-  /** Number of tools; `undefined` until they have been listed. */
-  readonly tools: number | undefined;
-  /** Number of resources; `undefined` until they have been listed. */
-  readonly resources: number | undefined;
-  /** Number of prompts; `undefined` until they have been listed. */
-  readonly prompts: number | undefined;
+  /** Its lists. */
+  readonly lists: ServerLists;
   /** The agent that reads the status; `undefined` to read all of it. */
   readonly agent: string | undefined;
 }
@@ -128,8 +127,9 @@ export interface StatusContext {
  */
 export function readServerStatus(
   sessions: readonly Session[],
-  { health, unavailable, tools, resources, prompts, agent }: StatusContext,
+  { health, unavailable, lists, agent }: StatusContext,
 ): ServerStatus {
+  const { heldBackCount } = lists;
   const { needsLogin, isBroken, restarts, connectMs } = health;
   const states = sessions.map((session) => session.state);
   const best = (["ready", "connecting", "draining"] as const).find((state) => {
@@ -144,9 +144,10 @@ export function readServerStatus(
     calls_in_flight: sessions.reduce((sum, session) => sum + session.activeCalls.count, 0),
     last_error: unavailable ?? health.lastErrorFor(agent) ?? null,
     restarts,
-    tools: tools ?? null,
-    resources: resources ?? null,
-    prompts: prompts ?? null,
+    tools: lists.of("tools").itemCount ?? null,
+    resources: lists.of("resources").itemCount ?? null,
+    prompts: lists.of("prompts").itemCount ?? null,
+    ...(heldBackCount === 0 ? {} : { held_back: heldBackCount }),
     connect_ms: connectMs === undefined ? null : Math.round(connectMs),
   };
 }

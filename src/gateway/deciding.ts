@@ -1,6 +1,6 @@
 /** The decision stage of the pipeline, where it needs the annotations of a tool. */
 
-import type { Tool } from "../downstream/mod.ts";
+import { heldBackError, type Tool } from "../downstream/mod.ts";
 import type { AccessRequest, Decision } from "../policy/mod.ts";
 import type { ToolContext } from "./tools/mod.ts";
 
@@ -24,6 +24,7 @@ export class DeniedBeforeSend extends Error {
  * server does not list fits no condition of an `allow`, and every condition of a `deny`.
  *
  * @returns The decision, and a check for the tool that is called in the end.
+ * @throws {CallerError} `TOOL_CHANGED`, if the tool is held back.
  * @throws {DownstreamError} if the server does not list its tools.
  */
 export async function decideByAnnotations(
@@ -37,7 +38,11 @@ export async function decideByAnnotations(
     return policy.decide(caller.agent, { ...request, listed: () => tool?.definition });
   };
   const list = await servers.get(request.server)?.list("tools", { caller, signal });
-  const decidedTool = list?.get(request.tool);
+  const { server, tool: name } = request;
+  const reason = list?.heldBack.get(name);
+  // Annotations that nobody has accepted decide nothing.
+  if (reason !== undefined) throw heldBackError(reason, { server, kind: "tools", name });
+  const decidedTool = list?.get(name);
   const firstDecision = decide(decidedTool);
   return {
     decision: firstDecision,

@@ -1,4 +1,10 @@
-import type { CheckResult, Configuration, FileWatch, LocatedFiles } from "../config/mod.ts";
+import {
+  type CheckResult,
+  type Configuration,
+  type FileWatch,
+  type LocatedFiles,
+  locateLockFile,
+} from "../config/mod.ts";
 import { type ConfigProblem, formatProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 
@@ -116,7 +122,11 @@ export class Reloader {
     const { mcpConfig, rules } = this.#options.files;
     const keys: FileKey[] = [];
     if (paths.includes(mcpConfig.path)) keys.push("mcp_config");
-    if (paths.includes(rules.path)) keys.push("gateway_rules");
+    // The lock file belongs to the rules.
+    const isRulesChange = [rules.path, locateLockFile(rules).path].some((path) =>
+      paths.includes(path)
+    );
+    if (isRulesChange) keys.push("gateway_rules");
     return keys;
   }
 

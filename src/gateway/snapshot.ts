@@ -27,12 +27,14 @@ export function buildSnapshot(
 ): Snapshot {
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
-    const server = previous?.servers.get(name);
-    const isUnchanged = server?.config.fingerprint === config.fingerprint;
-    servers.set(
-      name,
-      isUnchanged && server !== undefined ? server : new DownstreamServer(config, context),
-    );
+    const known = previous?.servers.get(name);
+    const isUnchanged = known?.config.fingerprint === config.fingerprint;
+    const server = isUnchanged && known !== undefined
+      ? known
+      : new DownstreamServer(config, context);
+    // Other pins take effect immediately, also for calls of the previous snapshot.
+    server.usePins(configuration.pins?.get(name));
+    servers.set(name, server);
   }
   return { configuration, policy: compilePolicy(configuration.rules), servers };
 }

@@ -34,11 +34,3 @@ export function comparePins(pins: ServerPins, listed: ServerPins): PinDifference
     return differences;
   });
 }
-
-/** Whether the pins of two servers accept exactly the same definitions. */
-export function arePinsEqual(one: ServerPins, other: ServerPins): boolean {
-  return PINNED_KINDS.every((kind) =>
-    one[kind].size === other[kind].size &&
-    one[kind].entries().every(([name, { sha256 }]) => other[kind].get(name)?.sha256 === sha256)
-  );
-}

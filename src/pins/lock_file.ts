@@ -1,9 +1,6 @@
 import { isRecord } from "../json.ts";
 import { escapeJson } from "../text.ts";
 
-/** Name of the lock file, which is beside the rules file. */
-export const LOCK_FILE_NAME = ".mcp-gateway-lock.json";
-
 /** The version of the format. */
 const VERSION = 1;
 
@@ -31,6 +28,9 @@ export interface PinnedServerInfo {
 
 /** The pins of a server: of each kind, by name. */
 export type ServerPins = Readonly<Record<PinnedKind, ReadonlyMap<string, Pin>>>;
+
+/** The hashes of the pins of a server, which are enough to enforce them: of each kind, by name. */
+export type PinnedHashes = Readonly<Record<PinnedKind, ReadonlyMap<string, string>>>;
 
 /** A server in the lock file. */
 export interface LockedServer {
@@ -104,6 +104,17 @@ function isServerInfo(value: unknown): value is PinnedServerInfo {
   return isRecord(value) &&
     ["string", "undefined"].includes(typeof value.name) &&
     ["string", "undefined"].includes(typeof value.version);
+}
+
+/** Returns the hashes of pins, without the definitions. */
+export function hashesOf(pins: ServerPins): PinnedHashes {
+  const hashes = (kind: PinnedKind) =>
+    new Map(Array.from(pins[kind], ([name, { sha256 }]) => [name, sha256]));
+  return {
+    tools: hashes("tools"),
+    resourceTemplates: hashes("resourceTemplates"),
+    prompts: hashes("prompts"),
+  };
 }
 
 /**

@@ -6,7 +6,7 @@
  * @module
  */
 
-export { arePinsEqual, type ChangeKind, comparePins, type PinDifference } from "./compare.ts";
+export { type ChangeKind, comparePins, type PinDifference } from "./compare.ts";
 export {
   type CanonicalDefinition,
   canonicalDefinition,
@@ -16,13 +16,14 @@ export {
 export { findHiddenText, type HiddenText, type HiddenTextKind } from "./hidden_text.ts";
 export {
   formatLockFile,
-  LOCK_FILE_NAME,
+  hashesOf,
   type LockedServer,
   type LockFile,
   type ParsedLockFile,
   parseLockFile,
   type Pin,
   PINNED_KINDS,
+  type PinnedHashes,
   type PinnedKind,
   type PinnedServerInfo,
   type ServerPins,

@@ -53,6 +53,17 @@ export function isReadOnly({ definition: { annotations } }: Tool): boolean {
   return isRecord(annotations) && annotations.readOnlyHint === true;
 }
 
+/** The reason why an item of a pinned server is held back. */
+export type HeldBackReason = "new" | "changed";
+
+/** The items of a list that are held back, and the list as the server gave it. */
+export interface HeldBackItems {
+  /** The reasons, by name. */
+  readonly heldBack: ReadonlyMap<string, HeldBackReason>;
+  /** The list with all items. */
+  readonly source: ItemList;
+}
+
 /** Remarks about a list. */
 export interface ListNotes {
   /** The reason why the list is empty or incomplete, as a sentence without a full stop. */
@@ -65,12 +76,24 @@ export interface ListNotes {
   readonly ttlMs?: number | undefined;
   /** The memory that the list takes; default: not counted. */
   readonly memory?: ListMemory;
+  /** The items that are held back, if any are. */
+  readonly screened?: HeldBackItems;
 }
+
+/** The list that holds nothing back. */
+const NOTHING_HELD_BACK: ReadonlyMap<string, HeldBackReason> = new Map();
 
 /** One list of a server, in its order. */
 export class ItemList {
-  /** All items. */
+  /** The items that may be shown and used. */
   readonly items: readonly Item[];
+  /**
+   * The items that are neither shown nor used, because they are not what a person has accepted: by name. Nothing else of
+   * them may reach a client.
+   */
+  readonly heldBack: ReadonlyMap<string, HeldBackReason>;
+  /** The list as the server gave it: this one if nothing is held back. */
+  readonly source: ItemList;
   /** The reason why the list is empty or incomplete; `undefined` if it is complete. */
   readonly incompleteReason: string | undefined;
   /**
@@ -94,7 +117,10 @@ export class ItemList {
    * @param notes Remarks about the list.
    */
   constructor(items: readonly Item[], notes: ListNotes = {}) {
+    const { screened } = notes;
     this.items = items;
+    this.heldBack = screened?.heldBack ?? NOTHING_HELD_BACK;
+    this.source = screened?.source ?? this;
     this.incompleteReason = notes.incompleteReason;
     this.completeness = notes.completeness ?? "complete";
     this.leftOut = notes.leftOut ?? [];
@@ -102,8 +128,9 @@ export class ItemList {
     const bytes = items.reduce((sum, { text }) => sum + WORK_BYTES_PER_ITEM + text.json.length, 0);
     this.isLong = bytes > LONG_LIST_BYTES;
     this.#byName = new Map(items.map((item) => [item.name, item]));
-    this.#memory = notes.memory;
-    this.#memory?.freeWith(this);
+    // The memory of the source is free again when the source is.
+    this.#memory = screened === undefined ? notes.memory : screened.source.#memory;
+    if (screened === undefined) this.#memory?.freeWith(this);
   }
 
   /** Frees the memory of a list that nobody uses, before it is collected as garbage. */
@@ -114,6 +141,15 @@ export class ItemList {
   /** Takes memory for an index of the items, until `free`; returns whether it fits into the server's share. */
   takeMemory(bytes: number): boolean {
     return this.#memory?.take(bytes) ?? true;
+  }
+
+  /** Returns this list without the items that are held back. */
+  withoutItems(heldBack: ReadonlyMap<string, HeldBackReason>): ItemList {
+    if (heldBack.size === 0) return this;
+    const items = this.items.filter(({ name }) => !heldBack.has(name));
+    const { completeness, incompleteReason, leftOut, ttlMs } = this;
+    const screened = { heldBack, source: this };
+    return new ItemList(items, { completeness, incompleteReason, leftOut, ttlMs, screened });
   }
 
   /** Returns the item with a name, if there is one. */

@@ -1,7 +1,9 @@
 import type { CancelSignal } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
+import { escapeControls, quoteEscaped, shortenText } from "../../text.ts";
 import { EqualLists } from "./equal_lists.ts";
 import { type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
+import { pinCommand } from "./held_back.ts";
 import { untilAborted } from "../until_aborted.ts";
 
 /** Time until a partial list is fetched again, in milliseconds. */
@@ -16,6 +18,10 @@ const LONG_LIST_PAUSE_MS = 10_000;
 
 /** Maximum number of different log lines about the lists of one server. */
 const MAX_LOGGED_LINES = 100;
+
+/** Maximum number of names of items in a log line, and of the characters of one. */
+const MAX_LOGGED_NAMES = 10;
+const MAX_NAME_LENGTH = 80;
 
 /** A session of the server, as far as its lists are concerned. */
 export interface ListingSession {
@@ -39,6 +45,8 @@ export interface ListCacheOptions {
   readonly server: string;
   /** Receives each problem of the lists only once. */
   readonly log: Log;
+  /** Holds back the items of a list that nobody has accepted; default: none. */
+  readonly screen?: (list: ItemList) => ItemList | Promise<ItemList>;
   /** Called when a list was fetched again and has changed. */
   readonly onChanged?: (owner: ListOwner) => void;
 }
@@ -72,7 +80,7 @@ interface CachedList {
 export class ListCache {
   // By key of the declared capabilities: the list for sessions without a list of their own.
   readonly #shared = new Map<string, CachedList>();
-  readonly #bySession = new WeakMap<ListingSession, CachedList>();
+  #bySession = new WeakMap<ListingSession, CachedList>();
   readonly #equalLists = new EqualLists();
   readonly #kind: ListKind;
   readonly #options: ListCacheOptions;
@@ -80,7 +88,7 @@ export class ListCache {
   readonly #newestHashes = new Map<string, string | undefined>();
   // A reload that changes the server's entry creates a new cache, which may log the same lines again.
   readonly #loggedLines = new Set<string>();
-  #itemCount: number | undefined;
+  #newestList: ItemList | undefined;
 
   /**
    * Creates a cache of no lists.
@@ -95,7 +103,12 @@ export class ListCache {
 
   /** Number of items in the newest list; `undefined` until a list was fetched. */
   get itemCount(): number | undefined {
-    return this.#itemCount;
+    return this.#newestList?.items.length;
+  }
+
+  /** Number of items that are held back in the newest list. */
+  get heldBackCount(): number {
+    return this.#newestList?.heldBack.size ?? 0;
   }
 
   /** Returns the cached list for a session, if there is one. */
@@ -163,7 +176,7 @@ export class ListCache {
    * @returns The equal list that is kept, if there is one; otherwise this one.
    */
   async adopt(capabilitiesKey: string, remembered: ItemList): Promise<ItemList> {
-    const list = await this.#equalLists.keep(remembered);
+    const list = await this.#accept(remembered);
     if (this.#shared.has(capabilitiesKey)) return list;
     this.#shared.set(capabilitiesKey, {
       source: undefined,
@@ -173,9 +186,24 @@ export class ListCache {
       refetchAt: Infinity,
       noRefetchBefore: 0,
     });
-    this.#newestHashes.set(capabilitiesKey, this.#equalLists.hashOf(list));
-    this.#itemCount ??= list.items.length;
+    this.#newestHashes.set(capabilitiesKey, this.#equalLists.hashOf(list.source));
+    this.#newestList ??= list;
+    this.#logHeldBack(list);
     return list;
+  }
+
+  /** Removes all lists, because other items may be held back now. */
+  clear(): void {
+    this.#shared.clear();
+    this.#bySession = new WeakMap();
+    this.#newestHashes.clear();
+    this.#newestList = undefined;
+  }
+
+  /** Returns the list that is kept in place of an equal one, without the items that are held back. */
+  async #accept(list: ItemList): Promise<ItemList> {
+    const kept = await this.#equalLists.keep(list);
+    return this.#options.screen?.(kept) ?? kept;
   }
 
   #request(
@@ -191,7 +219,7 @@ export class ListCache {
       source: new WeakRef(session),
       promise: session.list(this.#kind).then((list) => {
         ({ ttlMs } = list);
-        return this.#equalLists.keep(list);
+        return this.#accept(list);
       }),
       list: previous?.list,
       isPending: true,
@@ -211,8 +239,9 @@ export class ListCache {
       }
       // The session may have been altered before the server answered.
       if (session.isAltered) this.#unshare(cached, { capabilitiesKey, remembered });
-      this.#itemCount = list.items.length;
+      this.#newestList = list;
       this.#logProblems(list);
+      this.#logHeldBack(list);
       this.#reportChange(list, { owner, previous: previous?.list });
     }, () => {
       this.#unshare(cached, { capabilitiesKey, remembered });
@@ -243,7 +272,7 @@ export class ListCache {
   ): void {
     const { session, capabilitiesKey } = owner;
     const newestHash = this.#newestHashes.get(capabilitiesKey);
-    const hash = this.#equalLists.hashOf(list);
+    const hash = this.#equalLists.hashOf(list.source);
     this.#newestHashes.set(capabilitiesKey, hash);
     const isAltered = session?.isAltered === true;
     const hasChanged = previous !== undefined
@@ -294,6 +323,21 @@ export class ListCache {
   #logProblems({ incompleteReason, leftOut }: ItemList): void {
     if (incompleteReason !== undefined) this.#warn(incompleteReason);
     for (const item of leftOut) this.#warn(`${LIST_WORDS[this.#kind].title} left out: ${item}`);
+  }
+
+  #logHeldBack({ heldBack }: ItemList): void {
+    if (heldBack.size === 0) return;
+    const { server } = this.#options;
+    const names = heldBack.keys().take(MAX_LOGGED_NAMES)
+      .map((name) => quoteEscaped(shortenText(escapeControls(name), MAX_NAME_LENGTH)));
+    const more = heldBack.size - MAX_LOGGED_NAMES;
+    this.#warn(
+      `Held back, because they are new or have changed since the server was pinned: ${heldBack.size} ` +
+        `${LIST_WORDS[this.#kind].items}: ${[...names].join(", ")}${
+          more > 0 ? ` and ${more} more` : ""
+        }; ` +
+        `${pinCommand(server)} --diff shows the differences`,
+    );
   }
 
   #warn(line: string): void {

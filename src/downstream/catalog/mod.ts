@@ -1,14 +1,17 @@
 /**
  * The catalog of a server: its lists of tools, resources, URI templates and prompts. Fetches them page by page, decides
- * which sessions share a list, and counts their memory. Starts no session, and knows no method of MCP. Imports `jsonrpc`,
+ * which sessions share a list, counts their memory, and holds back the items of a pinned server that nobody has accepted. Starts no session, and knows no method of MCP. Imports `jsonrpc`,
  * the leaves, and the types of `revisions`.
  *
  * @module
  */
 
 export { fetchList, type FetchListOptions } from "./fetch_list.ts";
+export { heldBackError, pinCommand } from "./held_back.ts";
 export { ListError, ListTimeout } from "./list_error.ts";
 export {
+  type HeldBackItems,
+  type HeldBackReason,
   isReadOnly,
   type Item,
   ItemList,

@@ -1,6 +1,8 @@
 import type { Log } from "../../log.ts";
+import type { PinnedHashes } from "../../pins/mod.ts";
 import type { ServerInfo } from "../revisions/mod.ts";
-import { LIST_KINDS, type ListKind } from "./item_list.ts";
+import { areHashesEqual, screenList } from "./held_back.ts";
+import { type ItemList, LIST_KINDS, type ListKind } from "./item_list.ts";
 import { ListCache, type ListOwner } from "./list_cache.ts";
 
 /** The member of a server's description that says whether the server declares a list. */
@@ -38,6 +40,10 @@ export class ServerLists {
   // By key of the declared capabilities: the description of the newest session.
   readonly #infos = new Map<string, ServerInfo>();
 
+  #pins: PinnedHashes | undefined;
+  // By list as the server gave it: the list without the items that are held back.
+  #screened = new WeakMap<ItemList, Promise<ItemList>>();
+
   /**
    * Creates the lists, of which none has been fetched.
    *
@@ -48,6 +54,7 @@ export class ServerLists {
     const cache = (kind: ListKind): ListCache => {
       return new ListCache(kind, {
         ...options,
+        screen: (list) => this.#pins === undefined ? list : this.#screen(kind, list),
         onChanged: (owner) => options.onChanged?.(kind, owner),
       });
     };
@@ -62,6 +69,43 @@ export class ServerLists {
   /** Returns the lists of a kind. */
   of(kind: ListKind): ListCache {
     return this.#caches[kind];
+  }
+
+  /** Whether the server is pinned. */
+  get isPinned(): boolean {
+    return this.#pins !== undefined;
+  }
+
+  /** Number of tools, resource templates and prompts that are held back, as far as they have been listed. */
+  get heldBackCount(): number {
+    return LIST_KINDS.reduce((sum, kind) => sum + this.#caches[kind].heldBackCount, 0);
+  }
+
+  /**
+   * Sets the pins of the server.
+   *
+   * @param pins The pins; `undefined` if the server is not pinned.
+   * @returns Whether they are other pins than before, so that all lists were removed.
+   */
+  setPins(pins: PinnedHashes | undefined): boolean {
+    if (areHashesEqual(pins, this.#pins)) return false;
+    this.#pins = pins;
+    this.#screened = new WeakMap();
+    for (const kind of LIST_KINDS) this.#caches[kind].clear();
+    return true;
+  }
+
+  async #screen(kind: ListKind, list: ItemList): Promise<ItemList> {
+    for (;;) {
+      const pins = this.#pins;
+      if (pins === undefined) return list;
+      const screening = this.#screened.get(list) ??
+        screenList(list, { kind, pins, server: this.#options.server });
+      this.#screened.set(list, screening);
+      const screened = await screening;
+      // The lock file may have changed meanwhile.
+      if (pins === this.#pins) return screened;
+    }
   }
 
   /** Recalls the remembered lists; `undefined` if that need not be awaited. Never rejects. */

@@ -122,7 +122,8 @@ async function hashedNames(
   if (known !== undefined) return known;
   const names = new Map<string, string>();
   const runStep = createStepRunner(list, agent);
-  for (const { name } of list.items) {
+  // A call of a tool that is held back is told so.
+  for (const { name } of list.source.items) {
     const offered = await runStep(() => offeredName({ server, name }, maxNameLength));
     if (hasHash(offered) && !names.has(offered)) names.set(offered, name);
   }

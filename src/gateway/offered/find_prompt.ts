@@ -33,7 +33,9 @@ export async function findPrompt(
       return { server, prompt };
     }
     const list = await server.list("prompts", { caller, signal });
-    return list.get(prompt) === undefined ? undefined : { server, prompt };
+    // The server says why a prompt is held back.
+    const isListed = list.get(prompt) !== undefined || list.heldBack.has(prompt);
+    return isListed ? { server, prompt } : undefined;
   }
   const candidates = servers.filter(({ config: { name } }) => mayBeHashedNameOf(name, offered));
   let allowed: PromptTarget | undefined;
@@ -43,7 +45,7 @@ export async function findPrompt(
     const runStep = createStepRunner(list, caller.agent);
     const isOffered = ({ name }: Item): boolean =>
       offeredName({ server: serverName, name }, maxNameLength) === offered;
-    for (const item of list.items) {
+    for (const item of list.source.items) {
       if (!await runStep(() => isOffered(item))) continue;
       const prompt = item.name;
       const request = { kind: "prompt", server: serverName, prompt } as const;

@@ -1,4 +1,9 @@
-import type { Caller, DownstreamServer, ItemList } from "../../downstream/mod.ts";
+import {
+  type Caller,
+  type DownstreamServer,
+  heldBackError,
+  type ItemList,
+} from "../../downstream/mod.ts";
 import type { CancelSignal } from "../../jsonrpc/mod.ts";
 import type { Policy } from "../../policy/mod.ts";
 import { createStepRunner } from "../tools/mod.ts";
@@ -52,7 +57,7 @@ export async function findResource(
   if (listed !== undefined) return { server: listed, isListed: true };
   const linking = context.offers.links.serverOf(uri);
   const server = context.servers.find(({ config: { name } }) => name === linking);
-  return server && { server, isListed: false };
+  return server === undefined ? await findHeldBack(uri, context) : { server, isListed: false };
 }
 
 /**
@@ -70,7 +75,35 @@ export async function findTemplate(
     { kind: "resources", has: hasItem },
     { kind: "templates", has: hasMatch },
   ], context);
-  return server && { server, isListed: true };
+  return server === undefined ? await findHeldBack(template, context) : { server, isListed: true };
+}
+
+/**
+ * Finds the server of a template that is held back and matches a URI.
+ *
+ * @returns The server, if the rules deny the resource.
+ * @throws {CallerError} `TOOL_CHANGED`, if the rules allow the resource.
+ */
+async function findHeldBack(
+  uri: string,
+  context: SearchContext,
+): Promise<ResourceTarget | undefined> {
+  const server = await findFirst(uri, [
+    {
+      kind: "templates",
+      has: async ({ heldBack }, _uri, agent) =>
+        await findMatch(heldBack.keys(), uri, agent) !== undefined,
+    },
+  ], context);
+  if (server === undefined) return undefined;
+  const { policy, caller } = context;
+  const { name } = server.config;
+  if (!policy.allows(caller.agent, { kind: "resource", server: name, uri })) {
+    return { server, isListed: true };
+  }
+  const heldBack = server.knownList("templates", caller)?.heldBack ?? new Map();
+  const template = await findMatch(heldBack.keys(), uri, caller.agent) ?? uri;
+  throw heldBackError(heldBack.get(template), { server: name, kind: "templates", name: template });
 }
 
 /** A list of servers, and the test whether one of them has a resource. */
@@ -137,12 +170,21 @@ function hasItem(list: ItemList, uri: string): boolean {
   return list.get(uri) !== undefined;
 }
 
-/** Whether a URI matches one of a server's templates. A server may have templates that take long to compare. */
+/** Whether a URI matches one of a server's templates. */
 async function hasMatch({ items }: ItemList, uri: string, agent: string): Promise<boolean> {
+  return await findMatch(items.values().map(({ name }) => name), uri, agent) !== undefined;
+}
+
+/** Returns the first template that is a URI, or matches it. A server may have templates that take long to compare. */
+async function findMatch(
+  templates: IteratorObject<string>,
+  uri: string,
+  agent: string,
+): Promise<string | undefined> {
   const runStep = createStepRunner({ isLong: false }, agent);
-  for (const { name: template } of items.slice(0, MAX_TEMPLATES)) {
-    const step = runStep(() => matchesTemplate(template, uri));
-    if (typeof step === "boolean" ? step : await step) return true;
+  for (const template of templates.take(MAX_TEMPLATES)) {
+    const step = runStep(() => template === uri || matchesTemplate(template, uri));
+    if (typeof step === "boolean" ? step : await step) return template;
   }
-  return false;
+  return undefined;
 }

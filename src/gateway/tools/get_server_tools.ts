@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import type { Tool } from "../../downstream/mod.ts";
+import { pinCommand, type Tool } from "../../downstream/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import { findServer, listedToolRequest } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
@@ -99,6 +99,7 @@ async function listServerTools(
       ? "It offers no tools."
       : undefined,
     detailHint,
+    catalog.heldBack.size === 0 ? undefined : heldBackHint(name, catalog.heldBack.size),
     args.pattern !== undefined && selected.length === 0
       ? `No tool that you may call matches the pattern; without it you see all ${callable.length}.`
       : undefined,
@@ -126,6 +127,14 @@ async function listServerTools(
   });
   // The definitions are inserted as text, exactly as the server wrote them.
   return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
+}
+
+/** Says how many tools are held back. Their names are not shown: a server may have chosen them to be read. */
+function heldBackHint(server: string, count: number): string {
+  const tools = count === 1 ? "1 tool is" : `${count} tools are`;
+  return `${tools} held back until the user accepts what has changed: ${
+    pinCommand(server)
+  } --diff.`;
 }
 
 async function filterTools(

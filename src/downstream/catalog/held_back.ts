@@ -1,0 +1,100 @@
+import { CallerError } from "../../errors.ts";
+import { longWork } from "../../long_work.ts";
+import type { PinnedHashes, PinnedKind } from "../../pins/mod.ts";
+import { shortenText } from "../../text.ts";
+import { type HeldBackReason, type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
+
+/** The kinds of pins by kind of list; the list of resources is not pinned. */
+const PINNED_KINDS: Readonly<Partial<Record<ListKind, PinnedKind>>> = {
+  tools: "tools",
+  templates: "resourceTemplates",
+  prompts: "prompts",
+};
+
+/** Maximum length of a name in an error, in UTF-16 code units. */
+const MAX_NAME_LENGTH = 200;
+
+/**
+ * Returns a list without the items that are new or have changed since the server was pinned; the list itself if all are
+ * as they were pinned.
+ *
+ * @param list The list as the server gave it.
+ */
+export async function screenList(
+  list: ItemList,
+  { kind, pins, server }: {
+    readonly kind: ListKind;
+    readonly pins: PinnedHashes;
+    readonly server: string;
+  },
+): Promise<ItemList> {
+  const pinnedKind = PINNED_KINDS[kind];
+  if (pinnedKind === undefined) return list;
+  const { canonicalDefinition, hashOf } = await import("../../pins/mod.ts");
+  const party = `server ${server}`;
+  const heldBack = new Map<string, HeldBackReason>();
+  for (const { name, text: { json } } of list.items) {
+    const pinned = pins[pinnedKind].get(name);
+    if (pinned === undefined) {
+      heldBack.set(name, "new");
+      continue;
+    }
+    const step = longWork.runFor({ party, bytes: json.length }, () => canonicalDefinition(json));
+    const canonical = step instanceof Promise ? await step : step;
+    const isPinned = "json" in canonical && await hashOf(canonical.json) === pinned;
+    if (!isPinned) heldBack.set(name, "changed");
+  }
+  return list.withoutItems(heldBack);
+}
+
+/** Whether two servers have the same pins. */
+export function areHashesEqual(
+  one: PinnedHashes | undefined,
+  other: PinnedHashes | undefined,
+): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return (["tools", "resourceTemplates", "prompts"] as const).every((kind) =>
+    one[kind].size === other[kind].size &&
+    one[kind].entries().every(([name, hash]) => other[kind].get(name) === hash)
+  );
+}
+
+/** Returns the command about the pins of a server, without its flags. */
+export function pinCommand(server: string): string {
+  const isPlain = /^[\w./@:-]+$/.test(server) && !server.startsWith("-");
+  return `agent-mcp-gateway pin ${isPlain ? server : `'${server.replaceAll("'", `'\\''`)}'`}`;
+}
+
+/**
+ * Creates the error for the use of an item that is not as it was pinned.
+ *
+ * @param reason The reason why it is held back; `undefined` if the server does not list it any more.
+ */
+export function heldBackError(
+  reason: HeldBackReason | undefined,
+  { server, kind, name }: {
+    readonly server: string;
+    readonly kind: ListKind;
+    readonly name: string;
+  },
+): CallerError {
+  const { title } = LIST_WORDS[kind];
+  const quoted = JSON.stringify(shortenText(name, MAX_NAME_LENGTH));
+  const clause = reason === "new"
+    ? "it was not there when the user pinned the server"
+    : reason === "changed"
+    ? "it has changed since the user pinned it"
+    : "the server does not list it any more as the user pinned it";
+  const command = `${pinCommand(server)} --diff`;
+  return new CallerError(
+    "TOOL_CHANGED",
+    `${title} ${quoted} of server "${server}" is held back: ${clause}`,
+    {
+      hint: `Tell the user to run ${command}, which shows the difference, and then ` +
+        `${
+          pinCommand(server)
+        } --update if the change is acceptable. Until then, use something else`,
+      command,
+    },
+  );
+}
