@@ -1,4 +1,5 @@
 import type { GivenInput, ItemRequest, NeededInput } from "../downstream/mod.ts";
+import type { CallerError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
 import type { ErrorBody } from "./error_body.ts";
@@ -134,6 +135,8 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   readonly unknownTool?: string;
   /** The input for an operation that the client continues, and the server that needed it; absent for a new operation. */
   readonly given?: GivenInput & { readonly server: string };
+  /** Why the operation must not run, whatever it is; absent if it may. */
+  readonly fault?: CallerError;
   /** The requests for input so far; absent if the operation cannot have any. */
   readonly interaction?: InteractionRecord;
   /** Number of the client's unanswered requests, including this one. */

@@ -206,6 +206,9 @@ async function runStages(
         : missingAgentBody(resolution.error);
       return { caller, subject: uncountedSubject, outcome: { kind: "denied", error } };
     }
+    if (request.fault !== undefined) {
+      return { caller, subject, outcome: outcomeOfError(request.fault, { request, context }) };
+    }
     return await runAdmitted(operation, {
       request,
       agent: resolution.agent,
@@ -287,7 +290,7 @@ function decodeOperation(
   try {
     return { operation: request.decode() };
   } catch (error) {
-    return { outcome: outcomeOfError(error, { request, context }) };
+    return { outcome: outcomeOfError(request.fault ?? error, { request, context }) };
   }
 }
 

@@ -93,6 +93,7 @@ export class ClientSession {
         // The others have no effect here, so they need no limit.
         return method === ROOTS_CHANGED ? this.#notifyRootsChanged() : undefined;
       },
+      lateCancellation: (id, reason) => this.#stateless?.cancelAnswered(id, reason),
       lateAnswer: () => options.log.debug("A client answered a request that was cancelled"),
       unexpected: (description, _excerpt, length) => {
         // The text may hold anything, such as the arguments of a call.

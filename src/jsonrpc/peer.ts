@@ -59,6 +59,8 @@ export interface PeerHandler {
   request(request: IncomingRequest): void | Promise<void>;
   /** Handles a notification, except for cancellation and progress, which the peer handles; `text` is the message. */
   notification(method: string, params: unknown, text: string): void | Promise<void>;
+  /** Receives the cancellation of a request that is not pending, because it has been answered. Default: ignores it. */
+  lateCancellation?(id: IdText, reason: string): void;
   /** Receives the answer to a cancelled request. MCP allows such late answers. Default: ignores it. */
   lateAnswer?(excerpt: string): void;
   /**
@@ -365,9 +367,12 @@ export class Peer {
     if (method === "notifications/cancelled") {
       const { requestId, reason } = fields;
       const id = readId(requestId, text, "params", "requestId");
-      const request = id === undefined ? undefined : this.#incoming.get(id);
+      if (id === undefined) return;
       // Any other type is ignored: converting it to a string may throw (`{"toString": null}`).
-      request?.cancel(typeof reason === "string" ? reason : "cancelled");
+      const why = typeof reason === "string" ? reason : "cancelled";
+      const request = this.#incoming.get(id);
+      if (request === undefined) this.#handler.lateCancellation?.(id, why);
+      else request.cancel(why);
     } else if (method === "notifications/progress") {
       this.#outgoing.receiveProgress(fields);
     } else {

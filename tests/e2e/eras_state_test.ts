@@ -201,6 +201,13 @@ Deno.test("[eras.state] the state of a question serves its principal, tool and a
         assert.equal(message.error?.code, -32602, JSON.stringify(requestState).slice(0, 100));
       }
       assert.deepEqual(readEffects(server, "forged"), ["effect form before forged"]);
+      // Lines after 20 of one agent in a minute are only counted.
+      const refused = fixture.gateway.readAuditLog().filter(({ code, server: name }) => {
+        return code === "INVALID_ARGUMENTS" && name === server.name;
+      });
+      const isFirst = server === fixture.servers[0];
+      assert.ok(!isFirst || refused.some(({ tool }) => tool === "form"));
+      assert.ok(refused.every(({ decision }) => decision === "ERROR"));
       assertDone(await call.finish(client));
     });
 

@@ -19,10 +19,13 @@ export const INTERACTIONS: Readonly<Record<string, Section>> = {
     "interaction.capabilities": "only input is asked for that the request declares",
     "interaction.ends":
       "a parked call ends with its client, its time, its server or the gateway, and leaves nothing behind",
+    "interaction.cancelled":
+      "a client on a pipe ends a parked call with the cancellation of the request that was answered with the question",
     "interaction.rules": "the rules decide about each request that continues a call",
     "interaction.limits":
       "a call over several requests counts once, and takes no place while it waits",
-    "interaction.bounds": "the number of parked calls is limited, in all and for each client",
+    "interaction.bounds":
+      "the number of parked calls is limited, in all and for each client, whose oldest question makes room after a minute",
     "interaction.memory": "answers that wait for their clients count in the memory",
     "interaction.messages": "progress and log messages go to the request that is attached",
     "interaction.first": "responses without a state of the gateway begin a new call",

@@ -26,6 +26,8 @@ const TOO_MANY: InputResponse = {
 
 /** The request of the client that an operation belongs to at the moment. */
 export interface AttachedRequest {
+  /** The id of the request, as JSON text. */
+  readonly id: string;
   /** The capabilities that the request declares. */
   readonly capabilities: ClientCapabilities;
   /** The least severity of log messages that the client wants; `undefined` if it wants none. */
@@ -95,6 +97,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   #request: AttachedRequest | undefined;
   #capabilities: ClientCapabilities = {};
   #logLevel: string | undefined;
+  #requestId = "";
   #lastKey = 0;
   #waitedMs: number;
   #parkedAt: number | undefined;
@@ -140,9 +143,14 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     return this.#handle;
   }
 
-  /** Whether the operation waits for its client's next request. */
-  get isParked(): boolean {
-    return this.#parkedAt !== undefined;
+  /** When the operation began to wait for its client's next request; `undefined` while it does not. */
+  get parkedAt(): number | undefined {
+    return this.#parkedAt;
+  }
+
+  /** The id of the client's last request, as JSON text. */
+  get requestId(): string {
+    return this.#requestId;
   }
 
   /** The requests for input that wait for responses, by key. */
@@ -165,7 +173,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     void run.then((answer) => {
       this.#hasEnded = true;
       for (const { fail } of [...this.#pending.values()]) fail("The call has ended");
-      this.#answer = { value: this.isParked ? keep(answer) : answer };
+      this.#answer = { value: this.#parkedAt !== undefined ? keep(answer) : answer };
       if (this.#cancellation.aborted && this.#listener === undefined) this.#finish();
       this.#notify();
     });
@@ -313,6 +321,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     this.#request = request;
     this.#capabilities = request.capabilities;
     this.#logLevel = request.logLevel;
+    this.#requestId = request.id;
     const { signal } = request;
     if (signal.aborted) this.#onRequestCancelled();
     else signal.addEventListener("abort", this.#onRequestCancelled, { once: true });

@@ -122,6 +122,16 @@ export class Interactions {
     );
   }
 
+  /** Ends the operation whose client was asked with the answer to a request. */
+  cancelRequest(
+    { client, requestId }: { readonly client: string; readonly requestId: string },
+    reason: string,
+  ): void {
+    this.#parked.cancelRequest((operation) => {
+      return operation.requestId === requestId && clientOf(operation.principal) === client;
+    }, reason);
+  }
+
   /** Ends all operations, because the gateway ends. */
   close(): void {
     this.#parked.close("The gateway ends");
@@ -224,8 +234,7 @@ export class Interactions {
     if (typeof sealed !== "string") return undefined;
     const state = readState(await this.#seal.open(sealed, call.request.method));
     const isUsable = state !== undefined && state.expiresAt > Date.now() &&
-      state.principal === principalOf(call, operation) &&
-      state.digest === await this.#digest(call);
+      state.digest === await this.#digest(call, principalOf(call, operation));
     return isUsable ? state : undefined;
   }
 
@@ -236,7 +245,7 @@ export class Interactions {
   ): Promise<Answer> {
     const interaction = this.#parked.find(state.handle);
     // From here on, a second copy of the request comes too late.
-    const isResumed = interaction?.principal === state.principal &&
+    const isResumed = interaction?.principal === principalOf(call, operation) &&
       interaction.resume(call.attached, state.round);
     if (!isResumed) return await this.#refuse(call, NOT_HERE);
     const refusal = await call.decideAgain(operation, interaction);
@@ -305,8 +314,8 @@ export class Interactions {
     },
   ): Promise<Answer> {
     const { principal, handle = "", rounds: round } = interaction;
-    const state = { kind: "park", principal, handle, round } as const;
-    const answer = await this.#sealAnswer(call, { requests, state });
+    const state = { kind: "park", handle, round } as const;
+    const answer = await this.#sealAnswer(call, { requests, state, principal });
     // The client has cancelled the request meanwhile, so it does not get the state.
     if (call.attached.signal.aborted) interaction.cancel(call.attached.signal.reason);
     return answer;
@@ -331,7 +340,6 @@ export class Interactions {
     };
     const state = {
       kind: beginsAnew ? "again" : "relay",
-      principal,
       server,
       ...(input.state !== undefined && { state: input.state }),
       token: createToken(),
@@ -340,19 +348,21 @@ export class Interactions {
       sealedAt: Date.now(),
       beginning: { ...beginning, hasBegun },
     } as const;
-    return this.#sealAnswer(call, { requests: new Map(Object.entries(input.requests)), state });
+    const requests = new Map(Object.entries(input.requests));
+    return this.#sealAnswer(call, { requests, state, principal });
   }
 
   async #sealAnswer(
     call: InteractiveRequest,
-    { requests, state }: {
+    { requests, state, principal }: {
       readonly requests: ReadonlyMap<string, InputRequest>;
       readonly state: Readonly<Record<string, unknown>>;
+      readonly principal: string;
     },
   ): Promise<Answer> {
     const { version } = this.#options;
     const expiresAt = Date.now() + this.#ttlMs;
-    const bound = { ...state, digest: await this.#digest(call), expiresAt };
+    const bound = { ...state, digest: await this.#digest(call, principal), expiresAt };
     const sealed = await this.#seal.seal(bound, call.request.method);
     const result = call.codec.encodeInputRequired(requests, { state: sealed, version });
     return { kind: "result", result };
@@ -368,15 +378,16 @@ export class Interactions {
         const encode = (outcome: Outcome): Answer => {
           if (outcome.kind !== "failed") return operation.encode(outcome);
           const { error: data } = outcome;
-          return { kind: "error", error: { code: RPC_CODES.invalidParams, message, data } };
+          const error = { code: RPC_CODES.invalidParams, message: data.message, data };
+          return { kind: "error", error };
         };
         return { ...operation, encode };
       },
     });
   }
 
-  #digest({ request, client }: InteractiveRequest): Promise<string> {
-    return digestRequest(request, `client ${client}`);
+  #digest({ request, client }: InteractiveRequest, principal: string): Promise<string> {
+    return digestRequest(request, { principal, party: `client ${client}` });
   }
 }
 

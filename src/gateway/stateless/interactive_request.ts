@@ -54,15 +54,7 @@ export interface InteractiveRequest {
 
 /** Returns a request whose operation fails before it is judged. */
 export function withFault(call: InteractiveRequest, fault: CallerError): InteractiveRequest {
-  return {
-    ...call,
-    decode: (notifyProgress) => {
-      const decode = (): never => {
-        throw fault;
-      };
-      return { ...call.decode(notifyProgress), decode };
-    },
-  };
+  return { ...call, decode: (notifyProgress) => ({ ...call.decode(notifyProgress), fault }) };
 }
 
 /**

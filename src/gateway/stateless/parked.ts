@@ -5,6 +5,9 @@ import type { Log } from "../../log.ts";
 const MAX_OPERATIONS = 64;
 const MAX_OPERATIONS_OF_CLIENT = 8;
 
+/** Time after which the oldest question of a client and agent makes room for another one of theirs, in milliseconds. */
+const MIN_PARKED_MS = 60_000;
+
 /** Maximum number of states that are remembered because they have been used. */
 const MAX_USED_STATES = 100_000;
 
@@ -12,8 +15,8 @@ const MAX_USED_STATES = 100_000;
 export interface ParkedOperation {
   /** The client and the agent that the operation belongs to; see `principalOf`. */
   readonly principal: string;
-  /** Whether it waits for the client's next request. */
-  readonly isParked: boolean;
+  /** When it began to wait for the client's next request, on the clock of `performance.now()`; `undefined` while it does not. */
+  readonly parkedAt: number | undefined;
   /** Ends the operation. */
   cancel(reason: string): void;
 }
@@ -34,6 +37,8 @@ export interface ParkedOperationsOptions {
   readonly maxOfClient?: number;
   /** Maximum number of states that are remembered because they have been used; default 100,000. */
   readonly maxUsedStates?: number;
+  /** Time after which an operation may be ended for another one of its client and agent; default 60,000 ms. */
+  readonly minParkedMs?: number;
   /** Log for the operator. */
   readonly log: Log;
 }
@@ -46,6 +51,7 @@ export class ParkedOperations<T extends ParkedOperation> {
   readonly #maxOperations: number;
   readonly #maxOfClient: number;
   readonly #maxUsedStates: number;
+  readonly #minParkedMs: number;
   readonly #log: Log;
   // By handle.
   readonly #operations = new Map<string, T>();
@@ -59,6 +65,7 @@ export class ParkedOperations<T extends ParkedOperation> {
     this.#maxOperations = options.maxOperations ?? MAX_OPERATIONS;
     this.#maxOfClient = options.maxOfClient ?? MAX_OPERATIONS_OF_CLIENT;
     this.#maxUsedStates = options.maxUsedStates ?? MAX_USED_STATES;
+    this.#minParkedMs = options.minParkedMs ?? MIN_PARKED_MS;
     this.#log = options.log;
   }
 
@@ -73,13 +80,15 @@ export class ParkedOperations<T extends ParkedOperation> {
   }
 
   /**
-   * Adds an operation whose client is asked for input.
+   * Adds an operation whose client is asked for input. If too many operations of the client and agent wait, the oldest is
+   * ended if it has waited for a minute: its client may have left without a word.
    *
    * @returns Its handle; `undefined` if too many operations wait.
    */
   add(operation: T): string | undefined {
     if (this.#isClosed) return undefined;
     const { principal } = operation;
+    if ((this.#counts.get(principal) ?? 0) >= this.#maxOfClient) this.#endAbandoned(principal);
     const count = this.#counts.get(principal) ?? 0;
     if (this.#operations.size >= this.#maxOperations || count >= this.#maxOfClient) {
       this.#log.warn("A client is not asked for input, because too many calls wait for clients", {
@@ -92,6 +101,28 @@ export class ParkedOperations<T extends ParkedOperation> {
     this.#operations.set(handle, operation);
     this.#counts.set(principal, count + 1);
     return handle;
+  }
+
+  /** Ends the operation that has waited longest for a client and agent, if that is long. */
+  #endAbandoned(principal: string): void {
+    const latest = performance.now() - this.#minParkedMs;
+    let oldest: { readonly handle: string; readonly operation: T; readonly at: number } | undefined;
+    for (const [handle, operation] of this.#operations) {
+      if (operation.principal !== principal) continue;
+      const { parkedAt: at = Infinity } = operation;
+      if (at <= (oldest?.at ?? latest)) oldest = { handle, operation, at };
+    }
+    if (oldest === undefined) return;
+    // Its server may take a moment to end the call.
+    this.remove(oldest.handle);
+    oldest.operation.cancel("The client did not answer, and has another question");
+  }
+
+  /** Ends the operation that waits for an answer to a request of a client, because the client cancels the request. */
+  cancelRequest(isConcerned: (operation: T) => boolean, reason: string): void {
+    const operation = this.#operations.values()
+      .find((candidate) => candidate.parkedAt !== undefined && isConcerned(candidate));
+    operation?.cancel(reason);
   }
 
   /** Returns the operation of a handle; `undefined` if it has ended, or is another process's. */
@@ -152,7 +183,8 @@ export class ParkedOperations<T extends ParkedOperation> {
   /** Ends the operations that `isConcerned` selects by their principals, unless a request of the client waits for them. */
   cancelAll(reason: string, isConcerned: (principal: string) => boolean): void {
     for (const operation of [...this.#operations.values()]) {
-      if (operation.isParked && isConcerned(operation.principal)) operation.cancel(reason);
+      const isParked = operation.parkedAt !== undefined;
+      if (isParked && isConcerned(operation.principal)) operation.cancel(reason);
     }
   }
 

@@ -9,16 +9,27 @@ import { longWork } from "../../long_work.ts";
  */
 const MAX_REWRITTEN_LENGTH = 256 * 1024;
 
+/** The requester of a digest. */
+export interface DigestOptions {
+  /** The client and the agent of the request; see `principalOf`. They may be long. */
+  readonly principal: string;
+  /** The party that the work is for; see `LongWork`. */
+  readonly party: string;
+}
+
 /**
- * Returns the SHA-256 digest of what a request asks for: its method, what it names, and its arguments, however short ones are
- * written. A request that continues an operation must ask for the same.
- *
- * @param party The party that the work is for; see `LongWork`.
+ * Returns the SHA-256 digest of what a request asks for, and as whom: its method, what it names, and its arguments, however
+ * short ones are written. A request that continues an operation must ask for the same.
  */
-export async function digestRequest(request: IncomingRequest, party: string): Promise<string> {
+export async function digestRequest(
+  request: IncomingRequest,
+  { principal, party }: DigestOptions,
+): Promise<string> {
   const { memory: bytes } = request;
   const text = await longWork.runFor({ party, bytes }, () => textToDigest(request));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  // JSON has no line break, so the principal ends at the first one.
+  const bound = `${principal}\n${text}`;
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(bound));
   return new Uint8Array(digest).toBase64({ alphabet: "base64url", omitPadding: true });
 }
 

@@ -1,11 +1,9 @@
 import { isRecord } from "../../json.ts";
 import type { OperationBeginning } from "../operation.ts";
 
-/** The client and the request that may use a state. */
+/** The request that may use a state. */
 export interface StateBinding {
-  /** The client and the agent; see `principalOf`. */
-  readonly principal: string;
-  /** The digest of the request; see `digestRequest`. */
+  /** The digest of the request, its client and its agent; see `digestRequest`. */
   readonly digest: string;
   /** When the state expires, in milliseconds since 1970. */
   readonly expiresAt: number;
@@ -44,8 +42,7 @@ export type SealedState =
 export function readState(value: unknown): SealedState | undefined {
   if (!isRecord(value)) return undefined;
   const isKnown = ["park", "relay", "again"].includes(String(value.kind));
-  const isBound = typeof value.principal === "string" && typeof value.digest === "string" &&
-    typeof value.expiresAt === "number";
+  const isBound = typeof value.digest === "string" && typeof value.expiresAt === "number";
   // The seal proves that the gateway wrote the state.
   return isKnown && isBound ? value as unknown as SealedState : undefined;
 }

@@ -137,6 +137,11 @@ export class StatelessClient {
     }
   }
 
+  /** Ends the operation that waits for the client because of its answer to a request, which the client cancels. */
+  cancelAnswered(requestId: string, reason: string): void {
+    this.#interactions.cancelRequest({ client: this.#principal, requestId }, reason);
+  }
+
   /** Whether the client listens to updates of resources. */
   get hasSubscriptions(): boolean {
     return this.#streams.hasSubscriptions;
@@ -327,6 +332,7 @@ export class StatelessClient {
     const { fieldsOf, progressTokenOf } = this.#codec;
     const progressToken = progressTokenOf(fieldsOf(request.params)._meta);
     return {
+      id: request.id,
       capabilities,
       logLevel: channel.logLevel(),
       signal: request.signal,

@@ -5,6 +5,7 @@ import { Cancellation } from "../../../src/jsonrpc/mod.ts";
 Deno.test("[interaction.messages] of progress while the call is parked, only the last is kept, and no more of it than clients know", () => {
   const received: unknown[] = [];
   const request = {
+    id: "1",
     capabilities: {},
     logLevel: undefined,
     signal: new Cancellation(),

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { type ParkedOperation, ParkedOperations } from "../../../src/gateway/stateless/parked.ts";
 import { createRecordingLog } from "../../audit/audit_log_fixtures.ts";
 
-function createOperation(principal: string, isParked = true) {
+function createOperation(principal: string, parkedAt: number | undefined = performance.now()) {
   const reasons: string[] = [];
-  return { principal, isParked, reasons, cancel: (reason: string) => void reasons.push(reason) };
+  return { principal, parkedAt, reasons, cancel: (reason: string) => void reasons.push(reason) };
 }
 
 Deno.test("[interaction.bounds] operations are found by handles that cannot be guessed, and make room when they are removed", () => {
@@ -56,7 +56,11 @@ Deno.test("[interaction.bounds] the used states of one client leave room for tho
 
 Deno.test("[interaction.ends] only parked operations are cancelled, and a closed gateway parks none", () => {
   const parked = new ParkedOperations<ParkedOperation>({ log: createRecordingLog() });
-  const operations = [createOperation("a"), createOperation("a", false), createOperation("b")];
+  const operations = [
+    createOperation("a"),
+    { ...createOperation("a"), parkedAt: undefined },
+    createOperation("b"),
+  ];
   for (const operation of operations) parked.add(operation);
   parked.cancelAll("gone", (principal) => principal === "a");
   assert.deepEqual(operations.map(({ reasons }) => reasons), [["gone"], [], []]);
@@ -64,4 +68,28 @@ Deno.test("[interaction.ends] only parked operations are cancelled, and a closed
   parked.close("end");
   assert.deepEqual(operations.map(({ reasons }) => reasons), [["gone", "end"], [], ["end"]]);
   assert.equal(parked.add(createOperation("c")), undefined);
+});
+
+Deno.test("[interaction.bounds] the oldest question that a client has left makes room for another one of the same client and agent", () => {
+  const log = createRecordingLog();
+  const parked = new ParkedOperations<ParkedOperation>({
+    maxOfClient: 3,
+    minParkedMs: 1000,
+    log,
+  });
+  const now = performance.now();
+  const left = createOperation("a", now - 2000);
+  const older = createOperation("a", now - 3000);
+  const running = { ...createOperation("a"), parkedAt: undefined };
+  const others = createOperation("b", now - 9000);
+  for (const operation of [others, left, older, running]) {
+    assert.ok(parked.add(operation) !== undefined);
+  }
+  assert.ok(parked.add(createOperation("a")) !== undefined);
+  assert.deepEqual([left.reasons.length, older.reasons.length], [0, 1]);
+  assert.ok(parked.add(createOperation("a")) !== undefined);
+  assert.equal(left.reasons.length, 1);
+  // The others have not waited for long, or do not wait.
+  assert.equal(parked.add(createOperation("a")), undefined);
+  assert.deepEqual([running.reasons, others.reasons, parked.size], [[], [], 4]);
 });

@@ -185,6 +185,31 @@ Deno.test("[interaction.ends] a client that cancels the request with which it co
   assert.deepEqual([...fixture.sessions.metrics.parked.endings], [["cancelled", 1]]);
 });
 
+Deno.test("[interaction.cancelled] a client ends a call by cancelling the request whose answer asked it", async () => {
+  await using fixture = await ParkedFixture.open();
+  fixture.sessions.addClient();
+  const cancel = (client: number, requestId: unknown) => {
+    const { sessions } = fixture;
+    sessions.peer(client).notify("notifications/cancelled", { requestId, reason: "enough" });
+    // The answer to the next request comes after the notification was read.
+    return sessions.peer(client).request("ping", {});
+  };
+  const { call, answer } = await fixture.start();
+  const response = call.ask(FORM);
+  const { state } = questionOf(await answer);
+  // The peer numbers its requests.
+  const id = 1;
+  for (const other of [id + 100, String(id), -1, null]) await cancel(0, other);
+  await cancel(1, id);
+  assert.equal(call.signal.aborted, false);
+  await cancel(0, id);
+  assert.equal(await response, "none: enough");
+  assert.ok(call.signal.aborted);
+  await waitUntil("the call is over", () => fixture.sessions.stateless.waitingCount === 0);
+  assert.equal((await fixture.call({ state, responses: { g1: ACCEPTED } })).error?.code, -32602);
+  assert.deepEqual([...fixture.sessions.metrics.parked.endings], [["cancelled", 1]]);
+});
+
 Deno.test("[interaction.ends] parked calls end when their client leaves, and when the gateway ends", async () => {
   await using fixture = await ParkedFixture.open();
   fixture.sessions.addClient();

@@ -5,6 +5,7 @@ import { digestRequest } from "../../../src/gateway/stateless/request_digest.ts"
 import { MAX_STATE_BYTES, StateSeal } from "../../../src/gateway/stateless/state_seal.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
+const CLIENT = { principal: '["a","agent"]', party: "client a" };
 const STATE = { kind: "park", handle: "secret-handle", text: "é\u0000\ud800" };
 
 Deno.test("[interaction.sealed] a sealed state is text that shows nothing, and is opened only as it is", async () => {
@@ -86,9 +87,12 @@ Deno.test("[interaction.once] the digest of a request is that of its method, nam
     ["tools/call", '{"name":"t","arguments":{"a":"\\ud801"}}'],
   );
   assert.equal(requests.length, 11);
-  const digests = await Promise.all(requests.map((request) => digestRequest(request, "client a")));
+  const digests = await Promise.all(requests.map((request) => digestRequest(request, CLIENT)));
   assert.equal(digests[0], digests[1]);
   assert.equal(new Set(digests).size, requests.length - 1);
+  const [first = assert.fail()] = requests;
+  const other = await digestRequest(first, { ...CLIENT, principal: '["a","other"]' });
+  assert.ok(!digests.includes(other));
 });
 
 Deno.test("[interaction.once] long arguments are digested as they are written, which takes no long work", async () => {
@@ -100,7 +104,7 @@ Deno.test("[interaction.once] long arguments are digested as they are written, w
     ["tools/call", `{"name":"u","arguments":{"a":[${list}1]}}`],
   );
   const [one, same, ...others] = await Promise.all(
-    requests.map((request) => digestRequest(request, "client a")),
+    requests.map((request) => digestRequest(request, CLIENT)),
   );
   assert.equal(one, same);
   assert.equal(new Set([one, ...others]).size, 3);
