@@ -26,6 +26,8 @@ export interface AuditEntry {
   readonly tool?: string | undefined;
   /** The URI of a resource, without userinfo and query; a long one is cut, as all texts are. */
   readonly uri?: string | undefined;
+  /** `true` if the resource's URI has userinfo, a query or a fragment, or is too long for the log. */
+  readonly uri_cut?: true | undefined;
   /** The server's own name of a prompt. */
   readonly prompt?: string | undefined;
   /** The error code, if the operation failed or was denied. */
@@ -79,6 +81,7 @@ export function auditLine(entry: AuditEntry): string {
   if (server !== undefined) line += `,"server":${quote(server)}`;
   if (tool !== undefined) line += `,"tool":${quote(tool)}`;
   if (uri !== undefined) line += `,"uri":${quote(uri)}`;
+  if (entry.uri_cut === true) line += ',"uri_cut":true';
   if (prompt !== undefined) line += `,"prompt":${quote(prompt)}`;
   if (code !== undefined) line += `,"code":${quote(code)}`;
   if (rule !== undefined) line += `,"rule":${quote(rule)}`;

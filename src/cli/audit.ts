@@ -1,9 +1,7 @@
-import { isFile } from "../file_identity.ts";
 import { type ParsedEntry, parseEntry } from "./audit_entry.ts";
 import { AuditCounter, type AuditFigures, type Figures } from "./audit_figures.ts";
 import type { FollowedLog } from "./audit_files.ts";
-import { auditPaths } from "./audit_path.ts";
-import { AuditTrailFiles, followTrail } from "./audit_trail_files.ts";
+import { type AuditTrailFiles, followTrail } from "./audit_trail_files.ts";
 import {
   agentFlag,
   argument,
@@ -13,15 +11,13 @@ import {
   type Invocation,
   JSON_FLAG,
   optional,
-  parsedFlag,
   switchFlag,
   wholeNumber,
 } from "./command.ts";
-import { CommandError } from "./error_report.ts";
+import { SINCE_FLAG, withAuditFiles } from "./open_audit.ts";
 import { table } from "./table.ts";
 import { escapeControls } from "../text.ts";
 import { cutText, jsonOutput, pluralize } from "./terminal.ts";
-import { readSince } from "./times.ts";
 
 const ARGS = [
   optional(
@@ -32,9 +28,7 @@ const ARGS = [
 ] as const;
 
 const FILTERS = {
-  since: parsedFlag("Only newer operations: 30m, 1h, 2d, or an ISO 8601 date", {
-    parse: (text) => readSince(text),
-  }),
+  since: SINCE_FLAG,
   agent: agentFlag("Only operations of this agent"),
 };
 
@@ -46,9 +40,8 @@ export const stats = defineCommand({
   example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
   flags: { ...FILTERS, json: JSON_FLAG },
   args: ARGS,
-  run(invocation) {
-    const { flags: { since = -Infinity, agent, json }, stdout } = invocation;
-    withAuditFiles(invocation, (files) => {
+  async run({ flags: { since = -Infinity, agent, json }, args: [file], stdout, stderr }) {
+    const use = (files: AuditTrailFiles): void => {
       const counter = new AuditCounter();
       for (const { entry } of files.entries({ since })) {
         if (entry.time >= since && (agent === undefined || entry.agent === agent)) {
@@ -59,7 +52,8 @@ export const stats = defineCommand({
       const { paths, damagedLines } = files;
       const answer = { files: paths, damaged_lines: damagedLines, ...figures };
       stdout.write(json ? jsonOutput(JSON.stringify(answer)) : figuresText(figures));
-    });
+    };
+    await withAuditFiles(file, { stderr, use });
     return 0;
   },
 });
@@ -84,9 +78,14 @@ export const tail = defineCommand({
   aliases: { n: "lines", f: "follow" },
   args: ARGS,
   async run(invocation) {
-    const { flags, stdout } = invocation;
+    const { flags, args: [file], stdout, stderr } = invocation;
     if (flags.follow) await follow(invocation);
-    else withAuditFiles(invocation, (files) => stdout.write(formatLastEntries(files, flags)));
+    else {
+      await withAuditFiles(file, {
+        stderr,
+        use: (files) => stdout.write(formatLastEntries(files, flags)),
+      });
+    }
     return 0;
   },
 });
@@ -111,15 +110,17 @@ const POLL_INTERVAL_MS = 100;
  * is no log yet, waits for it.
  */
 async function follow(invocation: TailInvocation): Promise<void> {
-  const { flags, stdout, stderr } = invocation;
+  const { flags, args: [file], stdout, stderr } = invocation;
   let logs: FollowedLog[] = [];
-  withAuditFiles(invocation, (files) => {
-    stdout.write(formatLastEntries(files, flags, { isComplete: true }));
-    logs = files.follow();
-  }, (path) => {
+  const onMissing = (path: string): void => {
     stderr.write(`There is no audit log at ${path} yet; waiting for it\n`);
     logs = followTrail(path);
-  });
+  };
+  const use = (files: AuditTrailFiles): void => {
+    stdout.write(formatLastEntries(files, flags, { isComplete: true }));
+    logs = files.follow();
+  };
+  await withAuditFiles(file, { stderr, use, onMissing });
   using stack = new DisposableStack();
   for (const log of logs) stack.use(log);
   while (stdout.isClosed !== true) {
@@ -158,53 +159,6 @@ function formatLine(
 ): string | undefined {
   if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
   return json ? jsonOutput(text) : entryText(entry);
-}
-
-/**
- * Opens the audit log that the command line names, or else the one that the gateway writes; passes it
- * to `use`, and closes it.
- *
- * @param onMissing Called if there is no log; default: an error.
- */
-function withAuditFiles(
-  { args: [file], stderr }: Pick<Invocation<Record<never, never>, typeof ARGS>, "args" | "stderr">,
-  use: (files: AuditTrailFiles) => void,
-  onMissing?: (path: string) => void,
-): void {
-  const paths = auditPaths(file);
-  using files = openFirstExisting(paths);
-  if (files === undefined) {
-    const [path = ""] = paths;
-    if (onMissing !== undefined) return onMissing(path);
-    throw new CommandError(
-      `There is no audit log at ${paths.join(" or ")}: no call has been recorded there yet; ` +
-        "if the log is elsewhere, name its file",
-    );
-  }
-  stderr.write(`Audit log: ${files.paths.join(", ")}\n`);
-  for (const path of paths) {
-    if (path === files.path || !isFile(path)) continue;
-    stderr.write(
-      `There is another audit log at ${path}, which the gateway wrote while it could not write this one; to read it, name its file\n`,
-    );
-  }
-  use(files);
-  if (files.damagedLines > 0) stderr.write(`Skipped ${files.damagedLines} damaged line(s)\n`);
-}
-
-function openFirstExisting(paths: readonly string[]): AuditTrailFiles | undefined {
-  for (const path of paths) {
-    try {
-      return new AuditTrailFiles(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-        continue;
-      }
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new CommandError(`Cannot read the audit log ${path}: ${reason}`, { cause: error });
-    }
-  }
-  return undefined;
 }
 
 /** Maximum width of a line, in columns. */

@@ -2,7 +2,6 @@ import type { PolicyCase } from "../config/editing/mod.ts";
 import type { ConfigProblem } from "../errors.ts";
 import { formatPath } from "../json.ts";
 import type { CallArguments, Policy } from "../policy/mod.ts";
-import type { CaseFacts } from "./case_facts.ts";
 import {
   type DecisionSubject,
   explainDecision,
@@ -10,6 +9,7 @@ import {
   type PrintedExplanation,
 } from "./explain_decision.ts";
 import { describeCondition } from "./explain_text.ts";
+import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 
 /** A case that the rules decide otherwise, in the JSON that is printed. */
 export interface Difference {
@@ -34,14 +34,14 @@ export interface CheckedCase {
 /** Decides a case, and compares the decision with the expected one. */
 export async function checkCase(
   one: PolicyCase,
-  { policy, facts }: { readonly policy: Policy; readonly facts: CaseFacts },
+  { policy, catalogs }: { readonly policy: Policy; readonly catalogs: RememberedCatalogs },
 ): Promise<CheckedCase> {
   const { agent, server, subject, expect, rule: expectedRule } = one;
   const decisionSubject: DecisionSubject = { agent, server, ...subject };
   const args = one.args === undefined ? undefined : readArguments(one.args);
   let explanation = explainDecision(policy, { ...decisionSubject, args });
   if (explanation.decision === "depends" && "tool" in subject) {
-    const listed = await facts.findTool(server, subject.tool);
+    const listed = await catalogs.findTool(server, subject.tool);
     if (listed !== undefined) {
       explanation = explainDecision(policy, { ...decisionSubject, args, listed });
     }

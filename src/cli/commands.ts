@@ -68,6 +68,10 @@ const GROUPS: Readonly<
   "RULES": {
     explain: ["Say what the rules decide, and why", () => import("./explain.ts")],
     test: ["Check that the rules decide cases as expected", () => import("./test.ts")],
+    replay: [
+      "Show which operations of the audit log the rules would decide otherwise",
+      () => import("./replay.ts"),
+    ],
     tools: ["List servers and tools as an agent sees them", () => import("./tools.ts")],
     call: ["Call a tool as an agent does", () => import("./call.ts")],
     approvals: [

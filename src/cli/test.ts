@@ -3,14 +3,15 @@ import { type PolicyCase, readCases } from "../config/editing/mod.ts";
 import { formatProblem } from "../errors.ts";
 import { compilePolicy } from "../policy/mod.ts";
 import { escapeLines } from "../text.ts";
-import { CaseFacts } from "./case_facts.ts";
 import { checkCase, type Difference } from "./check_case.ts";
 import { argument, defineCommand, FILE_FLAGS, JSON_FLAG, optional, switchFlag } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration } from "./open_configuration.ts";
+import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { listEntries } from "./rule_entries.ts";
 import { jsonOutput, pluralize } from "./terminal.ts";
+import { findUnknownNames } from "./unknown_names.ts";
 
 /** Name of the file of cases beside the rules file. */
 const CASES_FILE = ".mcp-gateway-tests.json";
@@ -33,15 +34,15 @@ export const command = defineCommand({
     const { configuration, files: { rules: rulesFile }, log } = opened;
     const cases = openCases(file, rulesFile.path);
     const policy = compilePolicy(configuration.rules);
-    const facts = new CaseFacts(configuration, openCatalogs(log));
+    const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
     const differences: Difference[] = [];
     const warnings: string[] = [];
     const decidingRules = new Set<string>();
     for (const one of cases) {
-      const { difference, rules } = await checkCase(one, { policy, facts });
+      const { difference, rules } = await checkCase(one, { policy, catalogs });
       if (difference !== undefined) differences.push(difference);
       for (const rule of rules) decidingRules.add(rule);
-      for (const warning of await facts.findUnknownNames(one)) {
+      for (const warning of await findUnknownNames(one, { configuration, catalogs })) {
         warnings.push(formatProblem(one.createProblem(warning)));
       }
     }

@@ -63,6 +63,8 @@ export interface Subject {
   readonly tool?: string;
   /** The URI of a resource, without userinfo, query and fragment, which may contain secrets. */
   readonly uri?: string | undefined;
+  /** Whether the URI has more than that. */
+  readonly isUriCut?: true;
   /** The server's own name of a prompt. */
   readonly prompt?: string | undefined;
   /** Size of the tool's arguments in UTF-8 bytes; absent if the call has none. */
@@ -197,7 +199,7 @@ export class OperationRecorder {
     const { name, requestId, unknownTool, interaction } = request;
     // The beginning and the end of an operation are found by these two.
     const first = interaction?.continued ?? { session, requestId };
-    const { server, tool = unknownTool, uri, prompt, args, argsBytes, isCounted = true } =
+    const { server, tool = unknownTool, uri, isUriCut, prompt, args, argsBytes, isCounted = true } =
       subject ?? NO_SUBJECT;
     if (auditArgs === "redacted" && args !== undefined) {
       this.#args ??= redactedJson(args.json, MAX_ARGS_BYTES);
@@ -210,6 +212,7 @@ export class OperationRecorder {
       server: isCounted ? server : shortened(server, MAX_UNKNOWN_NAME),
       tool: isCounted ? tool : shortened(tool, MAX_UNKNOWN_NAME),
       uri: isCounted ? uri : shortened(uri, MAX_UNKNOWN_NAME),
+      uri_cut: isUriCut,
       prompt: isCounted ? prompt : shortened(prompt, MAX_UNKNOWN_NAME),
       rule,
       session: first.session,

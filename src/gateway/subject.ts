@@ -72,21 +72,21 @@ export function describeSubject(
     case "resource":
     case "subscription":
     case "unsubscription":
-      return { isCounted: false, uri: auditUri(operation.uri) };
+      return { isCounted: false, ...describeUri(operation.uri) };
     case "prompt":
       return { isCounted: false, prompt: operation.name };
     case "completion": {
       const { reference } = operation;
       return reference.kind === "prompt"
         ? { isCounted: false, prompt: reference.name }
-        : { isCounted: false, uri: auditUri(reference.uri) };
+        : { isCounted: false, ...describeUri(reference.uri) };
     }
     case "server-request": {
       const { accessRequest } = operation.target;
       const { server } = accessRequest;
       return accessRequest.kind === "prompt"
         ? { server, isCounted: true, prompt: accessRequest.prompt }
-        : { server, isCounted: true, uri: auditUri(accessRequest.uri) };
+        : { server, isCounted: true, ...describeUri(accessRequest.uri) };
     }
     case "gateway-tool": {
       const accessRequest = accessRequestFor(operation, transport);
@@ -99,4 +99,9 @@ export function describeSubject(
 
 function describeArgs(args: ObjectArgument | undefined): Pick<Subject, "args" | "argsBytes"> {
   return { args: args?.text, argsBytes: args && utf8Bytes(args.text.json) };
+}
+
+function describeUri(uri: string): Pick<Subject, "uri" | "isUriCut"> {
+  const shown = auditUri(uri);
+  return shown === uri ? { uri } : { uri: shown, isUriCut: true };
 }

@@ -69,10 +69,11 @@ Deno.test("requests for resources and prompts are recorded", async (t) => {
         assert.deepEqual([operation, decision], [method, "ALLOW"]);
       }
       await client.request("resources/read", { uri: "nowhere://x" });
-      const { operation, uri, code, server } = gateway.readAuditLog().at(-1) ?? {};
-      assert.deepEqual([operation, uri, code, server], [
+      const { operation, uri, uri_cut, code, server } = gateway.readAuditLog().at(-1) ?? {};
+      assert.deepEqual([operation, uri, uri_cut, code, server], [
         "resources/read",
         "nowhere://x",
+        undefined,
         "RESOURCE_NOT_FOUND",
         undefined,
       ]);
@@ -94,6 +95,7 @@ Deno.test("requests for resources and prompts are recorded", async (t) => {
         const line = JSON.stringify(gateway.readAuditLog().at(-1));
         assert.match(line, /Path/, uri);
         assert.doesNotMatch(line, /secret|User/, uri);
+        assert.match(line, /"uri_cut":true/, uri);
       }
     }
     await client.request("prompts/get", { name: "first__greet", arguments: { who: "VALUE" } });

@@ -11,5 +11,13 @@ export const TRYING: Readonly<Record<string, Section>> = {
     "try.test-coverage": "test --coverage lists the entries that decided nothing",
     "try.test-file":
       "the errors of a file of cases have their positions, and the file has a JSON Schema",
+    "try.replay":
+      "replay decides the log's operations again; it exits with 3 if a decision would change",
+    "try.replay-depends":
+      "what the log does not have whole is not guessed: operations that depend on it are counted apart",
+    "try.replay-decisions":
+      "replay compares with what became of an operation, also with approvals and in shadow mode",
+    "try.replay-logs":
+      "logs of any size and age are replayed, with rotated files and damaged lines",
   },
 };

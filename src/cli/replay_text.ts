@@ -1,0 +1,80 @@
+import { describeCondition } from "./explain_text.ts";
+import type { ReplayFigures, ReplayGroup } from "./replay_tally.ts";
+import { paragraph, table } from "./table.ts";
+import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
+
+/** Maximum number of rows in a table. */
+const MAX_ROWS = 50;
+
+/** The step that makes each missing part known. */
+const REMEDIES: Readonly<Record<NonNullable<ReplayGroup["missing"]>, string>> = {
+  arguments:
+    "the log does not have their arguments whole: GATEWAY_AUDIT_ARGS=redacted records up to " +
+    "4 KiB of them, without secrets",
+  annotations: "the annotations of their tools are not known: agent-mcp-gateway refresh reads them",
+  name: "the log does not have their names or URIs whole",
+};
+
+/** Formats the figures for people. */
+export function replayText(
+  figures: ReplayFigures,
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const { operations, unchanged, changed, depending, undecided, unasked } = figures;
+  const summary = [
+    `${unchanged} as before`,
+    `${changed} would change`,
+    ...depending > 0 ? [`${depending} depend on what the log does not have`] : [],
+  ].join(", ");
+  const notes = [
+    ...undecided > 0 ? [`${undecided} more were not decided by rules`] : [],
+    ...unasked > 0
+      ? [`for ${unasked} of those as before nobody was asked, because of shadow mode`]
+      : [],
+  ].map((note) => `; ${note}`).join("");
+  const { changes, depends } = figures;
+  const missing = new Set(depends.flatMap(({ missing }) => missing ?? []));
+  const parts = [
+    paragraph(`${pluralize(operations, "operation")}: ${summary}${notes}`, style),
+    changes.length === 0 ? "" : groupsText(changes, "WOULD CHANGE", style),
+    depends.length === 0 ? "" : groupsText(depends, "DEPENDS", style) +
+      [...missing].map((part) => paragraph(REMEDIES[part], style)).join(""),
+  ];
+  return parts.filter((part) => part !== "").join("\n");
+}
+
+function groupsText(
+  groups: readonly ReplayGroup[],
+  title: string,
+  style: TerminalStyle,
+): string {
+  const rows = groups.slice(0, MAX_ROWS).map((group) => {
+    const { count, agent, from, to, rule } = group;
+    const change = to === "depends" ? from : `${from} to ${to}`;
+    return [`${count}`, agent, nameOf(group), change, rule];
+  });
+  const columns = [
+    { title: "COUNT", isNumber: true },
+    { title: "AGENT" },
+    { title: "OPERATION" },
+    { title },
+    { title: title === "DEPENDS" ? "ON" : "BY" },
+  ];
+  const conditions = new Set(
+    groups.slice(0, MAX_ROWS).flatMap(({ conditions = [] }) => conditions.map(describeCondition)),
+  );
+  const hiddenRows = groups.length - rows.length;
+  return table({ columns, rows }, style) +
+    (hiddenRows > 0 ? `and ${hiddenRows} more; --json has all\n` : "") +
+    [...conditions].map((text) => paragraph(text, style)).join("");
+}
+
+function nameOf({ server, tool, resource, prompt }: ReplayGroup): string {
+  if (server === undefined) return "status";
+  const name = tool ?? prompt;
+  return name !== undefined
+    ? `${server}/${name}`
+    : resource !== undefined
+    ? `${server} ${resource}`
+    : server;
+}
