@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
 import { checkText } from "../../src/config/editing/mod.ts";
-import { BACKUP_SUFFIX, InitFixture, NOW, removeDescriptions } from "./init_fixture.ts";
+import { BACKUP_SUFFIX, InitFixture, KEYS, NOW, removeDescriptions } from "./init_fixture.ts";
 import { writeFiles } from "../../src/cli/init/write_files.ts";
 
 const CURSOR = { mcpServers: { one: { command: "x", env: { API_TOKEN: "hush-hush" } } } };
@@ -213,6 +213,27 @@ for (const name of [".mcp.json", ".mcp-gateway-rules.json"]) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "[init.here] the servers of the working folder's file are shown, and not started unless the person says so",
+  ignore: !isPosix,
+  fn: async () => {
+    using fixture = new InitFixture();
+    const mark = fixture.pathOf("started");
+    const entry = { command: "touch", args: [mark] };
+    fixture.write("../work/.mcp.json", { mcpServers: { near: entry } });
+    const { stderr } = await fixture.runAtTerminal([
+      [/Start the server once/, KEYS.enter],
+      [/Which agents use the gateway/, KEYS.interrupt],
+    ], { here: true });
+    const shown = `already has 1 server:\n  near: ${JSON.stringify(entry)}\n`;
+    assert.ok(stderr.includes(shown), stderr);
+    assert.deepEqual(Object.keys(fixture.readFiles()), ["work/.mcp.json"]);
+    const unasked = await fixture.run({ yes: true, here: true });
+    assert.ok(unasked.stderr.includes(shown), unasked.stderr);
+  },
+});
 
 Deno.test({
   name: "[init.undo-changed] undo removes a link that replaced a file of init, not its target",

@@ -255,6 +255,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
     existingAgents: [],
     clientFiles: [],
     trustsFolder: false,
+    startsExisting: true,
     home: "/home/me",
     suggestedAgents: ["developer"],
     gatewayFiles: ["~/one"],

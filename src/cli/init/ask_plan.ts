@@ -31,6 +31,8 @@ export interface AskOptions {
   readonly clientFiles: readonly ClientFile[];
   /** Whether servers from files of the working folder are preselected. */
   readonly trustsFolder: boolean;
+  /** Whether starting the existing servers is suggested: those of the working folder may be a stranger's. */
+  readonly startsExisting: boolean;
   /** Names of agents to suggest. */
   readonly suggestedAgents: readonly string[];
   readonly home: string;
@@ -95,7 +97,7 @@ async function askServers(prompter: Prompter, options: AskOptions): Promise<Offe
 async function askToInspect(
   prompter: Prompter,
   chosen: readonly OfferedServer[],
-  { existingServers, inspect }: AskOptions,
+  { existingServers, startsExisting, inspect }: AskOptions,
 ): Promise<Inspected> {
   const count = chosen.length + existingServers.length;
   if (count === 0) return new Map();
@@ -103,9 +105,9 @@ async function askToInspect(
   const message =
     `Start ${serversText} once, to see what their tools do? init makes the rules from that ` +
     "(30 seconds at most, 120 for packages that npx or uvx must download; Ctrl-C skips it)";
-  if (!await prompter.confirm(count === 1 ? message.replace("their", "its") : message, true)) {
-    return new Map();
-  }
+  const isSuggested = startsExisting || existingServers.length === 0;
+  const question = count === 1 ? message.replace("their", "its") : message;
+  if (!await prompter.confirm(question, isSuggested)) return new Map();
   const inspected = new Map(await inspect(chosen));
   for (let latest: Inspected = inspected;;) {
     const lines = [...latest].map(([name, { tools = [], failure }]) =>

@@ -45,6 +45,7 @@ import {
 } from "./gateway_files.ts";
 import { DEFAULT_AGENT, type Plan, planImport } from "./plan.ts";
 import type { Terminal } from "./prompter.ts";
+import { pluralize } from "../terminal.ts";
 import { nextText, pasteText, writtenText } from "./summary.ts";
 import { writeFiles, type WrittenFile } from "./write_files.ts";
 
@@ -148,6 +149,7 @@ async function importServers(
   if (flags.here) Object.values(files).forEach(requireNoLink);
   const existing = readExisting(files, { disk, say });
   if (existing === undefined) return 1;
+  if (flags.here) sayExistingServers(files.servers, { existing, say });
   const found = await findServers(locations, {
     machine,
     disk,
@@ -178,6 +180,7 @@ async function importServers(
         client !== undefined && scope === "user"
       ),
       trustsFolder,
+      startsExisting: !flags.here,
       home: machine.home,
       suggestedAgents: existing.agents.length > 0 ? existing.agents : [DEFAULT_AGENT],
       gatewayFiles: Object.values(files).map((path) => abbreviateHome(path, machine.home)),
@@ -233,6 +236,18 @@ async function importServers(
   };
   say(nextText(plan, summary));
   return 0;
+}
+
+/** Prints the servers of the working folder's file, which may be a stranger's: whoever goes on trusts them. */
+function sayExistingServers(
+  path: string,
+  { existing: { servers }, say }: { readonly existing: ExistingConfiguration; readonly say: Say },
+): void {
+  const entries = Object.entries(servers);
+  if (entries.length === 0) return;
+  // A person can trust only what they see, so nothing is cut or redacted.
+  const lines = entries.map(([name, entry]) => `  ${name}: ${JSON.stringify(entry)}`);
+  say([`${path} already has ${pluralize(entries.length, "server")}:`, ...lines].join("\n"));
 }
 
 /** Throws if a file of the working folder is a link, with which a stranger's folder would have another file changed. */
