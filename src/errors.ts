@@ -111,6 +111,10 @@ export interface ErrorDetails {
   readonly command?: string;
   /** The tool's input schema, if the arguments do not match it. */
   readonly inputSchema?: unknown;
+  /** Id of the request for a person's approval, for `APPROVAL_REQUIRED`. */
+  readonly approval_id?: string;
+  /** When the request for approval expires, as ISO 8601 in UTC. */
+  readonly expires?: string;
   /** Milliseconds to wait before another call, for `RATE_LIMITED`. */
   readonly retry_after_ms?: number;
 }

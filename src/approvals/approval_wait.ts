@@ -2,6 +2,9 @@ import type { CallToApprove } from "./call_to_approve.ts";
 import { createApprovalId, isDenied, type Mailbox, type MailboxEntry } from "./mailbox.ts";
 import { MailboxError } from "./mailbox_folder.ts";
 
+/** Interval between two looks at the mailbox while calls wait, in milliseconds. */
+export const POLL_MS: number = 250;
+
 /** A decision of a person about a call. */
 export interface Verdict {
   /** The decision. */
@@ -106,16 +109,28 @@ export class ApprovalWait implements Disposable {
   }
 
   /**
-   * Waits for the next look at the mailbox; never resolves without a usable mailbox.
+   * Waits for the next look at the mailbox; for the same time if the mailbox cannot be used.
    *
    * @returns The decision; `undefined` if there is none yet.
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
   async next(): Promise<Verdict | undefined> {
-    if (!this.#isUsable) return await new Promise(() => {});
+    if (!this.#isUsable) {
+      return await new Promise((resolve) => setTimeout(() => resolve(undefined), POLL_MS));
+    }
     const entries = await this.#options.look();
     // The client may have decided meanwhile.
     return this.#isOver ? undefined : await this.#inspect(entries);
+  }
+
+  /**
+   * Looks at the mailbox now.
+   *
+   * @returns The decision; `undefined` if there is none yet.
+   * @throws {MailboxError} if the mailbox cannot be used any more.
+   */
+  async check(): Promise<Verdict | undefined> {
+    return this.#isUsable ? await this.#findDecision(this.#list()) : undefined;
   }
 
   /**
@@ -125,7 +140,7 @@ export class ApprovalWait implements Disposable {
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
   async accept({ forSession }: { readonly forSession: boolean }): Promise<Verdict> {
-    const decided = this.#isUsable ? await this.#findDecision(this.#list()) : undefined;
+    const decided = await this.check();
     if (decided !== undefined) return decided;
     const { id } = this;
     this.withdraw();

@@ -1,17 +1,17 @@
 import { isWithinShare } from "../fair_share.ts";
-import { type ApprovalOptions, ApprovalWait, type CannotAsk } from "./approval_wait.ts";
+import { type ApprovalOptions, ApprovalWait, type CannotAsk, POLL_MS } from "./approval_wait.ts";
 import { approvalKey, type CallToApprove } from "./call_to_approve.ts";
 import type { Mailbox, MailboxEntry } from "./mailbox.ts";
 import { MAX_ARGS_LENGTH } from "./request_text.ts";
-
-/** Interval between two looks at the mailbox while calls wait, in milliseconds. */
-const POLL_MS = 250;
+import { SessionGrants } from "./session_grants.ts";
 
 /** Maximum number of calls that wait for approvals at a time. */
 const MAX_WAITING = 256;
 
 /** The approvals that calls of this process wait for. */
 export class Approvals {
+  /** The tools that were approved for the rest of a connection. */
+  readonly sessions: SessionGrants = new SessionGrants();
   readonly #mailbox: Mailbox;
   // Number of calls that wait, by agent, and by the id of their request.
   readonly #agents = new CallCounts();

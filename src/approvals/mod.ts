@@ -15,4 +15,5 @@ export {
 export { type CallToApprove, shownArguments } from "./call_to_approve.ts";
 export { type ApprovalState, isDenied, Mailbox, type MailboxEntry } from "./mailbox.ts";
 export { MailboxError } from "./mailbox_folder.ts";
+export { type ApprovedTool, SessionGrants } from "./session_grants.ts";
 export type { ApprovalRequest } from "./request_text.ts";

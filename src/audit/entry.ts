@@ -4,6 +4,16 @@ import { escapeJson, startOfText } from "../text.ts";
 /** Whether an operation was allowed, was denied or failed. */
 export type AuditDecision = "ALLOW" | "DENY" | "ERROR";
 
+/** The approval of a call by a person. */
+export interface AuditApproval {
+  /** Id of the request. */
+  readonly id: string;
+  /** The person who decided: in the client, at the shell, or before for the session; absent if nobody did. */
+  readonly by?: "client" | "shell" | "session" | undefined;
+  /** Milliseconds from the request to the decision's effect. */
+  readonly after_ms?: number | undefined;
+}
+
 /** The beginning or the end of an operation in the audit log, or operations that were only counted. */
 export interface AuditEntry {
   /** Time of the entry, as ISO 8601 in UTC. */
@@ -34,6 +44,8 @@ export interface AuditEntry {
   readonly code?: string | undefined;
   /** Path of the rule that decided. */
   readonly rule?: string | undefined;
+  /** The approval of the call by a person, or the request for it; absent if none was needed. */
+  readonly approval?: AuditApproval | undefined;
   /** Milliseconds from the request to its answer. */
   readonly latency_ms?: number | undefined;
   /** Milliseconds of `latency_ms` that the server took. */
@@ -70,8 +82,17 @@ const MAX_REQUEST_ID_LENGTH = 64;
  */
 export function auditLine(entry: AuditEntry): string {
   const { claimed_agent_id, address, phase, server, tool, uri, prompt, code, rule } = entry;
-  const { latency_ms, downstream_ms, rounds, waited_ms, args_bytes, result_bytes, args, counts } =
-    entry;
+  const {
+    approval,
+    latency_ms,
+    downstream_ms,
+    rounds,
+    waited_ms,
+    args_bytes,
+    result_bytes,
+    args,
+    counts,
+  } = entry;
   const agentId = entry.agent_id === null ? "null" : quote(entry.agent_id);
   let line = `{"timestamp":${quote(entry.timestamp)},"agent_id":${agentId}`;
   if (claimed_agent_id !== undefined) line += `,"claimed_agent_id":${quote(claimed_agent_id)}`;
@@ -85,6 +106,7 @@ export function auditLine(entry: AuditEntry): string {
   if (prompt !== undefined) line += `,"prompt":${quote(prompt)}`;
   if (code !== undefined) line += `,"code":${quote(code)}`;
   if (rule !== undefined) line += `,"rule":${quote(rule)}`;
+  if (approval !== undefined) line += `,"approval":${JSON.stringify(approval)}`;
   if (latency_ms !== undefined) line += `,"latency_ms":${roundThousandths(latency_ms)}`;
   if (downstream_ms !== undefined) line += `,"downstream_ms":${roundThousandths(downstream_ms)}`;
   if (rounds !== undefined) line += `,"rounds":${rounds}`;

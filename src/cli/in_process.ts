@@ -1,4 +1,4 @@
-import { checkConfiguration, FileWatch } from "../config/mod.ts";
+import { checkConfiguration, FileWatch, getApprovalsFolder } from "../config/mod.ts";
 import type { CatalogStore } from "../downstream/mod.ts";
 import { Gateway } from "../gateway/mod.ts";
 import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod.ts";
@@ -66,6 +66,7 @@ async function runGateway<T>(
     settings: { ...settings, auditLog, initStrategy: "lazy", transport: "stdio" },
     configuration,
     auditFallback: auditFallback(),
+    approvalsFolder: getApprovalsFolder(Deno.env),
     catalogs,
     version: VERSION,
     tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),

@@ -68,3 +68,4 @@ export type {
   TransportContext,
   TransportKind,
 } from "./transports/mod.ts";
+export { untilAborted } from "./until_aborted.ts";

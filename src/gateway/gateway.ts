@@ -1,8 +1,8 @@
 import { AuditTrail } from "../audit/mod.ts";
 import { Budget } from "../budget.ts";
-import type { Configuration, Settings } from "../config/mod.ts";
+import type { Approvals } from "../approvals/mod.ts";
+import type { Configuration } from "../config/mod.ts";
 import {
-  type CatalogStore,
   type ClientConnection,
   createServerAuth,
   type DownstreamServer,
@@ -13,14 +13,13 @@ import {
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import { CallLimits } from "../limits/mod.ts";
-import type { Log } from "../log.ts";
-import type { Tracer } from "../trace.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import { boundAgent } from "./identification.ts";
+import type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
 import type { ConnectedClient, RecordedRefusal, StatelessConnection } from "./http/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
-import { Reloader, type ReloadOptions } from "./reload.ts";
+import { Reloader } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { hasDirectTools } from "./shown_tools.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
@@ -29,26 +28,6 @@ import { StatelessEndpoint } from "./stateless_endpoint.ts";
 import { buildStatus } from "./status.ts";
 import { type GatewayTool, gatewayTools } from "./tools/mod.ts";
 import { warmServers } from "./warm_servers.ts";
-
-/** Options of a gateway. */
-export interface GatewayOptions {
-  /** Settings from flags and environment variables. */
-  readonly settings: Settings;
-  /** The content of the two configuration files. */
-  readonly configuration: Configuration;
-  /** Path of the audit log while the configured one cannot be written. */
-  readonly auditFallback: string;
-  /** The gateway's version. */
-  readonly version: string;
-  /** Traces operations. */
-  readonly tracer: Tracer;
-  /** Reads, checks and watches the two configuration files. */
-  readonly reload: ReloadOptions;
-  /** Remembers what servers offer; default: nothing is remembered. */
-  readonly catalogs?: CatalogStore | undefined;
-  /** Log for the operator. */
-  readonly log: Log;
-}
 
 /** Time that calls have to finish on a server that a reload removes or replaces, in milliseconds. */
 const REPLACED_SERVER_CALLS_MS = 10_000;
@@ -59,24 +38,8 @@ const REPLACED_SERVER_GRACE: GracePeriods = { afterInputCloseMs: 2000, afterTerm
 /** Grace periods of the servers of a client that has disconnected. */
 const DISCONNECTED_CLIENT_GRACE: GracePeriods = { afterInputCloseMs: 500, afterTerminateMs: 500 };
 
-/** Options of `connect`. */
-export interface ConnectOptions {
-  /** The agent of the client's credential; `undefined` if it has none. */
-  readonly agent?: string | undefined;
-  /** Called when the client has closed its end. */
-  readonly onClosed: () => void;
-}
-
 /** A connected client, with a session or without one. */
 type ServedClient = ClientSession | StatelessEndpoint;
-
-/** Time limits for ending a gateway. */
-export interface EndOptions {
-  /** Maximum time for active calls to be answered, in milliseconds. */
-  readonly callsMs: number;
-  /** Grace periods of the servers. */
-  readonly gracePeriods: GracePeriods;
-}
 
 /**
  * Maximum memory of an agent's sessions with a server, as a fraction of the server's share. With the default
@@ -107,6 +70,7 @@ export class Gateway {
   readonly #configurationListeners: (() => void)[] = [];
   #snapshot: Snapshot;
   #statelessService: Promise<StatelessService> | undefined;
+  #approvals: Promise<Approvals> | undefined;
   // Over HTTP, a client that does not read is disconnected.
   #stdioChannel: Channel | undefined;
 
@@ -356,8 +320,14 @@ export class Gateway {
   #createContext(bound: string | undefined, flushedByChannel: boolean): () => PipelineContext {
     const { settings: { defaultAgent, transport, face, maxNameLength }, tracer, log } =
       this.#options;
+    const latest = (): PipelineContext => {
+      if (context.snapshot !== this.#snapshot) context = { ...context, snapshot: this.#snapshot };
+      return context;
+    };
     let context: PipelineContext = {
       snapshot: this.#snapshot,
+      latest,
+      approvals: this.#loadApprovals,
       identity: { bound, defaultAgent },
       limits: this.#limits,
       records: { ...this.#records, flushedByChannel },
@@ -368,10 +338,7 @@ export class Gateway {
       log,
       gateway: this,
     };
-    return () => {
-      if (context.snapshot !== this.#snapshot) context = { ...context, snapshot: this.#snapshot };
-      return context;
-    };
+    return latest;
   }
 
   #disconnect(client: ServedClient): void {
@@ -390,6 +357,12 @@ export class Gateway {
   readonly #loadStatelessService = (): Promise<StatelessService> => {
     return this.#statelessService ??= import("./stateless/mod.ts").then(({ StatelessService }) => {
       return new StatelessService({ ...this.#options, metrics: this.#records.metrics });
+    });
+  };
+
+  readonly #loadApprovals = (): Promise<Approvals> => {
+    return this.#approvals ??= import("../approvals/mod.ts").then(({ Approvals, Mailbox }) => {
+      return new Approvals(new Mailbox(this.#options.approvalsFolder ?? ""));
     });
   };
 

@@ -37,11 +37,16 @@ export interface AllowedOperation {
   readonly deny: ((denial: Decision) => OperationRecord) | undefined;
 }
 
+/** An operation that was judged: one that may go on, or the record of one that is refused. */
+export type JudgedOperation =
+  | AllowedOperation
+  | { readonly kind: "refused"; readonly record: OperationRecord };
+
 /** Runs the stages that judge an operation: they find its server, and decide. */
 export async function judge(
   requested: Operation,
   { request, agent, toolContext, offers, context, span, ...known }: JudgingContext,
-): Promise<AllowedOperation | { readonly kind: "refused"; readonly record: OperationRecord }> {
+): Promise<JudgedOperation> {
   const { face, maxNameLength } = context;
   const caller = { id: agent, agent };
 

@@ -8,7 +8,8 @@
 
 export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
 export type { ConnectedClient } from "./http/mod.ts";
-export { type ConnectOptions, type EndOptions, Gateway, type GatewayOptions } from "./gateway.ts";
+export { Gateway } from "./gateway.ts";
+export type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
 export { loadDirectTools, readOfferedName } from "./offered/mod.ts";
 export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";

@@ -1,3 +1,4 @@
+import type { AuditApproval } from "../audit/mod.ts";
 import type { GivenInput, ItemRequest, NeededInput } from "../downstream/mod.ts";
 import type { CallerError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
@@ -81,6 +82,8 @@ export type Outcome =
     readonly beginsAnew: boolean;
     /** Whether the audit log has an entry of the operation's beginning. */
     readonly hasBegun: boolean;
+    /** The approval of the call by a person, which holds for all of its requests; absent if it needed none. */
+    readonly approval?: AuditApproval | undefined;
     readonly downstreamMs: number;
   }
   /** Identity, limits or rules forbid the operation; it did not run. */
@@ -112,6 +115,8 @@ export interface OperationBeginning {
   readonly requestId: string | number;
   /** Whether the audit log has an entry of the beginning. */
   readonly hasBegun: boolean;
+  /** The approval of the call by a person; absent if it needed none. */
+  readonly approval?: AuditApproval | undefined;
 }
 
 /** An outcome encoded for an MCP revision. */

@@ -1,8 +1,8 @@
-import { type ClientConnection, isReadOnly } from "../downstream/mod.ts";
+import type { ClientConnection } from "../downstream/mod.ts";
 import { CallerError } from "../errors.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
 import type { Span } from "../trace.ts";
-import { type CheckTool, DeniedBeforeSend } from "./deciding.ts";
+import { DeniedBeforeSend } from "./deciding.ts";
 import {
   type ErrorBody,
   identityErrorBody,
@@ -10,15 +10,9 @@ import {
   missingAgentBody,
 } from "./error_body.ts";
 import { callerToRecord, connectionAgent, identify, UNIDENTIFIED } from "./identification.ts";
-import { judge } from "./judging.ts";
+import { judge, type JudgedOperation } from "./judging.ts";
 import { type ClientOffers, loadItemOperations, notifiedList } from "./offered/mod.ts";
-import type {
-  EncodedOutcome,
-  Operation,
-  OperationRequest,
-  Outcome,
-  TargetedOperation,
-} from "./operation.ts";
+import type { EncodedOutcome, Operation, OperationRequest, Outcome } from "./operation.ts";
 import { outcomeOfError } from "./outcome_of_error.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import {
@@ -27,10 +21,10 @@ import {
   type RecordContext,
   type Subject,
 } from "./records.ts";
-import { askForLogin, relayInput, type UnrelayedOutcome } from "./relay.ts";
+import { performOperation } from "./performing.ts";
+import { askForLogin, relayInput } from "./relay.ts";
 import { describeSubject, parsedMemoryOf } from "./subject.ts";
-import { createSearchContext } from "./targeting.ts";
-import { callServerTool, type ToolContext } from "./tools/mod.ts";
+import type { ToolContext } from "./tools/mod.ts";
 
 /** The client's connection, its links, subscriptions and lists, and the active context. */
 export interface OperationOptions {
@@ -58,7 +52,9 @@ export async function runOperation<E extends EncodedOutcome>(
   try {
     record = await runStages(request, { connection, offers, context, span, recorder });
     const { hasBegun } = recorder;
-    record = askForLogin(record, { channel: connection.channel, request, hasBegun });
+    record = withApproval(
+      askForLogin(record, { channel: connection.channel, request, hasBegun }),
+    );
     answer = request.encode(record.outcome);
   } catch (error) {
     const outcome = outcomeOfError(error, { request, context });
@@ -142,11 +138,18 @@ async function findRefusal(
       context,
       span,
     });
-    if (judged.kind === "refused") return judged.record;
-    return judged.askedBy === undefined ? undefined : judged.deny?.(judged.askedBy);
+    // An operation about which a person would have to be asked has been approved, or waits for that.
+    return judged.kind === "refused" ? judged.record : undefined;
   } catch (error) {
     return { caller, outcome: outcomeOfError(error, { request, context }) };
   }
+}
+
+/** Returns a record whose outcome has the approval, if the client continues the operation with another request. */
+function withApproval(record: OperationRecord): OperationRecord {
+  const { approval, outcome } = record;
+  if (approval === undefined || outcome.kind !== "input-required") return record;
+  return { ...record, outcome: { ...outcome, approval } };
 }
 
 /** The context that all stages of an operation share. */
@@ -235,51 +238,63 @@ async function runAdmitted(
   requested: Operation,
   { request, agent, permit, subject: knownSubject, stageContext }: AdmittedRequest,
 ): Promise<OperationRecord> {
-  const { context, offers, span, recorder } = stageContext;
+  const { connection, offers, span, recorder } = stageContext;
   const caller = { id: agent, agent };
-  const toolContext = createToolContext({ request, agent, permit, stageContext });
-  const judged = await judge(requested, {
-    request,
-    agent,
-    subject: knownSubject,
-    toolContext,
-    offers,
-    context,
-    span,
-  });
+  const toolContextBy = (context: PipelineContext): ToolContext => {
+    return createToolContext({ request, agent, permit, stageContext: { connection, context } });
+  };
+  const judgeBy = (context: PipelineContext): Promise<JudgedOperation> => {
+    const toolContext = toolContextBy(context);
+    const subject = knownSubject;
+    return judge(requested, { request, agent, subject, toolContext, offers, context, span });
+  };
+  const judged = await judgeBy(stageContext.context);
   if (judged.kind === "refused") return judged.record;
-  const { operation, subject, rule, askedBy, checkTool, deny } = judged;
 
   // Approval.
-  if (askedBy !== undefined && deny !== undefined) return deny(askedBy);
+  const approved = judged.askedBy === undefined
+    ? { judged, context: stageContext.context, approval: undefined }
+    : await (await loadApproving()).approveCall(judged, {
+      ...{ request, agent, permit, connection, offers, judgeBy },
+      context: stageContext.context,
+    });
+  if ("record" in approved) return approved.record;
+  const { judged: { operation, subject, rule, checkTool, deny }, context, approval } = approved;
 
   // The server, or the gateway's own tool.
+  const record = { caller, subject, rule, approval };
   try {
     if (request.given !== undefined && request.given.server !== subject?.server) {
       const message =
         "The call waited for input to another server. Make it anew, without requestState.";
       throw new CallerError("INVALID_ARGUMENTS", message);
     }
-    const begin = (options: { readonly isReadOnly: boolean }) =>
-      recorder.begin({ caller, subject, rule }, options);
+    const begin = (options: { readonly isReadOnly: boolean }) => recorder.begin(record, options);
     const unrelayed = await performOperation(operation, {
-      toolContext,
+      toolContext: toolContextBy(context),
       request,
       checkTool,
       begin,
-      stageContext,
+      ...{ span, offers, maxNameLength: context.maxNameLength },
     });
-    const { connection: { channel } } = stageContext;
+    const { channel } = connection;
     const { hasBegun } = recorder;
     const outcome = relayInput(unrelayed, { server: subject?.server, channel, request, hasBegun });
-    if (outcome.kind !== "input-required" || hasBegun) return { caller, subject, rule, outcome };
+    if (outcome.kind !== "input-required" || hasBegun) return { ...record, outcome };
     // The client may never continue the operation, so the end may never be recorded.
     await begin({ isReadOnly: false });
-    return { caller, subject, rule, outcome: { ...outcome, hasBegun: true } };
+    return { ...record, outcome: { ...outcome, hasBegun: true } };
   } catch (error) {
-    if (error instanceof DeniedBeforeSend && deny !== undefined) return deny(error.decision);
-    return { caller, subject, rule, outcome: outcomeOfError(error, { request, context }) };
+    if (error instanceof DeniedBeforeSend && deny !== undefined) {
+      return { ...deny(error.decision), approval };
+    }
+    return { ...record, outcome: outcomeOfError(error, { request, context }) };
   }
+}
+
+/** Loads the approval stage, which few calls need. */
+function loadApproving(): Promise<typeof import("./approving.ts")> {
+  return import("./approving.ts");
 }
 
 /** Returns the operation, or the outcome if the arguments are invalid. */
@@ -316,57 +331,6 @@ function createToolContext(
     signal: request.signal,
     gateway,
   };
-}
-
-/** Performs an allowed operation. */
-async function performOperation(
-  operation: TargetedOperation,
-  { toolContext, request, checkTool, begin, stageContext }: {
-    readonly toolContext: ToolContext;
-    readonly request: OperationRequest;
-    readonly checkTool: CheckTool | undefined;
-    readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
-    readonly stageContext: StageContext;
-  },
-): Promise<UnrelayedOutcome> {
-  const { name: gatewayToolName, meta, given, signal, onProgress } = request;
-  const { span, offers, context: { maxNameLength } } = stageContext;
-  switch (operation.kind) {
-    case "server-tool":
-      return await callServerTool(operation, {
-        toolContext,
-        gatewayToolName,
-        meta,
-        given,
-        onProgress,
-        span,
-        beforeSend: (tool) => {
-          checkTool?.(tool);
-          return begin({ isReadOnly: isReadOnly(tool) });
-        },
-        onResult: (result) => offers.addResult(operation.server, result),
-      });
-    case "gateway-tool":
-      return await operation.tool.run(operation.args, toolContext);
-    case "listing": {
-      offers.changes.noteRequested(notifiedList(operation.list));
-      const { listOffered } = await loadItemOperations();
-      return await listOffered(operation, {
-        ...createSearchContext(toolContext, { offers, maxNameLength }),
-        serverNames: [...toolContext.servers.keys()],
-      });
-    }
-    case "unsubscription":
-    case "server-request": {
-      const { requestOffered, unsubscribe } = await loadItemOperations();
-      const { caller } = toolContext;
-      const beforeSend = () => begin({ isReadOnly: true });
-      const options = { caller, offers, meta, given, signal, onProgress, span, beforeSend };
-      return operation.kind === "unsubscription"
-        ? await unsubscribe(operation.uri, options)
-        : await requestOffered(operation, options);
-    }
-  }
 }
 
 /** Whether the request of an operation has an argument for the agent's id, as those of the gateway's own tools have. */

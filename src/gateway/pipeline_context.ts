@@ -1,3 +1,4 @@
+import type { Approvals } from "../approvals/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import type { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
@@ -11,6 +12,10 @@ import type { StatusSource } from "./tools/mod.ts";
 export interface PipelineContext {
   /** The active configuration. */
   readonly snapshot: Snapshot;
+  /** Returns the context with the configuration that is active now. */
+  readonly latest: () => PipelineContext;
+  /** Loads the approvals that calls wait for. */
+  readonly approvals: () => Promise<Approvals>;
   /** The agent that the connection is bound to, and the default agent. */
   readonly identity: Pick<IdentityContext, "bound" | "defaultAgent">;
   /** Rate and concurrency limits of the agents. */

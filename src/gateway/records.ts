@@ -1,4 +1,9 @@
-import { type AuditEntry, type AuditTrail, redactedJson } from "../audit/mod.ts";
+import {
+  type AuditApproval,
+  type AuditEntry,
+  type AuditTrail,
+  redactedJson,
+} from "../audit/mod.ts";
 import { CallerError } from "../errors.ts";
 import type { JsonText } from "../jsonrpc/mod.ts";
 import type { Metrics } from "../metrics/mod.ts";
@@ -51,6 +56,8 @@ export interface OperationRecord {
   /** Absent if the operation concerns no server, or the request could not be decoded. */
   readonly subject?: Subject | undefined;
   readonly rule?: string | undefined;
+  /** The approval of a call by a person, or the request for it. */
+  readonly approval?: AuditApproval | undefined;
   readonly outcome: Outcome;
 }
 
@@ -193,7 +200,7 @@ export class OperationRecorder {
 
   /** Returns what the entries at the beginning and at the end have in common. */
   #entry(
-    { caller, subject, rule }: Omit<OperationRecord, "outcome">,
+    { caller, subject, rule, approval }: Omit<OperationRecord, "outcome">,
   ): Omit<AuditEntry, "decision"> {
     const { records: { auditArgs }, request, session } = this.#context;
     const { name, requestId, unknownTool, interaction } = request;
@@ -215,6 +222,7 @@ export class OperationRecorder {
       uri_cut: isUriCut,
       prompt: isCounted ? prompt : shortened(prompt, MAX_UNKNOWN_NAME),
       rule,
+      approval,
       session: first.session,
       request_id: first.requestId,
       args_bytes: argsBytes,

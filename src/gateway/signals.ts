@@ -1,4 +1,4 @@
-import type { EndOptions } from "./gateway.ts";
+import type { EndOptions } from "./gateway_options.ts";
 
 /** Time limits of a shutdown by a signal. */
 export const SIGNAL_TIME_LIMITS: EndOptions = {

@@ -16,6 +16,7 @@ import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createEnvironment } from "../config/check_files.ts";
 import { TempFolder } from "../config/temp_folder.ts";
 import { waitUntil } from "../e2e/wait.ts";
+import { WITHOUT_APPROVALS } from "./without_approvals.ts";
 
 /** The error of a tool call; empty if the call succeeded. */
 export interface ErrorAnswer {
@@ -138,6 +139,7 @@ export class SessionFixture implements AsyncDisposable {
           log,
           open: () => Promise.reject(new Error("No server is started here")),
         }),
+        ...WITHOUT_APPROVALS,
         identity: { bound, defaultAgent: undefined },
         limits,
         records: { audit: this.#audit, metrics, auditArgs: "none" },

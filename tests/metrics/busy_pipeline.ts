@@ -12,6 +12,7 @@ import { createLog } from "../../src/log.ts";
 import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
+import { WITHOUT_APPROVALS } from "../gateway/without_approvals.ts";
 
 /** Number of agents in the rules. */
 const AGENT_COUNT = 10_000;
@@ -76,6 +77,7 @@ export class BusyPipeline implements AsyncDisposable {
     });
     this.#context = {
       snapshot,
+      ...WITHOUT_APPROVALS,
       identity: { bound: undefined, defaultAgent: undefined },
       limits: new CallLimits({ maxCalls: 1000, stateStore: "memory", log }),
       records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },

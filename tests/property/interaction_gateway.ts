@@ -13,6 +13,7 @@ import { NO_TRACER } from "../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { readConfiguration } from "../gateway/session_fixture.ts";
+import { WITHOUT_APPROVALS } from "../gateway/without_approvals.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -248,6 +249,7 @@ export class InteractionGateway implements AsyncDisposable {
       log,
       context: () => ({
         snapshot,
+        ...WITHOUT_APPROVALS,
         identity: { bound: "a", defaultAgent: undefined },
         limits: this.#limits,
         records: { audit: this.#audit, metrics: this.#metrics, auditArgs: "none" },

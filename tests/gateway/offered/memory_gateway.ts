@@ -12,6 +12,7 @@ import { Metrics } from "../../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../../audit/audit_log_fixtures.ts";
 import { readConfiguration } from "../session_fixture.ts";
+import { WITHOUT_APPROVALS } from "../without_approvals.ts";
 
 /** A server in this process. */
 export interface MemoryServer {
@@ -94,6 +95,7 @@ export class MemoryGateway implements AsyncDisposable {
     const metrics = new Metrics();
     const context: PipelineContext = {
       snapshot: this.#snapshot,
+      ...WITHOUT_APPROVALS,
       identity: { bound, defaultAgent: undefined },
       limits: this.#limits,
       records: { audit: this.#audit, metrics, auditArgs: "none" },

@@ -1,0 +1,98 @@
+/** The form in which a client asks a person for the approval of a call. */
+
+import { type CallToApprove, shownArguments } from "../approvals/mod.ts";
+import type { ClientChannel, InputRequest, InputResponse } from "../downstream/mod.ts";
+import { fieldsOf } from "../json.ts";
+import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
+import { escapeControls, quoteEscaped } from "../text.ts";
+
+/** Maximum length of the arguments in a form, in UTF-16 code units: clients have little room for them. */
+const MAX_FORM_LENGTH = 16 * 1024;
+
+/** The answer to a form: `none` if the client could not show it. */
+export type FormAnswer = "once" | "session" | "deny" | "dismissed" | "none";
+
+/** A form that the client was asked to show. */
+export interface OpenForm {
+  /** The answer; `none` if the form was withdrawn. Never rejects. */
+  readonly answer: Promise<FormAnswer>;
+  /** Withdraws the form, because it is not needed any more. */
+  withdraw(): void;
+}
+
+/**
+ * Returns the form for a call; `undefined` if its arguments are too long to be shown in one.
+ *
+ * @param options Whether the tool can be allowed for the rest of the connection.
+ */
+export function approvalForm(
+  { agent, server, tool, args }: CallToApprove,
+  { offersSession }: { readonly offersSession: boolean },
+): InputRequest | undefined {
+  const shown = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
+  if (shown === undefined || shown.length > MAX_FORM_LENGTH) return undefined;
+  const [agentName, toolName, serverName] = [agent, tool, server]
+    .map((name) => quoteEscaped(escapeControls(name)));
+  const choices = {
+    allow_once: "Allow once",
+    ...(offersSession && { allow_session: "Allow for this session" }),
+    deny: "Deny",
+  };
+  return {
+    kind: "form",
+    params: {
+      // The forms of servers begin with the server's name in brackets, so that none can look like this one.
+      message: `The gateway asks for your approval: agent ${agentName} wants to call tool ` +
+        `${toolName} of server ${serverName} with these arguments:\n\n${shown}\n\n` +
+        "Accepting without a choice allows this call once.",
+      requestedSchema: {
+        type: "object",
+        properties: {
+          decision: {
+            type: "string",
+            title: "Decision",
+            enum: Object.keys(choices),
+            // All revisions know this form of titles.
+            enumNames: Object.values(choices),
+          },
+        },
+      },
+    },
+  };
+}
+
+/**
+ * Asks the client to show a form.
+ *
+ * @param options The form, and the signal of the call, which withdraws it, too.
+ */
+export function openForm(
+  channel: ClientChannel,
+  { form, signal }: { readonly form: InputRequest; readonly signal: CancelSignal },
+): OpenForm {
+  const cancellation = new Cancellation();
+  const withdraw = (): void => cancellation.cancel("The call needs no approval any more");
+  signal.addEventListener("abort", withdraw, { once: true });
+  const answer = channel.requestInput(form, cancellation).then(readAnswer, () => "none" as const)
+    .finally(() => signal.removeEventListener("abort", withdraw));
+  return { answer, withdraw };
+}
+
+function readAnswer(response: InputResponse): FormAnswer {
+  switch (response.kind) {
+    case "accepted": {
+      const { decision = "allow_once" } = fieldsOf(fieldsOf(response.result.value).content);
+      if (decision === "allow_once") return "once";
+      if (decision === "allow_session") return "session";
+      // Another value is no choice of the form.
+      return decision === "deny" ? "deny" : "dismissed";
+    }
+    case "declined":
+      return "deny";
+    case "cancelled":
+      return "dismissed";
+    case "failed":
+    case "unsupported":
+      return "none";
+  }
+}

@@ -1,0 +1,43 @@
+import type { Configuration, Settings } from "../config/mod.ts";
+import type { CatalogStore, GracePeriods } from "../downstream/mod.ts";
+import type { Log } from "../log.ts";
+import type { Tracer } from "../trace.ts";
+import type { ReloadOptions } from "./reload.ts";
+
+/** Options of a gateway. */
+export interface GatewayOptions {
+  /** Settings from flags and environment variables. */
+  readonly settings: Settings;
+  /** The content of the two configuration files. */
+  readonly configuration: Configuration;
+  /** Path of the audit log while the configured one cannot be written. */
+  readonly auditFallback: string;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Traces operations. */
+  readonly tracer: Tracer;
+  /** Reads, checks and watches the two configuration files. */
+  readonly reload: ReloadOptions;
+  /** Remembers what servers offer; default: nothing is remembered. */
+  readonly catalogs?: CatalogStore | undefined;
+  /** Path of the folder in which calls wait for approvals; default: none, so that only clients can be asked. */
+  readonly approvalsFolder?: string;
+  /** Log for the operator. */
+  readonly log: Log;
+}
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  /** The agent of the client's credential; `undefined` if it has none. */
+  readonly agent?: string | undefined;
+  /** Called when the client has closed its end. */
+  readonly onClosed: () => void;
+}
+
+/** Time limits for ending a gateway. */
+export interface EndOptions {
+  /** Maximum time for active calls to be answered, in milliseconds. */
+  readonly callsMs: number;
+  /** Grace periods of the servers. */
+  readonly gracePeriods: GracePeriods;
+}

@@ -1,0 +1,67 @@
+/** The stage of the pipeline that makes an allowed call, or lets the gateway's own tool answer. */
+
+import { isReadOnly } from "../downstream/mod.ts";
+import type { Span } from "../trace.ts";
+import type { CheckTool } from "./deciding.ts";
+import { type ClientOffers, loadItemOperations, notifiedList } from "./offered/mod.ts";
+import type { OperationRequest, TargetedOperation } from "./operation.ts";
+import type { UnrelayedOutcome } from "./relay.ts";
+import { createSearchContext } from "./targeting.ts";
+import { callServerTool, type ToolContext } from "./tools/mod.ts";
+
+/** The context in which an operation is performed. */
+export interface PerformingContext {
+  readonly toolContext: ToolContext;
+  readonly request: OperationRequest;
+  /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
+  readonly checkTool: CheckTool | undefined;
+  /** Records the beginning of the operation before it leaves the gateway, which has to wait for the promise. */
+  readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
+  readonly span: Span;
+  readonly offers: ClientOffers;
+  readonly maxNameLength: number;
+}
+
+/** Performs an allowed operation. */
+export async function performOperation(
+  operation: TargetedOperation,
+  { toolContext, request, checkTool, begin, span, offers, maxNameLength }: PerformingContext,
+): Promise<UnrelayedOutcome> {
+  const { name: gatewayToolName, meta, given, signal, onProgress } = request;
+  switch (operation.kind) {
+    case "server-tool":
+      return await callServerTool(operation, {
+        toolContext,
+        gatewayToolName,
+        meta,
+        given,
+        onProgress,
+        span,
+        beforeSend: (tool) => {
+          checkTool?.(tool);
+          return begin({ isReadOnly: isReadOnly(tool) });
+        },
+        onResult: (result) => offers.addResult(operation.server, result),
+      });
+    case "gateway-tool":
+      return await operation.tool.run(operation.args, toolContext);
+    case "listing": {
+      offers.changes.noteRequested(notifiedList(operation.list));
+      const { listOffered } = await loadItemOperations();
+      return await listOffered(operation, {
+        ...createSearchContext(toolContext, { offers, maxNameLength }),
+        serverNames: [...toolContext.servers.keys()],
+      });
+    }
+    case "unsubscription":
+    case "server-request": {
+      const { requestOffered, unsubscribe } = await loadItemOperations();
+      const { caller } = toolContext;
+      const beforeSend = () => begin({ isReadOnly: true });
+      const options = { caller, offers, meta, given, signal, onProgress, span, beforeSend };
+      return operation.kind === "unsubscription"
+        ? await unsubscribe(operation.uri, options)
+        : await requestOffered(operation, options);
+    }
+  }
+}
