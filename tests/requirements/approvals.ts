@@ -13,6 +13,14 @@ export const APPROVALS: Readonly<Record<string, Section>> = {
       "the mailbox holds a limited number of requests, of which one agent has a share, of limited size",
     "approvals.shell":
       "approvals lists the calls that wait, with their arguments in full, also as JSON; --watch prints each new one without a terminal; allow and deny decide, and say plainly why they cannot",
+    "approvals.again":
+      "a call that nobody decides about in time is refused with APPROVAL_REQUIRED, an id and what to do; the same call runs once it is allowed",
+    "approvals.denied":
+      "a call that a person denies is refused with the person's reason, and so is the same call until the denial expires",
+    "approvals.progress":
+      "while a call waits, its client receives progress that says how to allow it",
+    "approvals.audit":
+      "the audit log has the approval of a call: the id, who decided, and after how long",
     "approvals.expiry": "requests and decisions expire, and are removed",
   },
 };
