@@ -7,10 +7,15 @@ Deno.test("[rules.ask-denies] a call that nobody has approved is refused, and it
   });
   const call = async (tool: string) =>
     await fixture.call("execute_tool", { server: "files", tool, agent_id: "a" });
-  const { code, rule } = await call("write_file");
-  assert.deepEqual([code, rule], ["APPROVAL_REQUIRED", "agents.a.ask.tools.files[0]"]);
+  const { code, rule, message } = await call("write_file");
+  assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.ask.tools.files[0]"]);
+  assert.equal(
+    message,
+    'Agent "a" may use tool "write_file" of server "files" only with a person\'s approval of the call, and nobody ' +
+      "can be asked: there is no home folder for the approvals: set HOME.",
+  );
   const entry = fixture.readAuditEntries().at(-1) ?? {};
-  assert.deepEqual([entry["decision"], entry["code"]], ["DENY", "APPROVAL_REQUIRED"]);
+  assert.deepEqual([entry["decision"], entry["code"]], ["DENY", "DENIED_BY_POLICY"]);
   assert.equal((await call("read_file")).code, "SERVER_UNAVAILABLE");
 });
 

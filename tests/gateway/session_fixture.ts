@@ -16,7 +16,7 @@ import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createEnvironment } from "../config/check_files.ts";
 import { TempFolder } from "../config/temp_folder.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { WITHOUT_APPROVALS } from "./without_approvals.ts";
+import { withoutMailbox } from "./without_approvals.ts";
 
 /** The error of a tool call; empty if the call succeeded. */
 export interface ErrorAnswer {
@@ -133,23 +133,26 @@ export class SessionFixture implements AsyncDisposable {
       ]),
       version: "1",
       log,
-      context: () => ({
-        snapshot: buildSnapshot(this.#configuration, {
-          version: "1",
+      context: () =>
+        withoutMailbox({
+          snapshot: buildSnapshot(
+            this.#configuration,
+            {
+              version: "1",
+              log,
+              open: () => Promise.reject(new Error("No server is started here")),
+            },
+          ),
+          identity: { bound, defaultAgent: undefined },
+          limits,
+          records: { audit: this.#audit, metrics, auditArgs: "none" },
+          tracer: NO_TRACER,
+          transport,
+          face: "meta",
+          maxNameLength: 64,
           log,
-          open: () => Promise.reject(new Error("No server is started here")),
+          gateway: { status: () => ({ message: "all is well" }) },
         }),
-        ...WITHOUT_APPROVALS,
-        identity: { bound, defaultAgent: undefined },
-        limits,
-        records: { audit: this.#audit, metrics, auditArgs: "none" },
-        tracer: NO_TRACER,
-        transport,
-        face: "meta",
-        maxNameLength: 64,
-        log,
-        gateway: { status: () => ({ message: "all is well" }) },
-      }),
       onInitialized: () => {},
       onLogLevel: (_connection, level) => this.passedOn.push(level),
       onRootsChanged: () => this.passedOn.push("roots"),

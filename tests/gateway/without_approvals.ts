@@ -1,8 +1,15 @@
-import assert from "node:assert/strict";
+import { Approvals, Mailbox } from "../../src/approvals/mod.ts";
 import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
 
-/** The part of the context of operations that only calls use which need an approval. */
-export const WITHOUT_APPROVALS: Pick<PipelineContext, "latest" | "approvals"> = {
-  latest: () => assert.fail("no call needs an approval"),
-  approvals: () => assert.fail("no call needs an approval"),
-};
+/** Completes the context of operations, with rules that do not change, and without a mailbox for approvals. */
+export function withoutMailbox(
+  context: Omit<PipelineContext, "latest" | "approvals">,
+): PipelineContext {
+  const approvals = new Approvals(new Mailbox(""));
+  const whole: PipelineContext = {
+    ...context,
+    latest: () => whole,
+    approvals: () => Promise.resolve(approvals),
+  };
+  return whole;
+}

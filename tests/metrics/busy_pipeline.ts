@@ -12,7 +12,7 @@ import { createLog } from "../../src/log.ts";
 import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
-import { WITHOUT_APPROVALS } from "../gateway/without_approvals.ts";
+import { withoutMailbox } from "../gateway/without_approvals.ts";
 
 /** Number of agents in the rules. */
 const AGENT_COUNT = 10_000;
@@ -75,9 +75,8 @@ export class BusyPipeline implements AsyncDisposable {
       log,
       open: openServer,
     });
-    this.#context = {
+    this.#context = withoutMailbox({
       snapshot,
-      ...WITHOUT_APPROVALS,
       identity: { bound: undefined, defaultAgent: undefined },
       limits: new CallLimits({ maxCalls: 1000, stateStore: "memory", log }),
       records: { audit: this.#audit, metrics: this.metrics, auditArgs: "none" },
@@ -87,7 +86,7 @@ export class BusyPipeline implements AsyncDisposable {
       maxNameLength: 64,
       log,
       gateway: { status: () => ({}) },
-    };
+    });
     this.#client = {
       connectionId: "client-1",
       capabilities: {},

@@ -13,7 +13,7 @@ import { NO_TRACER } from "../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { readConfiguration } from "../gateway/session_fixture.ts";
-import { WITHOUT_APPROVALS } from "../gateway/without_approvals.ts";
+import { withoutMailbox } from "../gateway/without_approvals.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -247,19 +247,19 @@ export class InteractionGateway implements AsyncDisposable {
       tools: gatewayTools({ debug: false }),
       version: "1",
       log,
-      context: () => ({
-        snapshot,
-        ...WITHOUT_APPROVALS,
-        identity: { bound: "a", defaultAgent: undefined },
-        limits: this.#limits,
-        records: { audit: this.#audit, metrics: this.#metrics, auditArgs: "none" },
-        tracer: NO_TRACER,
-        transport: "stdio",
-        face: "meta",
-        maxNameLength: 64,
-        log,
-        gateway: { status: () => ({}) },
-      }),
+      context: () =>
+        withoutMailbox({
+          snapshot,
+          identity: { bound: "a", defaultAgent: undefined },
+          limits: this.#limits,
+          records: { audit: this.#audit, metrics: this.#metrics, auditArgs: "none" },
+          tracer: NO_TRACER,
+          transport: "stdio",
+          face: "meta",
+          maxNameLength: 64,
+          log,
+          gateway: { status: () => ({}) },
+        }),
       onInitialized: () => {},
       onLogLevel: () => {},
       onRootsChanged: () => {},

@@ -12,7 +12,7 @@ import { Metrics } from "../../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../../audit/audit_log_fixtures.ts";
 import { readConfiguration } from "../session_fixture.ts";
-import { WITHOUT_APPROVALS } from "../without_approvals.ts";
+import { withoutMailbox } from "../without_approvals.ts";
 
 /** A server in this process. */
 export interface MemoryServer {
@@ -93,9 +93,8 @@ export class MemoryGateway implements AsyncDisposable {
     const { face = "meta", maxNameLength = 64 } = this.#options;
     const [gatewayChannel, clientChannel] = createMemoryChannels();
     const metrics = new Metrics();
-    const context: PipelineContext = {
+    const context: PipelineContext = withoutMailbox({
       snapshot: this.#snapshot,
-      ...WITHOUT_APPROVALS,
       identity: { bound, defaultAgent: undefined },
       limits: this.#limits,
       records: { audit: this.#audit, metrics, auditArgs: "none" },
@@ -105,7 +104,7 @@ export class MemoryGateway implements AsyncDisposable {
       maxNameLength,
       log,
       gateway: { status: () => ({}) },
-    };
+    });
     const session = new ClientSession(gatewayChannel, {
       memory: () => new Budget(Infinity),
       stateless: () =>
