@@ -154,7 +154,7 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
     existingServers: 0,
     home: "/home/me",
   };
-  const next = nextText(plan, options);
+  const next = nextText(plan, { ...options, hasAsked: true });
   assert.match(next, /left, right have the same "description": say in ~\/s how they differ/);
   assert.doesNotMatch(next, /files, code/);
 });

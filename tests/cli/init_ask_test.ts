@@ -73,7 +73,7 @@ Deno.test("[init.untouched] [init.summary] if each answer is Enter, only the gat
     screen,
     /near was for the project \/p only\. The gateway offers it in every project/,
   );
-  // None of these programs exists, so their tools are unknown and nothing is allowed.
+  // None of these programs exists, so their tools are unknown, and a person is asked before each call.
   const { agents } = readGatewayFiles(fixture);
   assert.deepEqual(agents, {
     developer: {
@@ -81,18 +81,18 @@ Deno.test("[init.untouched] [init.summary] if each answer is Enter, only the gat
         servers: ["memory", "mine", "only", "near"],
         tools: { memory: [], mine: [], only: [], near: [] },
       },
+      ask: { tools: { memory: ["*"], mine: ["*"], only: ["*"], near: ["*"] } },
     },
   });
   assert.match(stderr, /^ {2}~\/\.config\/agent-mcp-gateway\/\.mcp\.json \(the servers\)$/m);
-  // The last lines show the next steps, with the command and the key for unknown tools.
+  // The last lines show the next steps.
   const nextSteps = stderr.slice(stderr.indexOf("\nNext:\n") + 1);
   assert.deepEqual(nextSteps.split("\n"), [
     "Next:",
     "  1. Paste the entry above into Claude Code, VS Code",
     "  2. Run agent-mcp-gateway doctor: it starts each server and reports what is wrong",
-    "  3. developer may call no tool of memory, mine, only, near yet. Names of tools: " +
-    "agent-mcp-gateway explain --agent developer --server memory; write them into " +
-    "agents.developer.allow.tools.SERVER in ~/.config/agent-mcp-gateway/.mcp-gateway-rules.json",
+    "  3. Before a tool changes something for developer, you are asked: in the client if it can show " +
+    "questions, and always by agent-mcp-gateway approvals --watch",
     '  4. Agents choose servers by "description": add one to memory, mine, only, near in ' +
     "~/.config/agent-mcp-gateway/.mcp.json",
     "  5. Remove the servers from Claude Code, VS Code: until then they load them as before",
@@ -183,7 +183,10 @@ Deno.test("[init.questions] [init.agents] some servers, several agents, and an a
   assert.deepEqual(Object.keys(servers), ["memory", "near"]);
   assert.deepEqual(agents, {
     developer: { allow: { servers: ["memory", "near"] } },
-    "team.reader": { allow: { servers: ["near"], tools: { near: [] } } },
+    "team.reader": {
+      allow: { servers: ["near"], tools: { near: [] } },
+      ask: { tools: { near: ["*"] } },
+    },
   });
   const { mcpServers } = JSON.parse(fixture.read(".claude.json"));
   assert.deepEqual(Object.keys(mcpServers), ["memory", "mine", "gateway"]);

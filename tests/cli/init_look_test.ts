@@ -6,6 +6,8 @@ import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { askPlan } from "../../src/cli/init/ask_plan.ts";
 import { describeServer } from "../../src/cli/init/describe_server.ts";
 import { type InspectedServer, inspectServers } from "../../src/cli/init/inspect_servers.ts";
+import { compilePolicy } from "../../src/policy/mod.ts";
+import { readConfiguration } from "../gateway/session_fixture.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { type Answer, InitFixture, KEYS } from "./init_fixture.ts";
@@ -44,6 +46,12 @@ function readWrittenFiles(fixture: InitFixture): {
   return { servers: mcpServers, allow: agents.developer.allow };
 }
 
+function readRules(
+  fixture: InitFixture,
+): { agents: Record<string, Record<string, Record<string, Record<string, string[]>>>> } {
+  return parse(Deno.readTextFileSync(fixture.gatewayPath(".mcp-gateway-rules.json")));
+}
+
 async function createServerEntries(fixture: InitFixture): Promise<Record<string, unknown>> {
   await ensureServers();
   const node = (...args: string[]) => ({ command: "node", args });
@@ -61,8 +69,8 @@ Deno.test("[init.look] [init.describe] the choice of read-only tools allows the 
   const { code, stderr, screen } = await fixture.runAtTerminal(
     [
       ...FIRST_ANSWERS,
-      [/Which tools may developer call/, down + down + enter],
-      [/Nothing says what the tools of gone, mute do/, enter],
+      [/Which tools may developer call/, down + down + down + enter],
+      [/Nothing says what the tools of gone, mute do/, down + down + enter],
       ...LAST_ANSWERS,
     ],
     {},
@@ -113,7 +121,7 @@ Deno.test("[init.look] tools without annotations count as destructive, and a ser
   const { code, stderr, screen } = await fixture.runAtTerminal(
     [
       ...FIRST_ANSWERS,
-      [/Which tools may developer call/, down + enter],
+      [/Which tools may developer call/, down + down + enter],
       [/May developer call them/, down + enter],
       ...LAST_ANSWERS,
     ],
@@ -124,6 +132,78 @@ Deno.test("[init.look] tools without annotations count as destructive, and a ser
   assert.match(screen, /2 of 6 tools: those that are not destructive/);
   const { allow } = readWrittenFiles(fixture);
   assert.deepEqual(allow, { servers: ["one", "gone"], tools: { one: ["look", "add"] } });
+});
+
+Deno.test("[init.ask] the tools are shown with what they do, and by default a person is asked before each call that may change something", async () => {
+  using fixture = new InitFixture();
+  const { files, gone, mute } = await createServerEntries(fixture);
+  fixture.write(".cursor/mcp.json", { mcpServers: { files, gone, mute } });
+  const { code, stderr, screen } = await fixture.runAtTerminal(
+    [...FIRST_ANSWERS, [/Which tools may developer call/, enter], ...LAST_ANSWERS],
+    {},
+    { env: ENV },
+  );
+  assert.equal(code, 0, stderr);
+  const text = screen.replace(/\s*\n[│\s]*/g, " ");
+  assert.match(
+    text,
+    /10 only read: read_file, read_text_file, .*4 may change things: write_file, /,
+  );
+  assert.match(
+    text,
+    /✓ mute: 1 tool \(it does not say what they do\) .*1 may change things: get_all/,
+  );
+  assert.match(text, /asked before each call, except of the 10 that only read/);
+  const { agents } = readRules(fixture);
+  const { allow, ask } = agents["developer"] ?? {};
+  assert.ok(allow?.["tools"]?.["files"]?.includes("read_text_file"));
+  assert.deepEqual([allow?.["tools"]?.["gone"], allow?.["tools"]?.["mute"]], [[], []]);
+  assert.deepEqual(ask, { tools: { files: ["*"], gone: ["*"], mute: ["*"] } });
+  assert.match(stderr, /Before a tool changes something for developer, you are asked: /);
+  assert.doesNotMatch(stderr, /may call no tool/);
+  const { rules } = await readConfiguration({ agents });
+  const effectOf = (server: string, tool: string): string =>
+    compilePolicy(rules).decide("developer", { kind: "tool", server, tool }).effect;
+  const tools = ["read_text_file", "write_file", "added_later"];
+  assert.deepEqual(tools.map((tool) => effectOf("files", tool)), ["allow", "ask", "ask"]);
+  assert.equal(effectOf("mute", "get_all"), "ask");
+  const undone = await fixture.run({ undo: true });
+  assert.equal(undone.code, 0, undone.stderr);
+  assert.deepEqual(Object.keys(fixture.readFiles()), ["home/.cursor/mcp.json", "home/tools.json"]);
+});
+
+Deno.test("[init.ask] tools that the client had switched off are not asked for, and a second run asks for a new server's", async () => {
+  using fixture = new InitFixture();
+  const tools = [
+    { name: "look", annotations: { readOnlyHint: true } },
+    { name: "peek", annotations: { readOnlyHint: true } },
+    { name: "drop", annotations: { destructiveHint: true } },
+    { name: "wipe", annotations: { destructiveHint: true } },
+  ];
+  const one = { ...listingServer(fixture, tools), includeTools: ["look", "drop"] };
+  fixture.write(".gemini/settings.json", { mcpServers: { one } });
+  fixture.write(".config/agent-mcp-gateway/.mcp.json", {
+    mcpServers: { old: { command: "no-such-program" } },
+  });
+  const before = { allow: { servers: ["old"] }, ask: { tools: { old: ["erase"] } } };
+  fixture.write(".config/agent-mcp-gateway/.mcp-gateway-rules.json", {
+    agents: { developer: before },
+  });
+  const answers: readonly Answer[] = [
+    [/Which servers go behind/, enter],
+    [/Start the 2 servers once/, enter],
+    [/Which agents use/, enter],
+    [/Which tools may developer call/, enter],
+    ...LAST_ANSWERS,
+  ];
+  const { code, stderr } = await fixture.runAtTerminal(answers, {}, { env: ENV });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(readRules(fixture).agents, {
+    developer: {
+      allow: { servers: ["old", "one"], tools: { one: ["look"] } },
+      ask: { tools: { old: ["erase"], one: ["drop"] } },
+    },
+  });
 });
 
 Deno.test("[init.look] a second run gives a new server's tools to the existing agent", async () => {
@@ -146,7 +226,7 @@ Deno.test("[init.look] a second run gives a new server's tools to the existing a
       [/Start the 2 servers once/, enter],
       // Both existing agents are offered.
       [/developer, other/, `developer${enter}`],
-      [/Which tools may developer call/, down + down + enter],
+      [/Which tools may developer call/, down + down + down + enter],
       ...LAST_ANSWERS,
     ],
     {},

@@ -23,6 +23,8 @@ export const COMMAND_INIT: Readonly<Record<string, Section>> = {
     "init.untouched": "with the default answers, no file but the gateway's own two is changed",
     "init.agents": "with several agents, each client's entry names its agent",
     "init.look": "rules for tools name the tools that the started servers list",
+    "init.ask":
+      "init proposes that a person is asked before each call of a tool that does not only read, and shows the tools",
     "init.describe": "a server without a description gets one, in one short sentence",
     "init.formats": "each client's own format is read, written and undone; others are reported",
     "init.secrets": "secrets in clear text are found anywhere in an entry",

@@ -1,5 +1,5 @@
-import { escapeControls } from "../../text.ts";
 import { AGENT_ID_SHAPE, isAgentId } from "../../agent_id.ts";
+import { describeInspected } from "./describe_tools.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { askFaces } from "./ask_faces.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
@@ -14,9 +14,11 @@ import {
   type AgentPlan,
   allowedTools,
   type ClientPlan,
+  hasNoTool,
   hasToolHints,
   type Plan,
   planAgent,
+  type UndescribedAccess,
 } from "./plan.ts";
 import { pluralize } from "../terminal.ts";
 
@@ -110,12 +112,7 @@ async function askToInspect(
   if (!await prompter.confirm(question, isSuggested)) return new Map();
   const inspected = new Map(await inspect(chosen));
   for (let latest: Inspected = inspected;;) {
-    const lines = [...latest].map(([name, { tools = [], failure }]) =>
-      failure === undefined
-        ? `✓ ${escapeControls(name)}: ${pluralize(tools.length, "tool")}`
-        : `✗ ${escapeControls(name)}: failed: ${failure}`
-    );
-    if (lines.length > 0) prompter.note(lines.join("\n"));
+    if (latest.size > 0) prompter.note(describeInspected(latest));
     const timedOut = [...inspected].filter(([, { hasTimedOut }]) => hasTimedOut === true);
     if (timedOut.length === 0 || !await askToRetry(prompter, timedOut)) return inspected;
     latest = await inspect(chosen, timedOut.map(([name]) => name));
@@ -198,27 +195,34 @@ async function askTools(
   { chosen, inspected }: Answers,
 ): Promise<AgentPlan> {
   const choice = { servers, planned: chosen, inspected };
-  if (servers.length === 0) {
-    return planAgent(name, { ...choice, access: "all", allowsUndescribed: true });
-  }
   const described = servers.filter((server) => hasToolHints(inspected.get(server)));
-  const undescribed = servers.filter((server) => !described.includes(server));
-  const access = described.length === 0
-    ? "read"
-    : await prompter.choose(`Which tools may ${name} call?`, accessChoices(described, inspected));
-  if (access === "all" || undescribed.length === 0) {
-    return planAgent(name, { ...choice, access, allowsUndescribed: true });
+  const others = servers.filter((server) => !described.includes(server));
+  const question = `Which tools may ${name} call?`;
+  const list = others.join(", ");
+  if (servers.length === 0) {
+    return planAgent(name, { ...choice, access: "all", undescribed: "all" });
   }
-  const list = undescribed.join(", ");
-  const message = described.length === 0
-    ? `Which tools may ${name} call? Nothing says what the tools of ${list} do`
-    : `Nothing says what the tools of ${list} do. May ${name} call them?`;
-  const allowsUndescribed = await prompter.choose(message, [
-    { value: false, label: "None of them, until you write them into the rules" },
-    { value: true, label: "All of them" },
-  ]);
-  return planAgent(name, { ...choice, access, allowsUndescribed });
+  if (described.length === 0) {
+    const message = `${question} Nothing says what the tools of ${list} do`;
+    const undescribed = await prompter.choose(message, UNDESCRIBED_CHOICES);
+    return planAgent(name, { ...choice, access: "read", undescribed });
+  }
+  const access = await prompter.choose(question, accessChoices(described, inspected));
+  if (access === "all" || access === "ask") {
+    return planAgent(name, { ...choice, access, undescribed: access });
+  }
+  if (others.length === 0) return planAgent(name, { ...choice, access, undescribed: "none" });
+  const message = `Nothing says what the tools of ${list} do. May ${name} call them?`;
+  const undescribed = await prompter.choose(message, UNDESCRIBED_CHOICES);
+  return planAgent(name, { ...choice, access, undescribed });
 }
+
+/** The choices for servers that do not say what their tools do. */
+const UNDESCRIBED_CHOICES: readonly Choice<UndescribedAccess>[] = [
+  { value: "ask", label: "All of them, but a person is asked before each call" },
+  { value: "all", label: "All of them, without asking" },
+  { value: "none", label: "None of them, until you write them into the rules" },
+];
 
 function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
   const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
@@ -228,8 +232,18 @@ function accessChoices(servers: readonly string[], inspected: Inspected): Choice
   const choiceFor = (value: Access, which: string) => {
     return { value, label: `${countAllowed(value)} of ${toolCount}: those that ${which}`, hint };
   };
+  const readCount = countAllowed("read");
+  const exception = readCount === 0 ? "" : `, except of the ${readCount} that only read`;
   return [
-    { value: "all", label: "All tools, including those that its servers add later" },
+    {
+      value: "ask",
+      label: `All tools, but a person is asked before each call${exception}`,
+      hint: "in the client, or at a shell with agent-mcp-gateway approvals",
+    },
+    {
+      value: "all",
+      label: "All tools without asking, including those that its servers add later",
+    },
     choiceFor("careful", "are not destructive"),
     choiceFor("read", "only read"),
   ];
@@ -343,7 +357,7 @@ function noteUnreachableServers(
     const agent = rules.agents.find((candidate) => candidate.name === name);
     const unreachable = servers.filter((server) =>
       server.sources.some(isIn(file)) &&
-      (agent?.servers.includes(server.name) !== true || agent.tools[server.name]?.length === 0)
+      (agent?.servers.includes(server.name) !== true || hasNoTool(agent, server.name))
     );
     if (unreachable.length === 0) continue;
     const names = unreachable.map((server) => server.name).join(", ");

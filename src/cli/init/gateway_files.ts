@@ -125,7 +125,8 @@ const AGENTS =
   `    // The gateway's flag --agent says which of these agents a client is. The agent sees and calls
     // only what is allowed here. To add an agent, copy a block. An allowed server brings all its tools,
     // unless "tools" has a list for it: "tools": { "SERVER": ["get_*", "one_tool"] }; the key "*"
-    // stands for all servers. "deny" has the same shape and takes access away.
+    // stands for all servers. "deny" has the same shape and takes access away. A call of a tool that is
+    // only in "ask" needs a person's approval: one tool's own name in "allow" is stronger than "*" in "ask".
 `;
 
 const DEFAULTS =
@@ -169,14 +170,14 @@ function rulesEdits(
     const at = (...path: string[]) => ["agents", agent.name, ...path];
     const rules = isRecord(presentAgents) ? presentAgents[agent.name] : undefined;
     if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, denied) }];
-    const { allow, deny } = rules;
+    const { allow, ask, deny } = rules;
     const allowed = new Set(
       isRecord(allow) && Array.isArray(allow.servers) ? allow.servers.map(String) : [],
     );
     const newServers = agent.servers.filter((name) => !allowed.has(name));
     const servers = allowed.has("*") ? [...allowed] : [...allowed, ...newServers];
     const toolEdits = (
-      effect: "allow" | "deny",
+      effect: "allow" | "ask" | "deny",
       grants: Json | undefined,
       toolsByServer: DeniedTools,
     ) =>
@@ -189,16 +190,18 @@ function rulesEdits(
     return [
       { at: at("allow", "servers"), value: servers },
       ...toolEdits("allow", allow, new Map(Object.entries(agent.tools))),
+      ...toolEdits("ask", ask, new Map(Object.entries(agent.asks))),
       ...toolEdits("deny", deny, denied),
     ];
   });
 }
 
-function agentRules({ servers, tools }: AgentPlan, denied: DeniedTools): JsonRecord {
+function agentRules({ servers, tools, asks }: AgentPlan, denied: DeniedTools): JsonRecord {
   const serverNames = new Set(servers);
   const deniedHere = [...denied].filter(([name]) => serverNames.has(name));
   return {
     allow: { servers, ...(Object.keys(tools).length === 0 ? {} : { tools }) },
+    ...(Object.keys(asks).length === 0 ? {} : { ask: { tools: asks } }),
     ...(deniedHere.length === 0 ? {} : { deny: { tools: Object.fromEntries(deniedHere) } }),
   };
 }

@@ -5,8 +5,14 @@ import { isRecord, type JsonRecord } from "./import_entry.ts";
 import type { Inspected, InspectedServer, InspectedTool } from "./inspect_servers.ts";
 import { type OfferedServer, scopeLines } from "./merge_servers.ts";
 
-/** The tools that an agent may call: all, all but destructive ones, or those that only read. */
-export type Access = "all" | "careful" | "read";
+/**
+ * The tools that an agent may call: all, with a person's approval of each call that may change something; all; all but
+ * destructive ones; or those that only read.
+ */
+export type Access = "ask" | "all" | "careful" | "read";
+
+/** The tools that an agent may call of a server that does not say what they do. */
+export type UndescribedAccess = "ask" | "all" | "none";
 
 /** A server to import. */
 export interface PlannedServer extends OfferedServer {
@@ -18,8 +24,10 @@ export interface PlannedServer extends OfferedServer {
 export interface AgentPlan {
   readonly name: string;
   readonly servers: readonly string[];
-  /** By server, the only tools that the agent may call. It may call all tools of the other servers. */
+  /** By server, the only tools that the agent may call without approval. It may call all tools of the other servers. */
   readonly tools: Readonly<Record<string, readonly string[]>>;
+  /** By server, the tools whose calls need a person's approval, unless `tools` names them. */
+  readonly asks: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A client that gets the gateway's entry. */
@@ -68,8 +76,9 @@ export function planImport(
   const agents = changesRules
     ? [planAgent(DEFAULT_AGENT, {
       servers: [...existingServers, ...planned.map(({ name }) => name)],
+      // Nobody may be there to answer, and a person may have to run many calls first to see that they wait.
       access: "all",
-      allowsUndescribed: true,
+      undescribed: "all",
       planned,
       inspected,
     })]
@@ -137,8 +146,8 @@ export interface AgentChoice {
   /** Names of the servers that the agent may use. */
   readonly servers: readonly string[];
   readonly access: Access;
-  /** Whether the agent may call all tools of servers whose tools have no annotations. */
-  readonly allowsUndescribed: boolean;
+  /** Its access to servers whose tools have no annotations. */
+  readonly undescribed: UndescribedAccess;
   readonly planned: readonly OfferedServer[];
   readonly inspected: Inspected;
 }
@@ -146,24 +155,34 @@ export interface AgentChoice {
 /** Makes an agent from the answers, with the names of its tools. */
 export function planAgent(
   name: string,
-  { servers, access, allowsUndescribed, planned, inspected }: AgentChoice,
+  { servers, access, undescribed, planned, inspected }: AgentChoice,
 ): AgentPlan {
   const tools: Record<string, readonly string[]> = Object.create(null);
+  const asks: Record<string, readonly string[]> = Object.create(null);
   const onlyTools = new Map(planned.map(({ name, server }) => [name, server.onlyTools]));
   for (const server of servers) {
     const usedTools = onlyTools.get(server);
     const inspectedServer = inspected.get(server);
-    // Without a list of tools, the agent may also call tools that the server adds later.
-    const allowsAll = access === "all" || (!hasToolHints(inspectedServer) && allowsUndescribed);
-    const chosen = hasToolHints(inspectedServer)
-      ? allowedTools(inspectedServer?.tools ?? [], access)
-      : [];
-    const allowed = allowsAll
-      ? usedTools
-      : chosen.filter((tool) => usedTools?.includes(tool) ?? true);
-    if (allowed !== undefined) tools[server] = allowed;
+    const isDescribed = hasToolHints(inspectedServer);
+    const serverAccess = isDescribed ? access : undescribed;
+    if (serverAccess === "all") {
+      // Without a list of tools, the agent may also call tools that the server adds later.
+      if (usedTools !== undefined) tools[server] = usedTools;
+      continue;
+    }
+    const chosen = isDescribed ? allowedTools(inspectedServer?.tools ?? [], access) : [];
+    const allowed = chosen.filter((tool) => usedTools?.includes(tool) ?? true);
+    tools[server] = allowed;
+    if (serverAccess !== "ask") continue;
+    // The names are those that the person has seen: a server that calls another tool read-only later changes nothing.
+    asks[server] = usedTools?.filter((tool) => !allowed.includes(tool)) ?? ["*"];
   }
-  return { name, servers, tools };
+  return { name, servers, tools, asks };
+}
+
+/** Whether an agent that may use a server may call none of its tools, not even with approval. */
+export function hasNoTool({ tools, asks }: AgentPlan, server: string): boolean {
+  return tools[server]?.length === 0 && asks[server] === undefined;
 }
 
 /** Whether a server describes what its tools do, with an annotation on at least one of them. */
@@ -176,7 +195,7 @@ export function hasToolHints({ tools = [] }: InspectedServer = {}): boolean {
 }
 
 /**
- * Returns the names of the tools that a choice allows, according to their annotations. By the protocol's
+ * Returns the names of the tools that a choice allows without approval, according to their annotations. By the protocol's
  * defaults, a tool without annotations may be destructive.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#toolannotations}

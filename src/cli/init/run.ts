@@ -232,6 +232,7 @@ async function importServers(
     clients,
     clientsWithEntry,
     existingServers: existingCount,
+    hasAsked: !flags.yes && terminal !== undefined,
     home: machine.home,
   };
   say(nextText(plan, summary));

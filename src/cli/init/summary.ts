@@ -6,7 +6,7 @@ import { abbreviateHome } from "../../config/mod.ts";
 import { GATEWAY_NAME } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { GatewayFiles } from "./gateway_files.ts";
-import { agentFor, type Plan } from "./plan.ts";
+import { agentFor, hasNoTool, type Plan } from "./plan.ts";
 import { escapeControls } from "../../text.ts";
 import type { WrittenFile } from "./write_files.ts";
 
@@ -33,6 +33,8 @@ export interface SummaryOptions {
   readonly clientsWithEntry: readonly ClientId[];
   /** Number of servers that the gateway had before the run. */
   readonly existingServers: number;
+  /** Whether a person has answered which tools the agents may call. */
+  readonly hasAsked: boolean;
   readonly home: string;
 }
 
@@ -123,7 +125,7 @@ export function nextText(plan: Plan, options: SummaryOptions): string {
 
 function nextSteps(
   plan: Plan,
-  { clients, clientsWithEntry, existingServers, files, home }: SummaryOptions,
+  { clients, clientsWithEntry, existingServers, hasAsked, files, home }: SummaryOptions,
 ): string[] {
   const chosenClients = plan.clients.map(({ file }) => file.client);
   const toPaste = clients.filter((client) =>
@@ -143,7 +145,7 @@ function nextSteps(
     );
   }
   steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
-  steps.push(...toolSteps(plan, abbreviateHome(files.rules, home)));
+  steps.push(...toolSteps(plan, abbreviateHome(files.rules, home)), ...askSteps(plan, hasAsked));
   const shown = abbreviateHome(files.servers, home);
   const namesOf = (servers: Plan["servers"]) => shortList(servers.map(({ name }) => name));
   const byDescription = Map.groupBy(plan.servers, ({ entry }) => String(entry.description ?? ""));
@@ -175,9 +177,9 @@ function nextSteps(
 
 /** The steps for agents that may not call any tool of some servers yet. */
 function toolSteps({ agents }: Plan, rules: string): string[] {
-  const agentsWithoutTools = agents.map(({ name, tools }) => ({
-    name,
-    servers: Object.keys(tools).filter((server) => tools[server]?.length === 0),
+  const agentsWithoutTools = agents.map((agent) => ({
+    name: agent.name,
+    servers: Object.keys(agent.tools).filter((server) => hasNoTool(agent, server)),
   })).filter(({ servers }) => servers.length > 0);
   return [...Map.groupBy(agentsWithoutTools, ({ servers }) => JSON.stringify(servers)).values()]
     .map((sameServers) => {
@@ -190,6 +192,24 @@ function toolSteps({ agents }: Plan, rules: string): string[] {
         `agent-mcp-gateway explain --agent ${agent} --server ${server}; write them into ` +
         `agents.${agentKey}.allow.tools.${serverKey} in ${rules}`;
     });
+}
+
+/** The steps for agents whose calls may wait for a person, or could. */
+function askSteps({ agents }: Plan, hasAsked: boolean): string[] {
+  if (!hasAsked && agents.some(({ servers }) => servers.length > 0)) {
+    return [
+      `${
+        shortList(agents.map(({ name }) => name))
+      } may call every tool without asking. To be asked ` +
+      "before a tool changes something, run init without --yes, or add an ask (docs/policies.md)",
+    ];
+  }
+  const asking = agents.filter(({ asks }) => Object.keys(asks).length > 0);
+  if (asking.length === 0) return [];
+  return [
+    `Before a tool changes something for ${shortList(asking.map(({ name }) => name))}, you are ` +
+    "asked: in the client if it can show questions, and always by agent-mcp-gateway approvals --watch",
+  ];
 }
 
 /** Joins names; of more than four, only the first three and the number of the others. */
