@@ -84,7 +84,8 @@ function suggestTool(
   if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";
   const policy = compilePolicy(rules);
   if (!policy.allows(agent, { kind: "server", server })) return "";
-  const patterns = [...rules.agents.get(agent)?.allow?.tools ?? []]
+  const { allow, ask } = rules.agents.get(agent) ?? {};
+  const patterns = [allow?.tools, ask?.tools].flatMap((lists) => [...lists ?? []])
     .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, entries]) => entries)
     .map((entry) => typeof entry === "string" ? entry : entry.tool);
   const callableNames = new Set(patterns.filter((name) => {

@@ -82,7 +82,13 @@ function describeSubject(
 function findRemedy(one: PolicyCase, explanation: PrintedExplanation): string {
   const { decision, depends_on: dependsOn, conditions = [] } = explanation;
   if (decision === "depends") return describeMissingFacts(one, dependsOn ?? []);
-  const texts = one.expect === "allow" ? conditions.map(describeCondition) : [];
+  const texts = conditions
+    .filter((condition) => {
+      // After a denial, a condition of an `ask` says how a person would be asked.
+      const leadsToAsk = decision === "deny" && condition.decision === "ask";
+      return one.expect === (leadsToAsk ? "ask" : "allow");
+    })
+    .map((condition) => describeCondition(condition, decision));
   const inRules = describeRulesChange(one, explanation);
   const inCase = `write "expect": "${decision}" in the case`;
   return [...texts, ...inRules === undefined ? [] : [inRules], inCase].join("; or ");
@@ -92,7 +98,7 @@ function describeMissingFacts(
   { server, args }: PolicyCase,
   conditions: readonly PrintedCondition[],
 ): string {
-  const listed = conditions.map(describeCondition).join("; ");
+  const listed = conditions.map((condition) => describeCondition(condition, "depends")).join("; ");
   const remedy = args === undefined
     ? "give the case `args`"
     : `run agent-mcp-gateway refresh ${server}, so that the tool's annotations are known`;

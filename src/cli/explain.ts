@@ -44,8 +44,8 @@ const EXIT_CODES: Readonly<Record<PrintedDecision["decision"], number>> = {
 export const command = defineCommand({
   about: "Says whether an agent may use a tool, resource or prompt, by which entry of the rules, " +
     "and the steps before it. Without one of them it starts the agent's servers, and lists all " +
-    "that they offer with the decisions. Exit codes: 0 allowed or a table, 3 denied, 5 if it depends " +
-    "on arguments or annotations that are not known.",
+    "that they offer with the decisions. Exit codes: 0 allowed or a table, 3 denied, 4 if a " +
+    "person has to approve each call, 5 if it depends on arguments or annotations that are not known.",
   example: "agent-mcp-gateway explain --agent researcher --server postgres --tool drop_table",
   flags: {
     agent: agentFlag("The agent that the decision is about"),

@@ -24,7 +24,7 @@ export interface PrintedCondition {
   readonly rule: string;
   /** The decision of the entry if its condition holds. */
   readonly decision: Effect;
-  /** The change that would make an `allow` match, or a `deny` not match. */
+  /** The change that would make an `allow` match, or a `deny` not match; for an `ask`, see `DecidingCondition`. */
   readonly requirement: string;
 }
 
@@ -32,7 +32,7 @@ export interface PrintedCondition {
 export interface PrintedExplanation extends PrintedDecision {
   /** The conditions that the decision depends on; absent if it depends on none. */
   readonly depends_on?: readonly PrintedCondition[];
-  /** The conditions behind a denial; absent if there are none. */
+  /** The conditions behind a decision to deny or to ask; absent if there are none. */
   readonly conditions?: readonly PrintedCondition[];
   readonly steps: readonly {
     readonly step: StepName;

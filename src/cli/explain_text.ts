@@ -32,7 +32,7 @@ export function decisionText(
   const may = MAY[decision];
   const target = `agent "${subject.agent}" ${may} ${targetOf(subject)}${allowedCountsOf(offers)}`;
   const requirements = (dependsOn ?? conditions ?? []).map((condition) => {
-    return `${describeCondition(condition)}\n`;
+    return `${describeCondition(condition, decision)}\n`;
   });
   const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n` +
     requirements.join("");
@@ -66,8 +66,15 @@ const PURPOSES: Readonly<Record<PrintedCondition["decision"], string>> = {
 };
 
 /** Formats what a call needs in order to be allowed by an entry, or not to be denied by it. */
-export function describeCondition({ rule, decision, requirement }: PrintedCondition): string {
-  return escapeControls(`${PURPOSES[decision]} ${rule}: ${requirement}`);
+export function describeCondition(
+  { rule, decision, requirement }: PrintedCondition,
+  decided: PrintedDecision["decision"],
+): string {
+  // A denied call would rather be asked about, and one that is asked about would rather not.
+  const purpose = decision === "ask" && decided === "deny"
+    ? "to be asked about by"
+    : PURPOSES[decision];
+  return escapeControls(`${purpose} ${rule}: ${requirement}`);
 }
 
 function targetOf({ server, tool, resource, prompt }: DecisionSubject): string {
@@ -90,9 +97,13 @@ function allowedCountsOf(
   const counts = lists.flatMap(([word, decisions]) => {
     if (decisions === undefined) return [];
     const allowed = decisions.filter(({ decision }) => decision === "allow").length;
+    const asked = decisions.filter(({ decision }) => decision === "ask").length;
     const conditional = decisions.filter(({ decision }) => decision === "depends").length;
-    const more = conditional === 0 ? "" : ` (${conditional} more under conditions)`;
-    return [`${allowed} of ${pluralize(decisions.length, word)}${more}`];
+    const more = [
+      ...asked === 0 ? [] : [`${asked} more with approval`],
+      ...conditional === 0 ? [] : [`${conditional} more under conditions`],
+    ].join(", ");
+    return [`${allowed} of ${pluralize(decisions.length, word)}${more && ` (${more})`}`];
   });
   return counts.length === 0 ? "" : `: ${counts.join(", ")}`;
 }

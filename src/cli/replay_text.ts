@@ -61,7 +61,9 @@ function groupsText(
     { title: title === "DEPENDS" ? "ON" : "BY" },
   ];
   const conditions = new Set(
-    groups.slice(0, MAX_ROWS).flatMap(({ conditions = [] }) => conditions.map(describeCondition)),
+    groups.slice(0, MAX_ROWS).flatMap(({ to, conditions = [] }) => {
+      return conditions.map((condition) => describeCondition(condition, to));
+    }),
   );
   const hiddenRows = groups.length - rows.length;
   return table({ columns, rows }, style) +

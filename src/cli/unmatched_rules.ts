@@ -75,10 +75,12 @@ export function findUnmatchedEntries(
   },
 ): ConfigProblem[] {
   return [...agents].filter(([id]) => agent === undefined || id === agent)
-    .flatMap(([id, { allow, deny }]) => {
-      const granted = allow === undefined ? [] : findUnmatchedIn(allow, "allow", known);
-      const denied = deny === undefined ? [] : findUnmatchedIn(deny, "deny", known);
-      return [...granted, ...denied].map(({ path, message }) => {
+    .flatMap(([id, rules]) => {
+      const unmatched = (["allow", "deny", "ask"] as const).flatMap((effect) => {
+        const grants = rules[effect];
+        return grants === undefined ? [] : findUnmatchedIn(grants, effect, known);
+      });
+      return unmatched.map(({ path, message }) => {
         const at = formatPath(["agents", id, ...path]);
         return problemWithoutPosition(message, { file, path: at });
       });
@@ -95,7 +97,7 @@ interface Unmatched {
 
 function findUnmatchedIn(
   grants: Grants,
-  effect: "allow" | "deny",
+  effect: "allow" | "deny" | "ask",
   known: KnownItems,
 ): Unmatched[] {
   return LISTS.flatMap(({ key, word }) =>

@@ -10,6 +10,7 @@ import type {
   Rules,
   TokenHash,
 } from "./rules.ts";
+import { DEFAULT_EXPIRES_S } from "./rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
 
 type AgentEntry = RulesFile["agents"][string];
@@ -21,8 +22,7 @@ type TestEntry = NonNullable<Exclude<ToolFileEntry, string>["when"]>[string];
 type TokenEntry = NonNullable<AgentEntry["token_sha256"]>[number];
 type JwtEntry = NonNullable<NonNullable<RulesFile["auth"]>["jwt"]>;
 
-/** Default seconds for which an approval is valid, and for which a call waits for it. */
-const DEFAULT_EXPIRES_S = 600;
+/** Seconds for which a call waits for its approval by default. */
 const DEFAULT_WAIT_S = 30;
 
 /** Builds the rules from a checked rules file and fills in the defaults. */

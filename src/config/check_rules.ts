@@ -3,6 +3,7 @@ import { checkConditions } from "./check_conditions.ts";
 import { AGENT_ID_SHAPE, isAgentId } from "../agent_id.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, objectAt } from "./json_value.ts";
+import { DEFAULT_EXPIRES_S } from "./rules.ts";
 import { isSecureUrl } from "../loopback.ts";
 
 /**
@@ -19,7 +20,11 @@ export function checkRules(document: Document): ConfigProblem[] {
 }
 
 function checkApproval(document: Document): ConfigProblem[] {
-  const { expires_s: expiresS, wait_s: waitS } = objectAt(document.value, "defaults", "approval");
+  const { expires_s: expiresS = DEFAULT_EXPIRES_S, wait_s: waitS } = objectAt(
+    document.value,
+    "defaults",
+    "approval",
+  );
   if (typeof expiresS !== "number" || typeof waitS !== "number" || waitS <= expiresS) return [];
   const message = `expected at most ${expiresS}, which is \`expires_s\`: ` +
     "a call cannot wait longer than its approval is valid";

@@ -32,6 +32,9 @@ export interface AgentRules {
   readonly tokens: readonly TokenHash[];
 }
 
+/** Seconds for which an approval is valid by default. */
+export const DEFAULT_EXPIRES_S = 600;
+
 /** The time for a person's approval of a call. */
 export interface ApprovalTimes {
   /** Seconds for which a request for an approval, and its answer, are valid: 1 to 86,400. */

@@ -7,6 +7,9 @@ import { didYouMean } from "../similar_names.ts";
 
 type Issue = z.core.$ZodIssue;
 
+/** The keys of `allow` and `deny` that `ask` does not have. */
+const GRANT_KEYS: readonly string[] = ["servers", "resources", "prompts"];
+
 /** Creates problems, with positions and plain messages, from the issues that zod found. */
 export function createProblems(document: Document, issues: readonly Issue[]): ConfigProblem[] {
   return issues.flatMap((issue) => createIssueProblems(document, issue, []));
@@ -18,6 +21,10 @@ function createIssueProblems(document: Document, issue: Issue, base: Path): Conf
     const knownKeys = issue.message.split(" ");
     return issue.keys.map((encoded) => {
       const key = decodeKey(encoded);
+      if (path.at(-1) === "ask" && GRANT_KEYS.includes(key)) {
+        const message = "unknown key: a person can be asked only about `tools`";
+        return document.createProblem([...path, key], message, "key");
+      }
       const hint = didYouMean(key, knownKeys) || `; expected ${knownKeys.join(", ")}`;
       return document.createProblem([...path, key], `unknown key${hint}`, "key");
     });

@@ -12,6 +12,9 @@ export interface KnownServers {
   readonly unavailableReasons: ReadonlyMap<string, string>;
 }
 
+/** The keys of the lists of an agent; `ask` has only tools. */
+const EFFECTS = ["allow", "deny", "ask"] as const;
+
 /** The keys of the lists by server, with the words for their entries. */
 const LISTS = [
   { key: "tools", subject: "the name of this tool", comparison: "names match exactly" },
@@ -110,7 +113,7 @@ function describeUnmatchedPattern(
 /** Warns of names and URIs with faults that are hard to see, and of URIs without a scheme. */
 function warnEntries(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const warnings: ConfigProblem[] = [];
-  for (const effect of ["allow", "deny"]) {
+  for (const effect of EFFECTS) {
     for (const listed of LISTS) {
       for (const [server, list] of entriesOf(objectAt(agent, effect, listed.key))) {
         for (const [index, entry] of (Array.isArray(list) ? list : []).entries()) {
@@ -163,7 +166,7 @@ interface ServerMention {
 }
 
 function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
-  return (["allow", "deny"] as const).flatMap((effect) => {
+  return EFFECTS.flatMap((effect) => {
     const list = objectAt(agent, effect)["servers"];
     const servers = (Array.isArray(list) ? list : []).flatMap((name, index): ServerMention[] =>
       typeof name !== "string"
@@ -180,22 +183,28 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
 }
 
 /**
- * Warns of tools, resources and prompts that are allowed although `allow.servers` does not name their server,
- * unless wildcards are involved.
+ * Warns of tools, resources and prompts that are allowed, or of tools that need an approval, although
+ * `allow.servers` does not name their server, unless wildcards are involved.
  */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const { servers: list = [] } = objectAt(agent, "allow");
   if (!Array.isArray(list) || list.some((name) => typeof name !== "string" || isWildcard(name))) {
     return [];
   }
-  return LISTS.flatMap(({ key }) =>
-    entriesOf(objectAt(agent, "allow", key)).flatMap(([name]) => {
+  const warnUngranted = (effect: "allow" | "ask", key: string): ConfigProblem[] =>
+    entriesOf(objectAt(agent, effect, key)).flatMap(([name]) => {
       if (isWildcard(name) || list.includes(name)) return [];
-      const message = `agent ${JSON.stringify(id)} is granted ${key} of ${JSON.stringify(name)}, ` +
-        "but not the server: name it in `allow.servers` too";
-      return [document.createProblem(["agents", id, "allow", key, name], message, "key")];
-    })
-  );
+      const items = `${key} of ${JSON.stringify(name)}`;
+      const grant = effect === "allow"
+        ? `is granted ${items}, but not the server`
+        : `may ask for ${items}, but is not granted the server`;
+      const message = `agent ${JSON.stringify(id)} ${grant}: name it in \`allow.servers\` too`;
+      return [document.createProblem(["agents", id, effect, key, name], message, "key")];
+    });
+  return [
+    ...LISTS.flatMap(({ key }) => warnUngranted("allow", key)),
+    ...warnUngranted("ask", "tools"),
+  ];
 }
 
 function isWildcard(pattern: string): boolean {

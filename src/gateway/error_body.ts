@@ -157,9 +157,9 @@ function conditionErrorBody(
 ): ErrorBody {
   const { operation, agent, accessRequest, similarServers } = context;
   const requirements = conditions.map((condition) => {
-    return condition.rule === rule
-      ? condition.requirement
-      : `${condition.requirement} (${condition.rule})`;
+    const { effect, requirement } = condition;
+    const text = effect === "ask" ? `${requirement}, with a person's approval` : requirement;
+    return condition.rule === rule ? text : `${text} (${condition.rule})`;
   });
   const message =
     `Agent "${agent}" may not use ${describeAccess(accessRequest, operation)} like this: ` +

@@ -2,6 +2,7 @@ import { parseArgumentPointer } from "../argument_pointer.ts";
 import { compileChecks, type NamedCheck } from "./argument_checks.ts";
 import { type ExactArguments, ExactNumber, takeWork, type Work } from "./call_arguments.ts";
 import type { ArgumentCondition } from "./requirement.ts";
+import type { Effect } from "./rules.ts";
 import { findPointed, MAX_VALUES, MISSING } from "./pointed_values.ts";
 
 /** Units of work to judge a value, besides those of its checks. */
@@ -36,10 +37,12 @@ const HOLDS: Judgment = { holds: true };
 const FAILS: Judgment = { holds: false };
 
 /**
- * Compiles the tests of one argument. In an `allow`, all values have to pass, and in a `deny`, one is enough. A value
- * that is missing, or that a test cannot judge, fails in an `allow` and matches in a `deny`.
+ * Compiles the tests of one argument. In an `allow`, all values have to pass; in a `deny` or an `ask`, one is enough.
+ * A value that is missing, or that a test cannot judge, fails in an `allow`, and matches in a `deny` or an `ask`.
  */
-export function compileArgument({ name, test, effect }: ArgumentCondition): JudgeArgument {
+export function compileArgument(
+  { name, test, effect }: ArgumentCondition & { readonly effect: Effect },
+): JudgeArgument {
   const keys = parseArgumentPointer(name);
   const { exists } = test;
   const checks = compileChecks(test);
@@ -98,7 +101,7 @@ export function compileArgument({ name, test, effect }: ArgumentCondition): Judg
         : Array.isArray(value)
         ? judgeList(value, depth + 1, budget)
         : judgeSingle(value, budget.work);
-      // The first value that fails decides in an `allow`, the first that matches in a `deny`.
+      // The first value that fails decides in an `allow`, the first that matches in others.
       if (judgment.holds !== isAllow) return judgment;
       last = judgment;
     }

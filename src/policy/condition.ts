@@ -25,10 +25,16 @@ export type ConditionState = "holds" | "fails" | "depends";
 /** The condition of an entry. */
 export interface Condition {
   readonly judge: (facts: ToolFacts) => ConditionState;
-  /** Whether other arguments can make an `allow` match, or a `deny` not match. */
-  readonly isCorrectable: (facts: ToolFacts) => boolean;
+  /** Whether other arguments can make the entry match, or not match. */
+  readonly isCorrectable: (facts: ToolFacts, change: Change) => boolean;
   /** Describes the change that would do so. This takes longer than judging. */
-  readonly describe: (facts: ToolFacts) => string;
+  readonly describe: (facts: ToolFacts, change: Change) => string;
+}
+
+/** A change of a condition that is asked for. */
+export interface Change {
+  /** Whether the entry is to match, or not to match. */
+  readonly toMatch: boolean;
 }
 
 /** Compiles the condition of an entry. */
@@ -37,10 +43,9 @@ export function compileCondition(
   effect: Effect,
 ): Condition {
   const tests = [...when ?? []].map(([name, test]) => {
-    let text: string | undefined;
     return {
       judge: compileArgument({ name, test, effect }),
-      describe: () => text ??= describeArgument({ name, test, effect }),
+      describe: (change: Change) => describeArgument({ name, test }, change),
     };
   });
   const isAllow = effect === "allow";
@@ -58,10 +63,11 @@ export function compileCondition(
     if (!tests.every((test) => test.judge(args).holds)) return "fails";
     return isHintUnknown ? "depends" : "holds";
   };
-  const isCorrectable = (facts: ToolFacts): boolean => {
-    return tests.length > 0 && !(isAllow && judgeHint(facts) === false);
+  const isCorrectable = (facts: ToolFacts, { toMatch }: Change): boolean => {
+    return tests.length > 0 && !(toMatch && judgeHint(facts) === false);
   };
-  const describe = (facts: ToolFacts): string => {
+  const describe = (facts: ToolFacts, change: Change): string => {
+    const { toMatch } = change;
     const hintHolds = judgeHint(facts);
     const args = facts.args?.();
     const judged = tests.map((test) => {
@@ -69,15 +75,15 @@ export function compileCondition(
     });
     const isFailed = hintHolds === false || judged.some(({ verdict }) => verdict?.holds === false);
     const texts = judged.flatMap(({ test, verdict }) => {
-      // An `allow` needs what fails; to escape a `deny`, changing one of the arguments is enough.
-      if (isAllow && isFailed && verdict?.holds) return [];
-      const text = test.describe();
+      // To match, what fails has to change; not to match, a change of one of the arguments is enough.
+      if (toMatch && isFailed && verdict?.holds) return [];
+      const text = test.describe(change);
       return [verdict?.fault === undefined ? text : `${text} (${verdict.fault})`];
     });
-    if (hint !== undefined && (hintHolds !== true || !isAllow)) {
-      texts.push(describeHint(hint, effect));
+    if (hint !== undefined && (hintHolds !== true || !toMatch)) {
+      texts.push(describeHint(hint, change));
     }
-    return texts.join(isAllow ? ", and " : ", or ");
+    return texts.join(toMatch ? ", and " : ", or ");
   };
   return { judge, isCorrectable, describe };
 }

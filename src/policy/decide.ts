@@ -1,114 +1,9 @@
-import type { CallArguments } from "./call_arguments.ts";
 import type { CompiledAgent, CompiledGrants, RuleList, ServerLists } from "./compile.ts";
-import type { ListedTool } from "./condition.ts";
+import type { AccessRequest, DecidingCondition, Decision, Step, StepName } from "./decision.ts";
 import type { EntryKind, JudgedCondition, SkippedEntry } from "./entries.ts";
 import type { Effect } from "./rules.ts";
 import { toToolName } from "./tool_entries.ts";
 import { toUriName } from "./uri_entries.ts";
-
-/** An action of an agent, about which the policy decides. */
-export type AccessRequest =
-  /** Use a server, whether it is configured or not. */
-  | { readonly kind: "server"; readonly server: string }
-  /** Call a tool; denied if the agent may not use the server. */
-  | {
-    readonly kind: "tool";
-    readonly server: string;
-    readonly tool: string;
-    /** Returns the arguments as they are sent to the server; absent while they are not known. */
-    readonly args?: (() => CallArguments) | undefined;
-    /** Returns the tool, `undefined` if its server does not list it; absent while the list is not known. */
-    readonly listed?: (() => ListedTool | undefined) | undefined;
-  }
-  /** Read a resource, or see a resource template; denied if the agent may not use the server. */
-  | {
-    readonly kind: "resource";
-    readonly server: string;
-    /** The URI, or the template, as written. */
-    readonly uri: string;
-  }
-  /** Get a prompt; denied if the agent may not use the server. */
-  | {
-    readonly kind: "prompt";
-    readonly server: string;
-    /** The server's own name of the prompt. */
-    readonly prompt: string;
-  }
-  /** Read the gateway's status over the network. */
-  | { readonly kind: "status" };
-
-/** The decision about an access request. */
-export interface Decision {
-  /**
-   * Whether the access is allowed or denied, or needs a person's approval, or depends on arguments or annotations that
-   * the request does not have.
-   */
-  readonly effect: Effect | "depends";
-  /**
-   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`, or that decides first, if its
-   * condition holds. If no entry matched, the path of the entry whose condition did not hold, else of the list in
-   * which an entry could have allowed the access.
-   */
-  readonly rule: string;
-  /**
-   * For a denial, or a decision to ask, the conditions behind it; for a decision that depends, those it depends on.
-   * Absent if there are none.
-   */
-  readonly conditions?: readonly DecidingCondition[];
-  /** Errors while deciding, for the log only. A decision with errors denies. */
-  readonly errors: readonly Error[];
-}
-
-/** A condition behind a decision. */
-export interface DecidingCondition {
-  /** Path of the entry. */
-  readonly rule: string;
-  /** The effect of the entry. */
-  readonly effect: Effect;
-  /** The change that would make an `allow` match, or a `deny` or an `ask` not match: `path must be within /srv/notes`. */
-  readonly requirement: string;
-  /** Whether other arguments can fulfil the requirement; only the server can change annotations. */
-  readonly isCorrectable: boolean;
-}
-
-/**
- * The name of a step. A `default` step decides if the searches before it have found nothing. `agent` denies an
- * unknown agent, and `error` denies because deciding failed.
- */
-export type StepName =
-  | "agent"
-  | "status"
-  | "error"
-  | "server deny"
-  | "server allow"
-  | "server default"
-  | "explicit deny"
-  | "explicit ask"
-  | "explicit allow"
-  | "wildcard deny"
-  | "wildcard ask"
-  | "wildcard allow"
-  | "tool default"
-  | "resource default"
-  | "prompt default";
-
-/** One step of a decision. */
-export interface Step {
-  /** Name of the step. */
-  readonly name: StepName;
-  /** Paths of the searched lists, the most specific first; empty if the rules have none. */
-  readonly searched: readonly string[];
-  /** The entries that match but for their conditions; absent if there are none. */
-  readonly skipped?: readonly SkippedStep[];
-  /** The decision of this step; absent if nothing matched, so that the next step follows. */
-  readonly decision?: Decision;
-}
-
-/** An entry that a step has skipped. */
-export interface SkippedStep extends DecidingCondition {
-  /** Whether the condition does not hold, or depends on arguments or annotations that are not known. */
-  readonly state: "fails" | "depends";
-}
 
 interface Search<E extends Effect = Effect> {
   readonly name: StepName;
@@ -149,6 +44,13 @@ const DENY_OVERRIDES_ORDER: readonly Search[] = [
 ];
 
 const NO_ERRORS: readonly Error[] = [];
+
+/** The effects that an agent would rather have than the one that decided. */
+const BETTER_EFFECTS: Readonly<Record<Effect, readonly Effect[]>> = {
+  deny: ["allow", "ask"],
+  ask: ["allow"],
+  allow: [],
+};
 
 /** Maximum number of failed conditions that a denial has. */
 const MAX_CONDITIONS = 3;
@@ -249,7 +151,7 @@ function decideItem<Name>(
 
 /** Denies because no entry has allowed the access; names an entry whose condition does not hold, if there is one. */
 function denyByDefault(path: string, skipped: readonly SkippedItem[]): Decision {
-  const conditions = failedConditions(skipped);
+  const conditions = failedConditions(skipped, BETTER_EFFECTS.deny);
   const [first] = conditions;
   return first === undefined ? deny(path) : { ...deny(first.rule), conditions };
 }
@@ -261,7 +163,7 @@ function concludeUndecided(decision: Decision, skipped: readonly SkippedItem[]):
   if (first === undefined || undecided.every(({ effect }) => effect === decision.effect)) {
     return decision;
   }
-  const conditions = undecided.map(describeSkipped);
+  const conditions = undecided.map(describeCondition);
   return { effect: "depends", rule: ruleOf(first), errors: NO_ERRORS, conditions };
 }
 
@@ -301,7 +203,7 @@ function runStep<Name>(
   const decision = findDecision(search, lists, { name, skipped });
   if (steps !== undefined) {
     const skippedHere = skipped.slice(firstSkipped)
-      .map((item) => ({ ...describeSkipped(item), state: item.state }));
+      .map((item) => ({ ...describeCondition(item), state: item.state }));
     steps.push({
       name: search.name,
       searched: lists.map(({ path }) => path),
@@ -322,23 +224,32 @@ function ruleOf({ list, index }: Pick<SkippedItem, "list" | "index">): string {
   return `${list.path}[${index}]`;
 }
 
-function describeSkipped(
-  { list, index, effect, condition }: Pick<SkippedItem, "list" | "index" | "effect" | "condition">,
+/** An entry with its condition; one that decided has no state. */
+type ConditionalItem = Omit<SkippedItem, "state"> & Partial<Pick<SkippedItem, "state">>;
+
+function describeCondition(
+  { list, index, effect, condition, state }: ConditionalItem,
 ): DecidingCondition {
+  const change = { toMatch: effect === "allow" || (effect === "ask" && state === "fails") };
   return {
     rule: ruleOf({ list, index }),
     effect,
-    requirement: condition.requirement(),
-    isCorrectable: condition.isCorrectable(),
+    requirement: condition.requirement(change),
+    isCorrectable: condition.isCorrectable(change),
   };
 }
 
-/** Returns the conditions that do not hold, and with which entries would have allowed the access. */
-function failedConditions(skipped: readonly SkippedItem[]): DecidingCondition[] {
-  const failed = skipped.filter(({ state, effect }) => state === "fails" && effect === "allow");
-  const correctable = failed.filter(({ condition }) => condition.isCorrectable());
+/** Returns the conditions that do not hold, and with which entries would have had one of the effects. */
+function failedConditions(
+  skipped: readonly SkippedItem[],
+  effects: readonly Effect[],
+): DecidingCondition[] {
+  const failed = skipped.filter(({ state, effect }) => {
+    return state === "fails" && effects.includes(effect);
+  });
+  const correctable = failed.filter(({ condition }) => condition.isCorrectable({ toMatch: true }));
   return (correctable.length > 0 ? correctable : failed).slice(0, MAX_CONDITIONS)
-    .map(describeSkipped);
+    .map(describeCondition);
 }
 
 function findDecision<Name>(
@@ -369,8 +280,8 @@ function decideBy(
   const decision: Decision = { effect, rule: ruleOf({ list, index }), errors: NO_ERRORS };
   if (effect === "allow") return decision;
   const conditions = [
-    ...condition === undefined ? [] : [describeSkipped({ list, index, effect, condition })],
-    ...failedConditions(skipped),
+    ...condition === undefined ? [] : [describeCondition({ list, index, effect, condition })],
+    ...failedConditions(skipped, BETTER_EFFECTS[effect]),
   ];
   return conditions.length === 0 ? decision : { ...decision, conditions };
 }

@@ -1,3 +1,4 @@
+import type { Change } from "./condition.ts";
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 
 /** The kind of entries that a step of a decision searches: without wildcards, with wildcards, or any. */
@@ -12,10 +13,10 @@ export interface SkippedEntry {
 
 /** A condition that was judged. */
 export interface JudgedCondition {
-  /** Returns whether other arguments can make an `allow` match, or a `deny` not match. */
-  readonly isCorrectable: () => boolean;
-  /** Returns the change that would make an `allow` match, or a `deny` not match; takes longer than to judge. */
-  readonly requirement: () => string;
+  /** Returns whether other arguments can make the entry match, or not match. */
+  readonly isCorrectable: (change: Change) => boolean;
+  /** Returns the change that would do so; takes longer than to judge. */
+  readonly requirement: (change: Change) => string;
 }
 
 /** The result of a search in a list with conditions. */

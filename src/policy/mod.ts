@@ -22,7 +22,7 @@ export type {
   SkippedStep,
   Step,
   StepName,
-} from "./decide.ts";
+} from "./decision.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
 export { compilePolicy, type Explanation, type Policy } from "./policy.ts";
 export type { AgentGrants, AskLists, Effect, GrantLists, PolicyRules } from "./rules.ts";

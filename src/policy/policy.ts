@@ -1,12 +1,6 @@
 import { compileAgent, type CompiledAgent } from "./compile.ts";
-import {
-  type AccessRequest,
-  decideFor,
-  decideUnknownAgent,
-  type Decision,
-  denyForError,
-  type Step,
-} from "./decide.ts";
+import { decideFor, decideUnknownAgent, denyForError } from "./decide.ts";
+import type { AccessRequest, Decision, Step } from "./decision.ts";
 import { formatPath } from "../json.ts";
 import type { PolicyRules } from "./rules.ts";
 

@@ -1,4 +1,3 @@
-import type { Effect } from "./rules.ts";
 import { shortenText } from "../text.ts";
 import type { ArgumentTest, ToolHint } from "../tool_entry.ts";
 
@@ -8,12 +7,11 @@ const MAX_VALUE_LENGTH = 100;
 /** Maximum number of values of a list in a text. */
 const MAX_LISTED = 5;
 
-/** The tests of an argument, in an entry of an `allow` or a `deny`. */
+/** The tests of an argument. */
 export interface ArgumentCondition {
   /** The key of the argument, or a JSON pointer. */
   readonly name: string;
   readonly test: ArgumentTest;
-  readonly effect: Effect;
 }
 
 const HINTS: Readonly<Record<ToolHint, string>> = {
@@ -22,22 +20,24 @@ const HINTS: Readonly<Record<ToolHint, string>> = {
   open_world: "open to the world",
 };
 
-/** Describes what the annotations of a tool have to say for an `allow` to match, or for a `deny` not to match. */
-export function describeHint(hint: ToolHint, effect: Effect): string {
-  const verb = effect === "allow" ? "must be" : "must not be";
+/** Describes what the annotations of a tool have to say for an entry to match, or not to match. */
+export function describeHint(hint: ToolHint, { toMatch }: { readonly toMatch: boolean }): string {
+  const verb = toMatch ? "must be" : "must not be";
   return `the tool ${verb} ${HINTS[hint]} by its annotations`;
 }
 
 /**
- * Describes what the value of an argument has to be for an `allow` to match, or for a `deny` not to match, such as
+ * Describes what the value of an argument has to be for an entry to match, or not to match, such as
  * `path must be within /srv/notes`.
  */
-export function describeArgument({ name, test, effect }: ArgumentCondition): string {
-  const isAllow = effect === "allow";
+export function describeArgument(
+  { name, test }: ArgumentCondition,
+  { toMatch }: { readonly toMatch: boolean },
+): string {
   const { equals, oneOf, like, ilike, within, host, min, max, maxLength, exists } = test;
-  const must = isAllow ? "must" : "must not";
+  const must = toMatch ? "must" : "must not";
   const parts: string[] = [];
-  if (exists !== undefined) parts.push(exists === isAllow ? "must be given" : "must be left out");
+  if (exists !== undefined) parts.push(exists === toMatch ? "must be given" : "must be left out");
   if (Object.hasOwn(test, "equals")) parts.push(`${must} be ${quote(equals)}`);
   if (oneOf !== undefined) {
     parts.push(`${must} be ${oneOf.length === 1 ? "" : "one of "}${list(oneOf.map(quote), ", ")}`);
@@ -47,15 +47,15 @@ export function describeArgument({ name, test, effect }: ArgumentCondition): str
   if (within !== undefined) parts.push(`${must} be within ${list(within.map(shorten))}`);
   if (host !== undefined) parts.push(`${must} be a URL with the host ${list(host.map(shorten))}`);
   if (min !== undefined) {
-    parts.push(isAllow ? `must be at least ${min}` : `must be less than ${min}`);
+    parts.push(toMatch ? `must be at least ${min}` : `must be less than ${min}`);
   }
   if (max !== undefined) {
-    parts.push(isAllow ? `must be at most ${max}` : `must be more than ${max}`);
+    parts.push(toMatch ? `must be at most ${max}` : `must be more than ${max}`);
   }
   if (maxLength !== undefined) {
-    parts.push(`must have ${isAllow ? "at most" : "more than"} ${maxLength} characters`);
+    parts.push(`must have ${toMatch ? "at most" : "more than"} ${maxLength} characters`);
   }
-  return `${shorten(name)} ${parts.join(isAllow ? " and " : " or ")}`;
+  return `${shorten(name)} ${parts.join(toMatch ? " and " : " or ")}`;
 }
 
 function quote(value: unknown): string {

@@ -3,7 +3,13 @@ import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 import { type CallArguments, type ExactArguments, readExactArguments } from "./call_arguments.ts";
 import { compileEntries, type EntryKind, type FindEntry, type SkippedEntry } from "./entries.ts";
 import type { Effect } from "./rules.ts";
-import { compileCondition, type Condition, type ListedTool, type ToolFacts } from "./condition.ts";
+import {
+  type Change,
+  compileCondition,
+  type Condition,
+  type ListedTool,
+  type ToolFacts,
+} from "./condition.ts";
 
 /** A tool whose entries are searched, and what is known of its call. */
 export interface ToolName extends ToolFacts {
@@ -68,8 +74,8 @@ export function compileToolEntries(
       const condition = getCondition();
       const state = condition.judge(name);
       const judged = {
-        isCorrectable: () => condition.isCorrectable(name),
-        requirement: () => condition.describe(name),
+        isCorrectable: (change: Change) => condition.isCorrectable(name, change),
+        requirement: (change: Change) => condition.describe(name, change),
       };
       if (state === "holds") return { index, skipped, condition: judged };
       skipped.push({ index, state, condition: judged });

@@ -21,6 +21,24 @@ const RULES = {
   },
 };
 
+const ASK_RULES = {
+  agents: {
+    careful: {
+      allow: { servers: ["files"], tools: { files: ["read_*", "send"] } },
+      ask: {
+        tools: {
+          files: [
+            { tool: "write_file", when: { path: { within: "/srv/notes" } } },
+            { tool: "send", when: { to: { host: "*.example.com" } } },
+            { tool: "move_*", when: { destination: { exists: true } } },
+          ],
+        },
+      },
+    },
+    wary: { allow: { servers: ["files"] }, ask: { tools: { "*": ["*"] } } },
+  },
+};
+
 const RULE = "agents.keeper.allow.tools.files[0]";
 
 Deno.test("explain with conditions", async (t) => {
@@ -117,4 +135,77 @@ Deno.test("explain with conditions", async (t) => {
       assert.match(stdout, /^files +some tools +some tools$/m);
     },
   );
+});
+
+Deno.test("explain with ask", async (t) => {
+  await using shell = new Shell({ servers: { files: { command: "true" } }, rules: ASK_RULES });
+  const explain = async (tool: string, ...args: string[]) =>
+    await shell.run([
+      ...["explain", "--agent", "careful", "--server", "files", "--tool", tool],
+      ...args,
+    ]);
+  const LIST = "agents.careful.ask.tools.files";
+
+  await t.step(
+    "[rules.ask-explained] [cli.explain] a call that a person has to approve exits with 4",
+    async () => {
+      const { code, stdout } = await explain("write_file", "--args", '{"path": "/srv/notes/a"}');
+      assert.equal(code, 4);
+      assert.match(
+        stdout,
+        /^ask: agent "careful" may use, with a person's approval of each call, tool "write_file" of server "files"\n/,
+      );
+      assert.ok(stdout.includes(`rule: ${LIST}[0]\n`));
+      assert.ok(
+        stdout.includes(`to need no approval by ${LIST}[0]: path must not be within /srv/notes\n`),
+      );
+      assert.match(stdout, /^3 {2}explicit deny +no such list$/m);
+      assert.match(stdout, /^4 {2}explicit ask +ask by agents\.careful\.ask\.tools\.files\[0\]$/m);
+      const json = await explain("write_file", "--args", "{}", "--json");
+      const { decision, rule, conditions } = JSON.parse(json.stdout);
+      assert.deepEqual([json.code, decision, rule], [4, "ask", `${LIST}[0]`]);
+      assert.deepEqual(conditions, [{
+        rule: `${LIST}[0]`,
+        decision: "ask",
+        requirement: "path must not be within /srv/notes (it is missing)",
+      }]);
+    },
+  );
+
+  await t.step(
+    "[rules.ask-explained] [cli.explain] a denied call says with which arguments a person would be asked",
+    async () => {
+      const { code, stdout } = await explain("write_file", "--args", '{"path": "/etc/x"}');
+      assert.equal(code, 3);
+      assert.ok(stdout.includes(`rule: ${LIST}[0]\n`), stdout);
+      assert.ok(
+        stdout.includes(`to be asked about by ${LIST}[0]: path must be within /srv/notes\n`),
+      );
+      const pattern = await explain("move_file", "--args", "{}");
+      assert.equal(pattern.code, 3);
+      assert.ok(
+        pattern.stdout.includes(`to be asked about by ${LIST}[2]: destination must be given\n`),
+      );
+    },
+  );
+
+  await t.step(
+    "[rules.ask-explained] [cli.explain] without arguments, it depends whether a person is asked",
+    async () => {
+      const { code, stdout } = await explain("send");
+      assert.equal(code, 5);
+      assert.ok(
+        stdout.includes(
+          `to need no approval by ${LIST}[1]: to must not be a URL with the host *.example.com\n`,
+        ),
+        stdout,
+      );
+      assert.equal((await explain("read_file")).code, 0);
+    },
+  );
+
+  await t.step("[cli.explain] the table of --all counts what needs approval as some", async () => {
+    const { stdout } = await shell.run(["explain", "--all"]);
+    assert.match(stdout, /^files +some tools +some tools$/m);
+  });
 });

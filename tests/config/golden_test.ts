@@ -19,6 +19,9 @@ const env = createEnvironment({
 /** Promises that a case holds besides the one of all cases. */
 const IDS: Readonly<Record<string, string>> = {
   conditions_with_errors: "[rules.conditions-errors]",
+  ask: "[rules.ask-errors]",
+  ask_times: "[rules.ask-errors]",
+  ask_waits_too_long: "[rules.ask-errors]",
 };
 
 for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {

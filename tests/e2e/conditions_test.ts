@@ -202,14 +202,35 @@ Deno.test("conditions judge the arguments that the server receives", async (t) =
           },
         },
       },
+      asked: {
+        allow: { servers: ["odd"] },
+        ask: { tools: { odd: [{ tool: "echo", when: { v: { one_of: VALUES } } }] } },
+      },
     },
+    defaults: { approval: { expires_s: 1, wait_s: 0 } },
   };
-  await using gateway = await startGateway({
+  const setup = {
     servers: { odd: { ...misbehavingServer(), gateway: { direct: true } } },
     rules,
-    args: ["--agent", "tester"],
-  });
+  };
+  await using gateway = await startGateway({ ...setup, args: ["--agent", "tester"] });
+  await using asking = await startGateway({ ...setup, args: ["--agent", "asked"] });
   const { client } = gateway;
+
+  const anyArgs = fc.tuple(
+    fc.record({
+      v: fc.oneof(
+        fc.constantFrom<unknown>(...VALUES),
+        fc.constantFrom<unknown>(...OTHER_VALUES),
+      ),
+    }),
+    fc.array(fc.nat(1000), { minLength: 8, maxLength: 8 }),
+  );
+  const sampleArgs = (numRuns: number): string[] =>
+    fc.sample(anyArgs, { numRuns, seed: 17 }).map(([args, numbers]) => {
+      let at = 0;
+      return spellJson(args, () => numbers[at++ % numbers.length] ?? 0);
+    });
 
   /** The paths that arguments take to the server; each sends the text of a JSON object. */
   const senders: Readonly<Record<string, (args: string) => string>> = {
@@ -296,18 +317,7 @@ Deno.test("conditions judge the arguments that the server receives", async (t) =
       async () => {
         const when = new Map([["v", { oneOf: VALUES }]]);
         let allowedCount = 0;
-        const anyArgs = fc.tuple(
-          fc.record({
-            v: fc.oneof(
-              fc.constantFrom<unknown>(...VALUES),
-              fc.constantFrom<unknown>(...OTHER_VALUES),
-            ),
-          }),
-          fc.array(fc.nat(1000), { minLength: 8, maxLength: 8 }),
-        );
-        for (const [args, numbers] of fc.sample(anyArgs, { numRuns: 60, seed: 17 })) {
-          let at = 0;
-          const json = spellJson(args, () => numbers[at++ % numbers.length] ?? 0);
+        for (const json of sampleArgs(60)) {
           const { message } = await client.requestText("tools/call", send(json));
           const { content: [{ text }] } = message.result as { content: [{ text: string }] };
           const isAllowed = !text.includes("DENIED_BY_POLICY");
@@ -318,6 +328,23 @@ Deno.test("conditions judge the arguments that the server receives", async (t) =
           assert.ok(text.includes(`"arguments":${json.trim()}`), `${json} ${text}`);
         }
         assert.ok(allowedCount >= 5, `${allowedCount} calls were allowed`);
+      },
+    );
+
+    await t.step(
+      `[rules.conditions-sent] [rules.ask-conditions] generated arguments in ${name} reach the server only if nobody has to be asked`,
+      async () => {
+        const when = new Map([["v", { oneOf: VALUES }]]);
+        const counts = { asked: 0, sent: 0 };
+        for (const json of sampleArgs(30)) {
+          const { message } = await asking.client.requestText("tools/call", send(json));
+          const { content: [{ text }] } = message.result as { content: [{ text: string }] };
+          const isAsked = withSource(json, () => holdsByContract(when, "ask", json));
+          counts[isAsked ? "asked" : "sent"]++;
+          assert.equal(text.includes('"arguments":'), !isAsked, `${json} ${text}`);
+          if (!isAsked) assert.ok(text.includes(`"arguments":${json.trim()}`), `${json} ${text}`);
+        }
+        assert.ok(counts.asked >= 5 && counts.sent >= 5, JSON.stringify(counts));
       },
     );
   }

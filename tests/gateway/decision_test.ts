@@ -19,6 +19,29 @@ Deno.test("[rules.ask-denies] a call that nobody has approved is refused, and it
   assert.equal((await call("read_file")).code, "SERVER_UNAVAILABLE");
 });
 
+Deno.test("[rules.ask-conditions] a refusal names the arguments with which a person would be asked", async () => {
+  const when = { path: { within: "/srv/notes" } };
+  await using fixture = await SessionFixture.open({
+    agents: {
+      a: {
+        allow: { servers: ["files"], tools: { files: ["read_*"] } },
+        ask: { tools: { files: [{ tool: "write_*", when }] } },
+      },
+    },
+  });
+  const args = { path: "/etc/passwd" };
+  const { code, rule, message, hint } = await fixture.call("execute_tool", {
+    ...{ server: "files", tool: "write_file", args, agent_id: "a" },
+  });
+  assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.ask.tools.files[0]"]);
+  assert.equal(
+    message,
+    'Agent "a" may not use tool "write_file" of server "files" like this: ' +
+      "path must be within /srv/notes, with a person's approval.",
+  );
+  assert.match(String(hint), /^Correct the arguments and call again, or tell the user/);
+});
+
 Deno.test("[rules.error-denies] a call is denied if deciding about it throws an error, and only the log has the error", async () => {
   const rules = { agents: { a: { allow: { servers: ["*"] } }, b: { allow: { servers: ["*"] } } } };
   await using fixture = await SessionFixture.open(rules);

@@ -4,17 +4,19 @@
  * both ways, because a value is missing, cannot be judged, or is a list of which only some members pass.
  */
 import assert from "node:assert/strict";
-import { compilePolicy, type Policy } from "../../src/policy/mod.ts";
+import { compilePolicy, type Decision, type Policy } from "../../src/policy/mod.ts";
 import { checkFiles } from "../config/check_files.ts";
 
 const folder = new URL("../golden/conditions/", import.meta.url);
 const fileNames = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
-/** The outcomes of an `allow` and of a `deny` with the condition. */
-const OUTCOMES: Readonly<Record<string, readonly [allow: boolean, deny: boolean]>> = {
-  yes: [true, false],
-  no: [false, true],
-  "?": [false, false],
+type Effect = Decision["effect"];
+
+/** The decisions of an `allow`, a `deny` and an `ask` with the condition. */
+const OUTCOMES: Readonly<Record<string, readonly [allow: Effect, deny: Effect, ask: Effect]>> = {
+  yes: ["allow", "deny", "ask"],
+  no: ["deny", "allow", "allow"],
+  "?": ["deny", "deny", "ask"],
 };
 
 let caseCount = 0;
@@ -33,16 +35,16 @@ for (const fileName of fileNames) {
         assert.ok(policy);
         const args = () => ({ json, value: JSON.parse(json) });
         const request = { kind: "tool", server: "s", tool: "t", args } as const;
-        const outcome = ["allows", "denies"].map((agent) => policy?.decide(agent, request).effect);
-        const expected = OUTCOMES[word]?.map((isAllowed) => isAllowed ? "allow" : "deny");
-        assert.deepEqual(outcome, expected, `${word} ${json} when ${condition}`);
+        const outcome = ["allows", "denies", "asks"]
+          .map((agent) => policy?.decide(agent, request).effect);
+        assert.deepEqual(outcome, OUTCOMES[word], `${word} ${json} when ${condition}`);
         caseCount++;
       }
     }
   });
 }
 
-Deno.test("[rules.conditions-table] the tables of conditions have more than 200 cases", () => {
+Deno.test("[rules.conditions-table] [rules.ask-conditions] the tables of conditions have more than 200 cases", () => {
   assert.ok(caseCount >= 200, `${caseCount} cases`);
 });
 
@@ -53,7 +55,8 @@ async function compileCondition(when: string): Promise<Policy> {
     undefined,
     `{"agents": {
       "allows": {"allow": {"servers": ["s"], ${tools}}},
-      "denies": {"allow": {"servers": ["s"]}, "deny": {${tools}}}
+      "denies": {"allow": {"servers": ["s"]}, "deny": {${tools}}},
+      "asks": {"allow": {"servers": ["s"]}, "ask": {${tools}}}
     }}`,
   );
   assert.deepEqual(errors, []);

@@ -2,6 +2,7 @@ import {
   type AgentGrants,
   compilePattern,
   type Decision,
+  type GrantLists,
   type PolicyRules,
 } from "../../src/policy/mod.ts";
 
@@ -12,7 +13,7 @@ export type NamedItem =
 
 /** An entry of a list of tools, resources or prompts. */
 interface ItemEntry {
-  readonly effect: "allow" | "deny";
+  readonly effect: "allow" | "deny" | "ask";
   /** The key of the list: a name of a server, or a pattern. */
   readonly key: string;
   /** A name, a URI, or a pattern. */
@@ -37,18 +38,15 @@ export function decideByContract(
   const lists = `${item.kind}s` as const;
 
   const listEntries = (effect: ItemEntry["effect"]): ItemEntry[] =>
-    [...grants[effect]?.[lists] ?? []]
+    [...listsOf(grants, effect)?.[lists] ?? []]
       .filter(([key]) => matches(key, server))
       .flatMap(([key, patterns]) =>
         // Conditions have an implementation of their own.
         patterns.map((pattern, index) => ({ effect, key, pattern: String(pattern), index }))
       );
-  const entries = [...listEntries("allow"), ...listEntries("deny")]
+  const entries = [...listEntries("allow"), ...listEntries("deny"), ...listEntries("ask")]
     .filter(({ pattern, effect }) => matchesItem(pattern, item, effect));
-  const steps = [["deny", true], ["allow", true], ["deny", false], ["allow", false]] as const;
-  const stepOrder = rules.denyOverrides ? [0, 2, 1, 3] as const : [0, 1, 2, 3] as const;
-  for (const step of stepOrder) {
-    const [effect, explicit] = steps[step];
+  for (const [effect, explicit] of rules.denyOverrides ? DENY_OVERRIDES_STEPS : STEPS) {
     const [best] = entries
       .filter((entry) => entry.effect === effect && isExplicit(entry.pattern) === explicit)
       .sort((left, right) => compareKeys(server, left.key, right.key) || left.index - right.index);
@@ -63,6 +61,28 @@ export function decideByContract(
     .sort((left, right) => compareKeys(server, left, right));
   if (key === undefined) return serverDecision;
   return deny(`${path}.allow.${lists}${quote(key)}`);
+}
+
+const STEPS = [
+  ["deny", true],
+  ["ask", true],
+  ["allow", true],
+  ["deny", false],
+  ["ask", false],
+  ["allow", false],
+] as const;
+
+const DENY_OVERRIDES_STEPS = [
+  ["deny", true],
+  ["deny", false],
+  ["ask", true],
+  ["ask", false],
+  ["allow", true],
+  ["allow", false],
+] as const;
+
+function listsOf(grants: AgentGrants, effect: ItemEntry["effect"]): GrantLists | undefined {
+  return effect === "ask" ? { tools: grants.ask?.tools } : grants[effect];
 }
 
 /** Whether an entry matches: of a URI, any spelling in `deny`, and every spelling in `allow`. */

@@ -1,5 +1,6 @@
 import { type Node, parseTree } from "jsonc-parser";
 import { posix } from "node:path";
+import type { Effect } from "../../src/policy/mod.ts";
 import type { ArgumentTest } from "../../src/tool_entry.ts";
 
 /**
@@ -9,7 +10,7 @@ import type { ArgumentTest } from "../../src/tool_entry.ts";
  */
 export function holdsByContract(
   when: ReadonlyMap<string, ArgumentTest>,
-  effect: "allow" | "deny",
+  effect: Effect,
   json: string,
 ): boolean {
   const root = parseTree(json);
@@ -36,11 +37,11 @@ function pointed(node: Node | undefined, [key, ...rest]: readonly string[]): (No
 
 function passesTest(
   test: ArgumentTest,
-  effect: "allow" | "deny",
+  effect: Effect,
   node: Node | undefined,
 ): boolean {
   const { exists, ...others } = test;
-  const unjudged = effect === "deny";
+  const unjudged = effect !== "allow";
   if (node === undefined) {
     if (exists === undefined) return unjudged;
     return !exists && (Object.keys(others).length === 0 || unjudged);

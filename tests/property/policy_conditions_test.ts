@@ -78,15 +78,19 @@ const requestOf = (json: string, tool = "t"): AccessRequest => ({
   listed: () => ({}),
 });
 
-function decide(
-  grants: { allow?: ToolEntry[]; deny?: ToolEntry[] },
-  request: AccessRequest,
-): Decision {
+interface Entries {
+  readonly allow?: ToolEntry[];
+  readonly deny?: ToolEntry[];
+  readonly ask?: ToolEntry[];
+}
+
+function decide(grants: Entries, request: AccessRequest): Decision {
   const listOf = (entries: ToolEntry[] | undefined): GrantLists =>
     entries === undefined ? {} : { tools: new Map([["s", entries]]) };
   const agent = {
     allow: { servers: ["*"], ...listOf(grants.allow) },
     deny: listOf(grants.deny),
+    ask: listOf(grants.ask),
   };
   return compilePolicy({ agents: new Map([["a", agent]]), denyOverrides: false }).decide(
     "a",
@@ -94,19 +98,21 @@ function decide(
   );
 }
 
-Deno.test("[rules.conditions] conditions hold as in an implementation of the contract, in any spelling of the arguments", () => {
+Deno.test("[rules.conditions] [rules.ask-conditions] conditions hold as in an implementation of the contract, in any spelling of the arguments", () => {
   let heldCount = 0;
   let count = 0;
   fc.assert(
     fc.property(anyWhen, anyJson, (when, json) => {
       const request = requestOf(json);
       const entry: ConditionalEntry = { tool: "t", when };
-      const [allowed, denied] = withSource(json, () => [
+      const [allowed, denied, asked] = withSource(json, () => [
         holdsByContract(when, "allow", json),
         holdsByContract(when, "deny", json),
-      ]) as [boolean, boolean];
+        holdsByContract(when, "ask", json),
+      ]) as [boolean, boolean, boolean];
       assert.equal(decide({ allow: [entry] }, request).effect, allowed ? "allow" : "deny", json);
       assert.equal(decide({ deny: [entry] }, request).effect, denied ? "deny" : "allow", json);
+      assert.equal(decide({ ask: [entry] }, request).effect, asked ? "ask" : "allow", json);
       count++;
       if (allowed) heldCount++;
       // A call that an `allow` lets through is stopped by a `deny` with the same condition.
@@ -126,62 +132,68 @@ const anyEntry: fc.Arbitrary<ToolEntry> = fc.oneof(
   }, { requiredKeys: ["tool"] }) as fc.Arbitrary<ConditionalEntry>,
 );
 const anyEntries = fc.array(anyEntry, { maxLength: 4 });
+const anyLists = fc.record({ allow: anyEntries, deny: anyEntries, ask: anyEntries });
 const isAllowed = ({ effect }: Decision): boolean => effect === "allow";
 
-Deno.test("[rules.conditions-never-widen] adding a deny with conditions, or removing one of its conditions, never allows more", () => {
-  fc.assert(
-    fc.property(
-      anyEntries,
-      anyEntries,
-      anyEntry,
-      fc.nat(),
-      anyJson,
-      (allow, deny, added, at, json) => {
+/** Removes the annotation of an entry, one of its tests, or all conditions. */
+function withoutCondition(entry: ToolEntry, at: number): ToolEntry {
+  if (typeof entry === "string") return entry;
+  const { tool, hint, when = new Map() } = entry;
+  const [removed, ...tests] = [...when].map((_, index, all) => all.at((index + at) % all.length));
+  switch (at % 3) {
+    case 0:
+      return tool;
+    case 1:
+      return { tool, ...(when.size > 0 && { when }) };
+    default:
+      return {
+        tool,
+        ...(hint !== undefined && { hint }),
+        ...(removed !== undefined && tests.length > 0 && { when: new Map(tests as never[]) }),
+      };
+  }
+}
+
+const ids = { deny: "[rules.conditions-never-widen]", ask: "[rules.ask-never-widens]" };
+
+for (const effect of ["deny", "ask"] as const) {
+  Deno.test(`${ids[effect]} adding an entry of ${effect} with conditions, or removing one of them, never allows more`, () => {
+    let narrowedCount = 0;
+    fc.assert(
+      fc.property(anyLists, anyEntry, fc.nat(), anyJson, (lists, added, at, json) => {
         const request = requestOf(json);
-        const before = decide({ allow, deny }, request);
-        const longer = deny.toSpliced(at % (deny.length + 1), 0, added);
-        const withDeny = decide({ allow, deny: longer }, request);
-        if (isAllowed(withDeny)) assert.ok(isAllowed(before));
-        const strictest = longer.map((entry, index): ToolEntry => {
-          if (index !== at % longer.length || typeof entry === "string") return entry;
-          const { hint, when = new Map() } = entry;
-          const kept = [...when].filter((_, position) => position !== at % Math.max(1, when.size));
-          return {
-            tool: entry.tool,
-            ...(hint !== undefined && { hint }),
-            ...(kept.length > 0 && { when: new Map(kept) }),
-          };
-        });
-        if (isAllowed(decide({ allow, deny: strictest }, request))) assert.ok(isAllowed(withDeny));
-        const unconditional = longer.map((entry) => typeof entry === "string" ? entry : entry.tool);
-        if (isAllowed(decide({ allow, deny: unconditional }, request))) {
-          assert.ok(
-            isAllowed(withDeny),
-          );
+        const entries = lists[effect];
+        const index = at % (entries.length + 1);
+        const decideWith = (changed: ToolEntry[]) =>
+          decide({ ...lists, [effect]: changed }, request);
+        const before = decide(lists, request);
+        const withEntry = decideWith(entries.toSpliced(index, 0, added));
+        if (isAllowed(withEntry)) assert.ok(isAllowed(before));
+        const stricter = decideWith(entries.toSpliced(index, 0, withoutCondition(added, at)));
+        if (isAllowed(stricter)) assert.ok(isAllowed(withEntry));
+        // A call that a deny has stopped is not asked about because of more denials.
+        if (effect === "deny" && withEntry.effect === "deny") {
+          assert.equal(stricter.effect, "deny");
         }
-      },
-    ),
-    { numRuns: 3000 },
-  );
-});
+        if (isAllowed(withEntry) && !isAllowed(stricter)) narrowedCount++;
+      }),
+      { numRuns: 3000 },
+    );
+    assert.ok(narrowedCount > 10, `${narrowedCount} removals denied more`);
+  });
+}
 
 Deno.test("[rules.conditions-depend] a decision without arguments depends on them exactly if arguments can change it", () => {
   fc.assert(
     fc.property(
-      anyEntries,
-      anyEntries,
+      anyLists,
       fc.array(anyJson, { minLength: 1, maxLength: 5 }),
-      (allow, deny, texts) => {
+      (lists, texts) => {
         const { args: _, ...request } = requestOf("{}") as AccessRequest & { kind: "tool" };
-        const { effect, conditions = [] } = decide({ allow, deny }, request);
-        assert.equal(effect === "depends", effect !== "deny" && conditions.length > 0);
-        if (effect === "depends") return;
-        for (const json of texts) {
-          assert.equal(
-            decide({ allow, deny }, requestOf(json)).effect,
-            effect,
-          );
-        }
+        const { effect, conditions = [] } = decide(lists, request);
+        if (effect === "allow") assert.deepEqual(conditions, []);
+        if (effect === "depends") return assert.ok(conditions.length > 0);
+        for (const json of texts) assert.equal(decide(lists, requestOf(json)).effect, effect);
       },
     ),
     { numRuns: 2000 },

@@ -5,6 +5,7 @@ import {
   compilePattern,
   compilePolicy,
   type Decision,
+  type GrantLists,
   type PolicyRules,
 } from "../../src/policy/mod.ts";
 import { decideByContract, type NamedItem } from "../policy/decide_by_contract.ts";
@@ -17,8 +18,13 @@ interface GeneratedLists {
   resources: ServerLists;
   prompts: ServerLists;
 }
+interface GeneratedAgent {
+  allow: GeneratedLists;
+  deny: GeneratedLists;
+  ask: Pick<GeneratedLists, "tools">;
+}
 interface GeneratedRules {
-  agents: [id: string, { allow: GeneratedLists; deny: GeneratedLists }][];
+  agents: [id: string, GeneratedAgent][];
   denyOverrides: boolean;
 }
 
@@ -55,10 +61,11 @@ const anyLists: fc.Arbitrary<GeneratedLists> = fc.record({
   resources: anyServerLists(anyUriPattern),
   prompts: anyServerLists(anyToolPattern),
 });
+const anyAsk = fc.record({ tools: anyServerLists(anyToolPattern) });
 const ids = ["a", "team.b", "__proto__", "constructor"];
 const anyRules: fc.Arbitrary<GeneratedRules> = fc.record({
   agents: fc.uniqueArray(
-    fc.tuple(fc.constantFrom(...ids), fc.record({ allow: anyLists, deny: anyLists })),
+    fc.tuple(fc.constantFrom(...ids), fc.record({ allow: anyLists, deny: anyLists, ask: anyAsk })),
     { maxLength: 3, selector: ([id]) => id },
   ),
   denyOverrides: fc.boolean(),
@@ -73,7 +80,10 @@ function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
   });
   return {
     agents: new Map(
-      agents.map(([id, { allow, deny }]) => [id, { allow: toGrants(allow), deny: toGrants(deny) }]),
+      agents.map(([id, { allow, deny, ask }]) => [
+        id,
+        { allow: toGrants(allow), deny: toGrants(deny), ask: { tools: new Map(ask.tools) } },
+      ]),
     ),
     denyOverrides,
   };
@@ -114,6 +124,7 @@ function createAccessRequest(server: string, item: NamedItem | undefined): Acces
 }
 
 const isAllowed = ({ effect }: Decision) => effect === "allow";
+const rankOf = ({ effect }: Decision) => ["deny", "ask", "allow"].indexOf(effect);
 
 const options = { numRuns: 150 };
 
@@ -163,9 +174,37 @@ Deno.test("[rules.deny-never-widens] adding a deny never allows more", () => {
       }
       const [decideBefore, decideAfter] = [createDecide(rules), createDecide(rulesWithDeny)];
       for (const question of questions) {
-        if (isAllowed(decideAfter(question))) assert.ok(isAllowed(decideBefore(question)));
+        const [before, after] = [decideBefore(question), decideAfter(question)];
+        // A denied call does not become one that a person is asked about.
+        assert.ok(rankOf(after) <= rankOf(before));
       }
     }),
+    options,
+  );
+});
+
+Deno.test("[rules.ask-never-widens] adding an ask never allows more", () => {
+  fc.assert(
+    fc.property(
+      anyRules,
+      fc.record({ agentIndex: fc.nat(), position: fc.nat() }),
+      anyServerPattern,
+      anyToolPattern,
+      (rules, { agentIndex, position }, key, pattern) => {
+        fc.pre(rules.agents.length > 0);
+        const rulesWithAsk = structuredClone(rules);
+        const [, { ask: { tools } }] = rulesWithAsk
+          .agents[agentIndex % rules.agents.length] as GeneratedRules["agents"][number];
+        const [, entries] = tools.find(([present]) => present === key) ?? [];
+        if (entries === undefined) tools.push([key, [pattern]]);
+        else entries.splice(position % (entries.length + 1), 0, pattern);
+        const [decideBefore, decideAfter] = [createDecide(rules), createDecide(rulesWithAsk)];
+        for (const question of questions) {
+          const [before, after] = [decideBefore(question), decideAfter(question)];
+          if (isAllowed(after) || question.item?.kind !== "tool") assert.deepEqual(after, before);
+        }
+      },
+    ),
     options,
   );
 });
@@ -176,7 +215,7 @@ Deno.test("[rules.deny-overrides] deny_overrides never allows more than its abse
       const decideOverriding = createDecide({ ...rules, denyOverrides: true });
       const decideByDefault = createDecide({ ...rules, denyOverrides: false });
       for (const question of questions) {
-        if (isAllowed(decideOverriding(question))) assert.ok(isAllowed(decideByDefault(question)));
+        assert.ok(rankOf(decideOverriding(question)) <= rankOf(decideByDefault(question)));
       }
     }),
     options,
@@ -226,9 +265,13 @@ Deno.test("[rules.order-independent] decisions and their rules do not depend on 
     fc.property(anyRules, (rules) => {
       const reordered: GeneratedRules = {
         ...rules,
-        agents: rules.agents.toReversed().map(([id, { allow, deny }]) => [
+        agents: rules.agents.toReversed().map(([id, { allow, deny, ask }]) => [
           id,
-          { allow: reversed(allow), deny: reversed(deny) },
+          {
+            allow: reversed(allow),
+            deny: reversed(deny),
+            ask: { tools: ask.tools.toReversed() },
+          },
         ]),
       };
       const [decide, decideReordered] = [createDecide(rules), createDecide(reordered)];
@@ -270,7 +313,7 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
   );
 });
 
-Deno.test("[rules.rule-path] an allowing rule names an entry that matches the server and the item", () => {
+Deno.test("[rules.rule-path] a rule that allows or asks names an entry that matches the server and the item", () => {
   fc.assert(
     fc.property(anyRules, (rules) => {
       const decide = createDecide(rules);
@@ -278,15 +321,16 @@ Deno.test("[rules.rule-path] an allowing rule names an entry that matches the se
       for (const { agent, server, item } of questions) {
         const { effect, rule } = decide({ agent, server, item });
         if (effect === "deny") continue;
-        const allow = agents.get(agent)?.allow;
+        const grants = agents.get(agent);
+        const listed: GrantLists | undefined = effect === "ask" ? grants?.ask : grants?.allow;
         const index = Number(/\[(\d+)\]$/.exec(rule)?.[1]);
         if (rule.includes(".allow.servers[")) {
-          assert.ok(compilePattern(allow?.servers?.[index] ?? "").matches(server));
+          assert.ok(compilePattern(listed?.servers?.[index] ?? "").matches(server));
         } else {
           const lists = `${item?.kind ?? "tool"}s` as const;
-          const isEntryFound = [...allow?.[lists] ?? []].some(([key, entries]) =>
-            (rule.endsWith(`.allow.${lists}[${JSON.stringify(key)}][${index}]`) ||
-              rule.endsWith(`.allow.${lists}.${key}[${index}]`)) &&
+          const isEntryFound = [...listed?.[lists] ?? []].some(([key, entries]) =>
+            (rule.endsWith(`.${effect}.${lists}[${JSON.stringify(key)}][${index}]`) ||
+              rule.endsWith(`.${effect}.${lists}.${key}[${index}]`)) &&
             compilePattern(key).matches(server) &&
             compilePattern(String(entries[index] ?? "")).matches(item?.name ?? "")
           );

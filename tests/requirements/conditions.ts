@@ -22,6 +22,11 @@ export const CONDITIONS: Readonly<Record<string, Section>> = {
   },
   "18 Ask": {
     "rules.ask-order": "ask decides after deny and before allow, of the same kind",
+    "rules.ask-conditions": "the conditions of an ask hold as those of a deny do",
+    "rules.ask-explained":
+      "explain says by which entry a person is asked, and with which arguments not",
+    "rules.ask-errors": "a faulty ask is an error, and one without effect a warning",
+    "rules.ask-never-widens": "adding an ask, or removing one of its conditions, never allows more",
     "rules.ask-denies": "a call that needs an approval is not made without one",
   },
 };
