@@ -9,7 +9,7 @@ import type { PipelineContext } from "./pipeline_context.ts";
 import type { OperationRecord, Subject } from "./records.ts";
 import { accessRequestFor, describeSubject } from "./subject.ts";
 import { findTarget, isTargeted, unlistedError } from "./targeting.ts";
-import type { ToolContext } from "./tools/mod.ts";
+import { findServer, type ToolContext } from "./tools/mod.ts";
 
 /** The context in which an operation of an identified agent is judged. */
 export interface JudgingContext {
@@ -100,5 +100,13 @@ export async function judge(
   const { effect, rule } = decision;
   if (effect !== "allow" && effect !== "ask") return { kind: "refused", record: deny(decision) };
   const askedBy = effect === "ask" ? decision : undefined;
+  if (askedBy !== undefined && accessRequest.kind === "tool") {
+    try {
+      // A person is not asked about a server that is not there.
+      findServer(toolContext, accessRequest.server);
+    } catch (error) {
+      return refuseFor(error);
+    }
+  }
   return { kind: "allowed", operation, subject, rule, askedBy, checkTool, deny };
 }

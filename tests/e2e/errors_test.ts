@@ -10,6 +10,7 @@ import {
 const RULES = {
   agents: {
     all: { allow: { servers: ["*"] } },
+    asked: { allow: { servers: ["*"] }, ask: { tools: { "*": ["*"] } } },
     fenced: {
       allow: { servers: ["*"], tools: { odd: ["*"] } },
       deny: { tools: { "*": [{ tool: "echo", when: { text: { like: "*secret*" } } }] } },
@@ -142,6 +143,11 @@ Deno.test("a refusal says what an agent can do next", async (t) => {
         /^Similar names among the servers you may use: odd\. Use one of them/,
       );
       assert.doesNotMatch((await refuseCall("fenced", "odd", "echo")).hint ?? "", /Similar/);
+      // Nobody is asked to approve a call to a server that is not there.
+      assert.deepEqual(await readCodeAndHint("asked", "Oddd"), [
+        "SERVER_UNAVAILABLE",
+        "Similar names: odd. Call list_servers to see the servers you may use",
+      ]);
     },
   );
 

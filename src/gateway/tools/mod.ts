@@ -19,6 +19,7 @@ export {
 } from "./describe_servers.ts";
 export {
   allowedServers,
+  findServer,
   listedToolRequest,
   type PolicyAndConfigs,
   similarAllowedServers,
