@@ -58,6 +58,8 @@ export const command = defineCommand({
 interface DoctorReport {
   readonly server: string;
   readonly ok: boolean;
+  /** The MCP revision that the server speaks. */
+  readonly revision?: string;
   readonly tools?: number;
   /** Tokens of all tool definitions. */
   readonly tokens?: number;
@@ -87,7 +89,7 @@ function createReport(
   count: TokenCounter["count"],
   { servers, warnings }: Configuration,
 ): DoctorReport {
-  const { config, tools, offered, ms, noise, warnings: logged } = probe;
+  const { config, tools, offered, revision, ms, noise, warnings: logged } = probe;
   const slow = slowWarnings(probe, servers.get(config.name)?.options.connectTimeoutMs);
   const allWarnings = tools === undefined ? logged : [
     ...logged,
@@ -104,6 +106,7 @@ function createReport(
   return {
     server: config.name,
     ok: tools !== undefined,
+    ...(revision !== undefined && { revision }),
     ...(tools === undefined ? {} : {
       tools: tools.length,
       tokens: count(`[${tools.map(({ text }) => text.json).join(",")}]`),
@@ -142,16 +145,20 @@ function reportText(
   // Most servers have only tools.
   const otherKinds = (["resources", "templates", "prompts"] as const)
     .filter((kind) => reports.some((report) => (report[kind] ?? 0) > 0));
+  // Usually all servers speak the same revision.
+  const revisions = new Set(reports.flatMap(({ revision }) => revision ?? []));
+  const showsRevisions = revisions.size > 1;
   const columns: Column[] = [
     { title: "SERVER" },
     { title: "RESULT", color: (cell) => cell === "ok" ? "green" : "red" },
     { title: "TOOLS", isNumber: true },
     { title: "TOKENS", isNumber: true },
     ...otherKinds.map((kind) => ({ title: kind.toUpperCase(), isNumber: true })),
+    ...(showsRevisions ? [{ title: "REVISION" }] : []),
     { title: "TIME", isNumber: true },
   ];
   const rows = reports.map((report) => {
-    const { server, ok, tools, tokens, ms } = report;
+    const { server, ok, tools, tokens, revision = "-", ms } = report;
     const formatOptional = (value?: number) => value === undefined ? "-" : formatCount(value);
     return [
       server,
@@ -159,6 +166,7 @@ function reportText(
       formatOptional(tools),
       formatOptional(tokens),
       ...otherKinds.map((kind) => formatOptional(report[kind])),
+      ...(showsRevisions ? [revision] : []),
       formatSeconds(ms),
     ];
   });

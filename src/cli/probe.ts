@@ -34,6 +34,8 @@ export interface Probe {
   /** The other lists; absent if the start failed, or if they were not requested. */
   readonly offered?: OfferedLists;
   readonly error?: unknown;
+  /** The MCP revision that the server speaks; absent if the start failed. */
+  readonly revision?: string;
   /** Milliseconds until the server's tools were listed or its start failed. */
   readonly ms: number;
   /** Excerpts of the server's output that are not MCP messages. */
@@ -200,9 +202,11 @@ export class Probes {
     const listsAll = this.#options.listsAll === true && "tools" in result;
     const offered = listsAll ? { offered: await this.#listOffered(server) } : {};
     signal.throwIfAborted();
+    const { revision } = server.status(ANONYMOUS_CALLER.agent);
     return {
       config: server.config,
       ...result,
+      ...(revision !== null && { revision }),
       ...offered,
       ms,
       noise: this.#noise.get(name) ?? [],

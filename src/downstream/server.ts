@@ -388,7 +388,7 @@ export class DownstreamServer {
     });
     session.ready().then(
       (info) => {
-        this.#health.recordHandshake(session.connectMs);
+        this.#health.recordHandshake(info.revision, session.connectMs);
         this.#lists.setInfo(capabilitiesKey, info);
         void this.#catalogs?.read({ session, capabilitiesKey });
       },

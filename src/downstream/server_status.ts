@@ -29,6 +29,8 @@ export interface ServerStatus {
   readonly held_back?: number;
   /** Milliseconds from the start of a session to the last handshake; null until the first handshake. */
   readonly connect_ms: number | null;
+  /** The MCP revision of the last handshake; null until the first handshake. */
+  readonly revision: string | null;
 }
 
 /** The key of failures that concern all agents. */
@@ -47,6 +49,8 @@ export class ServerHealth {
   restarts = 0;
   /** Milliseconds from the start of a session to the last handshake. */
   connectMs: number | undefined;
+  /** The MCP revision of the last handshake. */
+  revision: string | undefined;
   #breakCount = 0;
 
   /** Whether a session broke since the last handshake. */
@@ -95,10 +99,11 @@ export class ServerHealth {
   }
 
   /** Records the handshake of a session. */
-  recordHandshake(ms: number | undefined): void {
+  recordHandshake(revision: string, ms: number | undefined): void {
     this.#breakCount = 0;
     this.needsLogin = false;
     this.connectMs = ms;
+    this.revision = revision;
   }
 
   /** Records that a session broke. */
@@ -130,7 +135,7 @@ export function readServerStatus(
   { health, unavailable, lists, agent }: StatusContext,
 ): ServerStatus {
   const { heldBackCount } = lists;
-  const { needsLogin, isBroken, restarts, connectMs } = health;
+  const { needsLogin, isBroken, restarts, connectMs, revision = null } = health;
   const states = sessions.map((session) => session.state);
   const best = (["ready", "connecting", "draining"] as const).find((state) => {
     return states.includes(state);
@@ -149,5 +154,6 @@ export function readServerStatus(
     prompts: lists.of("prompts").itemCount ?? null,
     ...(heldBackCount === 0 ? {} : { held_back: heldBackCount }),
     connect_ms: connectMs === undefined ? null : Math.round(connectMs),
+    revision,
   };
 }

@@ -33,6 +33,8 @@ Deno.test({
     const good = reports.get("good");
     assert.deepEqual([good.ok, good.tools, good.error], [true, 11, undefined]);
     assert.ok(good.tokens > 50 && good.ms > 0);
+    assert.match(good.revision, /^\d{4}-\d\d-\d\d$/);
+    assert.equal(reports.get("dying").revision, undefined);
     assert.equal(reports.get("chatty").ok, true);
     assert.match(reports.get("chatty").warnings[0], /writes text .* to stdout, .*Welcome!/);
     const assertCause = (name: string, kind: string, message: RegExp, fix: RegExp) => {
@@ -80,7 +82,11 @@ Deno.test({
     "[cli.doctor] without --json, servers are reported as text; an unknown server or a missing file is refused",
   ignore: HAS_NO_SHELL,
   fn: async () => {
-    const servers = { good: faultServer(newMark()), bad: { command: "no-such-program" } };
+    const servers = {
+      good: faultServer(newMark()),
+      bad: { command: "no-such-program" },
+      old: misbehavingServer("--revision=2024-11-05"),
+    };
     await using shell = new Shell({ servers });
     const good = await shell.run(["doctor", "good"]);
     assert.equal(good.code, 0);
@@ -90,7 +96,9 @@ Deno.test({
     );
     const allServers = await shell.run(["doctor"]);
     assert.equal(allServers.code, 1);
-    assert.match(allServers.stdout, /^bad +FAILED +- +- /m);
+    assert.match(allServers.stdout, /^SERVER +RESULT +TOOLS +TOKENS +REVISION +TIME$/m);
+    assert.match(allServers.stdout, /^old +ok +\d+ +[\d,]+ +2024-11-05 /m);
+    assert.match(allServers.stdout, /^bad +FAILED +- +- +- /m);
     assert.match(
       allServers.stdout,
       /^bad\n {2}its command .*\n {2}Looked in: .*\n {2}Fix: Install/m,

@@ -146,6 +146,8 @@ Deno.test("a gateway with a current server, an old server, and a program that on
     assert.equal(servers.odd?.sessions, 1);
     assert.equal(typeof servers.odd?.tools, "number");
     assert.equal(typeof servers.odd?.connect_ms, "number");
+    assert.match(String(servers.odd?.revision), /^\d{4}-\d\d-\d\d$/);
+    assert.equal(servers.echoing?.revision, null);
     assert.deepEqual(servers.odd?.pids, [
       Number(await gateway.callServerToolForText("odd", "pid")),
     ]);
