@@ -44,6 +44,8 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.smuggling": "ambiguous requests are refused",
     "http.body-limit": "bodies that are too long, each or in total, are refused with 413",
     "http.header-limit": "long and many headers are refused with 431",
+    "http.chunks":
+      "a connection whose body arrives in thousands of tiny chunks, which take much memory, is closed",
     "http.slow": "slow headers and bodies are answered with 408",
     "http.slow-reader": "a client that does not read is disconnected",
     "http.slow-readers": "the unread answers of all clients together are bounded",

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Budget } from "../../budget.ts";
 import { LONG_BYTES } from "../../long_work.ts";
 import { AcceptedCredentials } from "./accepted_credentials.ts";
+import { limitChunks } from "./chunk_limit.ts";
 import { ClientAddresses, networkOf } from "./client_address.ts";
 import { HeldDataLimit } from "./held_data.ts";
 import { Connections, socketKey } from "./connections.ts";
@@ -188,6 +189,7 @@ export class Listener {
     const { paths, certificate, fetch, memory, onRefused } = this.#options;
     const { method, url = "", headers, rawHeaders, socket } = incoming;
     incoming.on("error", () => {});
+    limitChunks(incoming);
     const connection = this.#connections.beginRequest(incoming);
     if (connection !== undefined) {
       response.on("close", () => this.#connections.endRequest(connection));
