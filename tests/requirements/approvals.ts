@@ -17,6 +17,16 @@ export const APPROVALS: Readonly<Record<string, Section>> = {
       "a call that nobody decides about in time is refused with APPROVAL_REQUIRED, an id and what to do; the same call runs once it is allowed",
     "approvals.denied":
       "a call that a person denies is refused with the person's reason, and so is the same call until the denial expires",
+    "approvals.form":
+      "a client of either era that shows forms asks the person: accepting allows once, declining denies, dismissing leaves the request",
+    "approvals.form-text":
+      "the form shows agent, server, tool and arguments in full, unprintable characters escaped, and cannot be taken for one of a server",
+    "approvals.form-race":
+      "the first decision counts, in the client or at the shell, and the form is withdrawn where that is possible",
+    "approvals.session":
+      "a tool that is allowed for the session is not asked about again on that connection, and is on every other",
+    "approvals.relay":
+      "a call to a server that asks for input itself is asked about once, whatever the eras of client and server",
     "approvals.progress":
       "while a call waits, its client receives progress that says how to allow it",
     "approvals.audit":
