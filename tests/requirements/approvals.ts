@@ -27,6 +27,16 @@ export const APPROVALS: Readonly<Record<string, Section>> = {
       "a tool that is allowed for the session is not asked about again on that connection, and is on every other",
     "approvals.relay":
       "a call to a server that asks for input itself is asked about once, whatever the eras of client and server",
+    "approvals.together":
+      "many calls, equal calls and several gateways wait at once, and each approval serves one of them",
+    "approvals.kill":
+      "a gateway that is killed while a call waits, or while it takes an approval, leaves nothing that approves twice",
+    "approvals.cancelled":
+      "a cancelled call withdraws its request, unless another call waits for it",
+    "approvals.reload":
+      "rules that change while a call waits decide again: a denial ends the wait, and so does an allowance",
+    "approvals.limits": "a call that waits holds no place of a limit, and starts no server",
+    "approvals.nobody": "a call is denied, with the reason, if nobody can be asked",
     "approvals.progress":
       "while a call waits, its client receives progress that says how to allow it",
     "approvals.audit":
