@@ -2,7 +2,7 @@
 
 import type { CallToApprove, CannotAsk, Verdict } from "../approvals/mod.ts";
 import type { Decision } from "../policy/mod.ts";
-import { createErrorBody, type ErrorBody } from "./error_body.ts";
+import { createErrorBody, describeApprovalNeed, type ErrorBody } from "./error_body.ts";
 
 /** Suggested delay before another call while too many wait, in milliseconds. */
 const RETRY_MS = 5000;
@@ -72,11 +72,7 @@ export function cannotAskBody(problem: CannotAsk, unapproved: UnapprovedCall): E
   }
 }
 
-function describeNeed(
-  { call: { agent, server, tool }, askedBy: { conditions = [] } }: UnapprovedCall,
-): string {
-  const requirements = conditions.map(({ requirement }) => requirement).join("; or ");
-  const exception = requirements === "" ? "" : ` (to need none, ${requirements})`;
-  return `Agent "${agent}" may use tool "${tool}" of server "${server}" only with a person's ` +
-    `approval of the call${exception}`;
+function describeNeed({ call: { agent, server, tool }, askedBy }: UnapprovedCall): string {
+  const access = `tool "${tool}" of server "${server}"`;
+  return describeApprovalNeed(askedBy, { agent, access });
 }

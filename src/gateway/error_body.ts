@@ -111,10 +111,11 @@ const ALTERNATIVES: Readonly<Record<AccessRequest["kind"], string>> = {
 
 /** Returns the error for an operation that the rules deny, or for a call that nobody has approved. */
 export function denialErrorBody(
-  { effect, rule, conditions }: Decision,
+  decision: Decision,
   context: DenialContext,
 ): ErrorBody {
-  if (effect === "ask") return approvalErrorBody(rule, context);
+  const { effect, rule, conditions } = decision;
+  if (effect === "ask") return approvalErrorBody(decision, context);
   if (conditions !== undefined) return conditionErrorBody(rule, conditions, context);
   const { operation, agent, accessRequest, errorId } = context;
   const alternative = alternativeTo(context);
@@ -129,13 +130,39 @@ export function denialErrorBody(
 
 /** Returns the error for a call that needs a person's approval. */
 function approvalErrorBody(
-  rule: string,
+  decision: Decision,
   { operation, agent, accessRequest }: DenialContext,
 ): ErrorBody {
-  const message = `Agent "${agent}" may use ${describeAccess(accessRequest, operation)} ` +
-    "only with a person's approval of the call, and nobody has approved it.";
+  const { rule } = decision;
+  const access = describeAccess(accessRequest, operation);
+  const need = describeApprovalNeed(decision, { agent, access });
+  const message = `${need}, and nobody has approved it.`;
   const hint = "Tell the user that the gateway's rules require an approval of this call";
   return createErrorBody("APPROVAL_REQUIRED", message, { rule, hint });
+}
+
+/**
+ * Says that a call needs an approval, and with which arguments it would need none.
+ *
+ * @param decision The decision to ask.
+ * @param call The agent, and what it may use with an approval.
+ */
+export function describeApprovalNeed(
+  { rule, conditions = [] }: Decision,
+  { agent, access }: { readonly agent: string; readonly access: string },
+): string {
+  const requirements = listRequirements(rule, conditions);
+  const exception = requirements === "" ? "" : ` (to need none, ${requirements})`;
+  return `Agent "${agent}" may use ${access} only with a person's approval of the call${exception}`;
+}
+
+/** Lists what a call has to fulfil; names the entries that did not decide. */
+function listRequirements(rule: string, conditions: readonly DecidingCondition[]): string {
+  return conditions.map((condition) => {
+    return condition.rule === rule
+      ? condition.requirement
+      : `${condition.requirement} (${condition.rule})`;
+  }).join("; or ");
 }
 
 function alternativeTo({ accessRequest, similarServers }: DenialContext): string {

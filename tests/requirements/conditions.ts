@@ -4,6 +4,8 @@ import type { Section } from "../requirements.ts";
 export const CONDITIONS: Readonly<Record<string, Section>> = {
   "18 Conditions": {
     "rules.conditions": "an entry of tools can have conditions, decided in the same steps",
+    "control.messages":
+      "messages about conditions, approvals and pins name the entry, the test and what would pass",
     "rules.conditions-table": "a table of cases shows what each test accepts",
     "rules.conditions-paths": "a path is within a folder by its text, on POSIX and on Windows",
     "rules.conditions-hosts": "a URL is judged by the host that the URL parser finds",
