@@ -4,6 +4,9 @@ import { escapeJson, startOfText } from "../text.ts";
 /** Whether an operation was allowed, was denied or failed. */
 export type AuditDecision = "ALLOW" | "DENY" | "ERROR";
 
+/** The decision of the rules about an operation that was let through in shadow mode. */
+export type ShadowDecision = "DENY" | "ASK";
+
 /** The approval of a call by a person. */
 export interface AuditApproval {
   /** Id of the request. */
@@ -28,6 +31,8 @@ export interface AuditEntry {
   readonly operation: string;
   /** `DENY` if identity, rules or limits forbid the operation; `ERROR` for all other failures. */
   readonly decision: AuditDecision;
+  /** The decision of the rules that `rule` names, if shadow mode let the operation through. */
+  readonly shadow?: ShadowDecision | undefined;
   /** `begun` in the entry before a call leaves the gateway, `ended` in the entry after its end; absent without such a pair. */
   readonly phase?: "begun" | "ended" | undefined;
   /** The server of the operation, if it has one. */
@@ -98,6 +103,7 @@ export function auditLine(entry: AuditEntry): string {
   if (claimed_agent_id !== undefined) line += `,"claimed_agent_id":${quote(claimed_agent_id)}`;
   if (address !== undefined) line += `,"address":${quote(address)}`;
   line += `,"operation":${quote(entry.operation)},"decision":"${entry.decision}"`;
+  if (entry.shadow !== undefined) line += `,"shadow":"${entry.shadow}"`;
   if (phase !== undefined) line += `,"phase":"${phase}"`;
   if (server !== undefined) line += `,"server":${quote(server)}`;
   if (tool !== undefined) line += `,"tool":${quote(tool)}`;

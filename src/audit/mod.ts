@@ -6,7 +6,13 @@
  * @module
  */
 
-export { type AuditApproval, type AuditDecision, type AuditEntry, auditLine } from "./entry.ts";
+export {
+  type AuditApproval,
+  type AuditDecision,
+  type AuditEntry,
+  auditLine,
+  type ShadowDecision,
+} from "./entry.ts";
 export type { AuditOptions, AuditStatus } from "./audit_log.ts";
 export { AuditTrail, refusedLogPath } from "./audit_trail.ts";
 export { redactedJson } from "./redacted_json.ts";

@@ -30,7 +30,21 @@ const ARGS = [
 const FILTERS = {
   since: SINCE_FLAG,
   agent: agentFlag("Only operations of this agent"),
+  shadow: switchFlag("Only operations that shadow mode let through"),
 };
+
+/** Whether the flags select an entry. */
+function isSelected(
+  { time, agent, shadow }: ParsedEntry,
+  flags: {
+    readonly since?: number | undefined;
+    readonly agent?: string | undefined;
+    readonly shadow: boolean;
+  },
+): boolean {
+  return time >= (flags.since ?? -Infinity) &&
+    (flags.agent === undefined || agent === flags.agent) && (!flags.shadow || shadow !== "");
+}
 
 export const stats = defineCommand({
   about:
@@ -40,13 +54,12 @@ export const stats = defineCommand({
   example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
   flags: { ...FILTERS, json: JSON_FLAG },
   args: ARGS,
-  async run({ flags: { since = -Infinity, agent, json }, args: [file], stdout, stderr }) {
+  async run({ flags, args: [file], stdout, stderr }) {
+    const { since = -Infinity, json } = flags;
     const use = (files: AuditTrailFiles): void => {
       const counter = new AuditCounter();
       for (const { entry } of files.entries({ since })) {
-        if (entry.time >= since && (agent === undefined || entry.agent === agent)) {
-          counter.add(entry);
-        }
+        if (isSelected(entry, flags)) counter.add(entry);
       }
       const figures = counter.figures();
       const { paths, damagedLines } = files;
@@ -155,10 +168,10 @@ function formatLastEntries(
 function formatLine(
   entry: ParsedEntry,
   text: string,
-  { since = -Infinity, agent, json }: TailInvocation["flags"],
+  flags: TailInvocation["flags"],
 ): string | undefined {
-  if (entry.time < since || (agent !== undefined && entry.agent !== agent)) return undefined;
-  return json ? jsonOutput(text) : entryText(entry);
+  if (!isSelected(entry, flags)) return undefined;
+  return flags.json ? jsonOutput(text) : entryText(entry);
 }
 
 /** Maximum width of a line, in columns. */
@@ -197,6 +210,12 @@ function figuresText(figures: AuditFigures): string {
       }),
     ),
     numbersTable(
+      ["LET THROUGH BY SHADOW MODE: AGENT, RULE", "COUNT"],
+      figures.shadowed.map(({ agent, rule, decision, count }) => {
+        return [`${agent}  ${decision} ${rule}`, `${count}`];
+      }),
+    ),
+    numbersTable(
       ["TOOL WITH isError", "COUNT"],
       failing.map(({ name, tool_errors }) => [name, `${tool_errors}`]),
     ),
@@ -229,6 +248,7 @@ function entryText(entry: ParsedEntry): string {
   const counts = Object.entries(entry.counts).map(([name, count]) => `${count} ${name}`).join(", ");
   const reason = counts ||
     (entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code);
+  const shadow = entry.shadow === "" ? "" : ` shadow ${entry.shadow} ${escapeControls(rule)}`;
   const duration = entry.phase === "begun"
     ? " begun"
     : counts === ""
@@ -237,7 +257,7 @@ function entryText(entry: ParsedEntry): string {
   const caller = agent || address || "(none)";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);
   const line = `${cutText(head, LINE_WIDTH - duration.length)}${duration}`;
-  return `${line}${reason === "" ? "" : ` ${escapeControls(reason)}`}\n`;
+  return `${line}${reason === "" ? "" : ` ${escapeControls(reason)}`}${shadow}\n`;
 }
 
 /** Returns the tool of an operation, or else its name with the server, resource or prompt. */

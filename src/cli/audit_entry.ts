@@ -12,6 +12,8 @@ export interface ParsedEntry {
   readonly operation: string;
   /** `ALLOW`, `DENY` or `ERROR`. */
   readonly decision: string;
+  /** The decision of the rules that shadow mode did not enforce, `DENY` or `ASK`, or `""`. */
+  readonly shadow: string;
   /** The server, or `""`. */
   readonly server: string;
   /** The server's tool, or `""`. */
@@ -57,6 +59,7 @@ export function parseEntry(text: string): ParsedEntry | undefined {
     address: stringOrEmpty(line.address),
     operation,
     decision,
+    shadow: stringOrEmpty(line.shadow),
     server: stringOrEmpty(line.server),
     tool: stringOrEmpty(line.tool),
     uri: stringOrEmpty(line.uri),

@@ -24,6 +24,8 @@ export interface AuditFigures {
   readonly from?: string;
   readonly to?: string;
   readonly decisions: Readonly<Record<string, number>>;
+  /** Operations that shadow mode let through, by agent and rule; included in `decisions`. */
+  readonly shadowed: readonly ShadowFigures[];
   readonly tool_errors: number;
   readonly operations: readonly Figures[];
   readonly agents: readonly Figures[];
@@ -42,6 +44,15 @@ export interface AuditFigures {
   readonly errors: readonly { readonly code: string; readonly count: number }[];
   /** Calls that have begun and have no end in the log, the newest first: active, or cut off. */
   readonly unfinished: readonly UnfinishedCall[];
+}
+
+/** Operations of an agent that shadow mode let through, although a rule does not allow them. */
+export interface ShadowFigures {
+  readonly agent: string;
+  readonly rule: string;
+  /** The decision of the rule: `DENY` or `ASK`. */
+  readonly decision: string;
+  readonly count: number;
 }
 
 /** A call that has begun and has no end in the log. */
@@ -92,6 +103,7 @@ export class AuditCounter {
   #count = 0;
   #toolErrors = 0;
   readonly #decisions = new Map<string, number>();
+  readonly #shadowed = new Map<string, number>();
   readonly #denials = new Map<string, number>();
   readonly #errors = new Map<string, number>();
   readonly #operations = new Map<string, AuditTally>();
@@ -138,6 +150,9 @@ export class AuditCounter {
     if (tool !== "") getTally(this.#tools, `${server}/${tool}`).add(entry, times);
     if (uri !== "") getTally(this.#resources, `${server} ${uri}`.trim()).add(entry, times);
     if (prompt !== "") getTally(this.#prompts, `${server}/${prompt}`).add(entry, times);
+    if (entry.shadow !== "") {
+      increase(this.#shadowed, JSON.stringify([agent, rule, entry.shadow]), times);
+    }
     if (decision === "DENY") increase(this.#denials, JSON.stringify([agent, rule || code]), times);
     if (decision === "ERROR") increase(this.#errors, code, times);
   }
@@ -151,6 +166,12 @@ export class AuditCounter {
         to: new Date(this.#last).toISOString(),
       }),
       decisions: Object.fromEntries(sortByCount(this.#decisions)),
+      shadowed: sortByCount(this.#shadowed).map(([key, count]) => {
+        const [agent, rule, decision]: [string, string, string] = key === OTHER
+          ? [OTHER, OTHER, OTHER]
+          : JSON.parse(key);
+        return { agent, rule, decision, count };
+      }),
       tool_errors: this.#toolErrors,
       operations: figuresOf(this.#operations),
       agents: figuresOf(this.#agents),

@@ -20,7 +20,7 @@ import {
   type PrintedDecision,
   type ServerRow,
 } from "./explain_decision.ts";
-import { agentsText, decisionText, serversText } from "./explain_text.ts";
+import { agentsText, decisionText, serversText, SHADOW_NOTE } from "./explain_text.ts";
 import { readOfferedName } from "../gateway/mod.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
@@ -100,6 +100,9 @@ export const command = defineCommand({
     const print = (value: unknown, text: () => string): void => {
       stdout.write(json ? jsonOutput(JSON.stringify(value)) : text());
     };
+    const isShadowed = agent !== undefined &&
+      configuration.rules.agents.get(agent)?.isShadowed === true;
+    const mode = isShadowed ? { shadow: true } as const : {};
     if (all || agent === undefined) {
       const rows = decideServers(flags, configuration, policy);
       print({ agents: rows }, () => agentsText(rows));
@@ -110,19 +113,28 @@ export const command = defineCommand({
       const subject = { agent, server, tool, resource, prompt };
       const explanation = explainDecision(policy, { ...subject, args });
       if (item !== undefined || explanation.decision === "deny" || server === undefined) {
-        print({ ...subject, ...explanation }, () => decisionText(subject, explanation));
+        print({ ...subject, ...mode, ...explanation }, () => {
+          return decisionText(subject, explanation, { isShadowed });
+        });
         return EXIT_CODES[explanation.decision];
       }
       const rows = await decideOffers(opened, { policy, agent, servers: [server], stderr });
       print(
-        { ...subject, ...explanation, servers: rows },
-        () => `${decisionText(subject, explanation, rows[0])}\n${serversText(rows)}`,
+        { ...subject, ...mode, ...explanation, servers: rows },
+        () => {
+          const [offers] = rows;
+          return `${decisionText(subject, explanation, { offers, isShadowed })}\n${
+            serversText(rows)
+          }`;
+        },
       );
       return 0;
     }
     const servers = [...configuration.servers.keys()];
     const rows = await decideOffers(opened, { policy, agent, servers, stderr });
-    print({ agent, servers: rows }, () => serversText(rows));
+    print({ agent, ...mode, servers: rows }, () => {
+      return `${isShadowed ? `${SHADOW_NOTE}\n\n` : ""}${serversText(rows)}`;
+    });
     return 0;
   },
 });

@@ -17,15 +17,23 @@ const colorOf = (cell: string): Color => {
 
 const DECISION: Column = { title: "DECISION", color: colorOf };
 
+/** Says that the rules of an agent are not enforced. */
+export const SHADOW_NOTE =
+  "shadow: the agent is in shadow mode, so what the rules do not allow is let through, and only recorded";
+
 /**
  * Formats one decision and the steps to it.
  *
- * @param offers The decisions about what the server offers, if they are known.
+ * @param options The decisions about what the server offers, if they are known, and whether the agent is in shadow
+ * mode.
  */
 export function decisionText(
   subject: DecisionSubject,
   { decision, rule, depends_on: dependsOn, conditions, steps }: PrintedExplanation,
-  offers?: ServerRow,
+  { offers, isShadowed = false }: {
+    readonly offers?: ServerRow | undefined;
+    readonly isShadowed?: boolean;
+  } = {},
 ): string {
   const style = styleOf(Deno.stdout);
   const effect = colored(style, decision, colorOf(decision));
@@ -34,7 +42,8 @@ export function decisionText(
   const requirements = (dependsOn ?? conditions ?? []).map((condition) => {
     return `${describeCondition(condition, decision)}\n`;
   });
-  const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n` +
+  const mode = isShadowed ? `${SHADOW_NOTE}\n` : "";
+  const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n${mode}` +
     requirements.join("");
   const rows = steps.map(({ step, searched, skipped = [], found }, index) => {
     const notFound = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;

@@ -52,8 +52,10 @@ export function selectRulesWarnings(
   { warnings }: Configuration,
   agent: string | undefined,
 ): ConfigProblem[] {
-  const agentPath = formatPath(agent === undefined ? ["agents"] : ["agents", agent]);
+  const isOfAll = agent === undefined;
+  const agentPath = formatPath(isOfAll ? ["agents"] : ["agents", agent]);
   return warnings.filter(({ path }) => {
+    if (path === "defaults.mode") return isOfAll;
     return path.startsWith(agentPath) && /^[.[]/.test(path.slice(agentPath.length));
   });
 }

@@ -28,7 +28,9 @@ const DEFAULT_WAIT_S = 30;
 /** Builds the rules from a checked rules file and fills in the defaults. */
 export function buildRules({ agents, defaults, auth }: RulesFile): Rules {
   return {
-    agents: new Map(entriesOf(agents).map(([id, agent]) => [id, buildAgent(agent)])),
+    agents: new Map(
+      entriesOf(agents).map(([id, agent]) => [id, buildAgent(agent, defaults?.mode)]),
+    ),
     denyOnMissingAgent: defaults?.deny_on_missing_agent ?? true,
     denyOverrides: defaults?.deny_overrides ?? false,
     approval: buildApprovalTimes(defaults?.approval ?? {}),
@@ -44,12 +46,14 @@ function buildApprovalTimes(
 }
 
 function buildAgent(
-  { allow, deny, ask, limits, status, token_sha256: tokens }: AgentEntry,
+  { allow, deny, ask, mode, limits, status, token_sha256: tokens }: AgentEntry,
+  defaultMode: AgentEntry["mode"],
 ): AgentRules {
   return {
     ...(allow === undefined ? {} : { allow: buildGrants(allow) }),
     ...(deny === undefined ? {} : { deny: buildGrants(deny) }),
     ...(ask === undefined ? {} : { ask: buildGrants(ask) }),
+    ...((mode ?? defaultMode) === "shadow" ? { isShadowed: true } : {}),
     ...(limits === undefined ? {} : { limits: buildLimits(limits) }),
     status: status ?? false,
     tokens: (tokens ?? []).map(buildToken),

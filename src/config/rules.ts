@@ -24,6 +24,8 @@ export interface AgentRules {
   readonly deny?: Grants;
   /** The tools whose calls need a person's approval. */
   readonly ask?: Pick<Grants, "tools">;
+  /** Whether the agent is in shadow mode: what the rules do not allow is let through, and only recorded; default false. */
+  readonly isShadowed?: true;
   /** The agent's own limits; a missing one falls back to `Rules.limits`. */
   readonly limits?: Limits;
   /** Whether the agent may read the gateway's status over HTTP; default false. */

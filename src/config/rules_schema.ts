@@ -121,6 +121,13 @@ const token = z.union([
   }, "A bearer token that may expire."),
 ], "64 hex digits, or an object with `sha256` and `expires`");
 
+const mode = z.optional(
+  enumSchema(
+    ["enforce", "shadow"],
+    "Whether the rules are enforced, or what they do not allow is let through and only recorded.",
+  ),
+);
+
 const agent = objectSchema({
   allow: addDescription(z.optional(grants), "What the agent may use."),
   deny: addDescription(z.optional(grants), "What the agent may not use."),
@@ -132,6 +139,7 @@ const agent = objectSchema({
     }),
   ),
   limits: z.optional(limits),
+  mode,
   status: z.optional(booleanSchema("Whether the agent may read the gateway's status over HTTP.")),
 }, "The rules of one agent; `{}` allows nothing.");
 
@@ -172,6 +180,7 @@ export const rulesSchema = objectSchema({
       booleanSchema("Whether every deny is checked before every allow; default false."),
       false,
     ),
+    mode,
     limits: z.optional(limits),
     approval: z.optional(objectSchema({
       expires_s: z.optional(

@@ -1,5 +1,6 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
+import { warnShadowMode } from "./warn_shadow_mode.ts";
 import { entriesOf, isObject, type JsonObject, objectAt } from "./json_value.ts";
 import { suggestCorrection } from "./name_hint.ts";
 import { findNameFault, quoteName } from "./name_faults.ts";
@@ -38,7 +39,7 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
     return !mayCompare() || knownNames.some(matches);
   });
   const suggest = memoize((name) => mayCompare() ? suggestCorrection(name, servers.names) : "");
-  return entriesOf(objectAt(document.value, "agents")).flatMap(([id, agent]) => {
+  const warnings = entriesOf(objectAt(document.value, "agents")).flatMap(([id, agent]) => {
     if (!isObject(agent)) return [];
     return [
       ...warnUnknownServers(document, { id, agent, servers, isKnown, suggest }),
@@ -46,6 +47,7 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
       ...warnUselessGrants(document, id, agent),
     ];
   });
+  return [...warnings, ...warnShadowMode(document)];
 }
 
 /** Caches the results of a function: thousands of agents may name the same servers. */

@@ -49,9 +49,10 @@ export async function decideByAnnotations(
     checkTool: (tool) => {
       if (tool === decidedTool) return;
       const decision = decide(tool);
-      const { effect } = decision;
+      const { effect, isShadowed = false } = decision;
       // A call that had to be asked about has been approved before it is sent.
-      const isCovered = effect === "allow" || (effect === "ask" && firstDecision.effect === "ask");
+      const isCovered = isShadowed || effect === "allow" ||
+        (effect === "ask" && firstDecision.effect === "ask");
       if (!isCovered) throw new DeniedBeforeSend(decision);
     },
   };

@@ -1,3 +1,4 @@
+import type { ShadowDecision } from "../audit/mod.ts";
 import type { Decision } from "../policy/mod.ts";
 import type { Span } from "../trace.ts";
 import { type CheckTool, decideByAnnotations } from "./deciding.ts";
@@ -31,6 +32,8 @@ export interface AllowedOperation {
   readonly rule: string | undefined;
   /** The decision by which the call needs a person's approval; absent if it needs none. */
   readonly askedBy: Decision | undefined;
+  /** The decision of the rules that shadow mode does not enforce; absent if it is enforced. */
+  readonly shadow?: ShadowDecision;
   /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
   readonly checkTool: CheckTool | undefined;
   /** Returns the record of the operation if a later decision denies it; absent if it needs no access. */
@@ -97,7 +100,20 @@ export async function judge(
       explainDenial(denial, { agent, accessRequest, operation: name, context });
     return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
   };
-  const { effect, rule } = decision;
+  const { effect, rule, isShadowed = false } = decision;
+  if (isShadowed) {
+    const shadow = effect === "ask" ? "ASK" : "DENY";
+    return {
+      kind: "allowed",
+      operation,
+      subject,
+      rule,
+      askedBy: undefined,
+      shadow,
+      checkTool,
+      deny,
+    };
+  }
   if (effect !== "allow" && effect !== "ask") return { kind: "refused", record: deny(decision) };
   const askedBy = effect === "ask" ? decision : undefined;
   if (askedBy !== undefined && accessRequest.kind === "tool") {

@@ -259,10 +259,11 @@ async function runAdmitted(
       context: stageContext.context,
     });
   if ("record" in approved) return approved.record;
-  const { judged: { operation, subject, rule, checkTool, deny }, context, approval } = approved;
+  const { judged: { operation, subject, rule, shadow, checkTool, deny }, context, approval } =
+    approved;
 
   // The server, or the gateway's own tool.
-  const record = { caller, subject, rule, approval };
+  const record = { caller, subject, rule, shadow, approval };
   try {
     if (request.given !== undefined && request.given.server !== subject?.server) {
       const message =

@@ -3,6 +3,7 @@ import {
   type AuditEntry,
   type AuditTrail,
   redactedJson,
+  type ShadowDecision,
 } from "../audit/mod.ts";
 import { CallerError } from "../errors.ts";
 import type { JsonText } from "../jsonrpc/mod.ts";
@@ -56,6 +57,8 @@ export interface OperationRecord {
   /** Absent if the operation concerns no server, or the request could not be decoded. */
   readonly subject?: Subject | undefined;
   readonly rule?: string | undefined;
+  /** The decision of the rules that shadow mode did not enforce. */
+  readonly shadow?: ShadowDecision | undefined;
   /** The approval of a call by a person, or the request for it. */
   readonly approval?: AuditApproval | undefined;
   readonly outcome: Outcome;
@@ -200,7 +203,7 @@ export class OperationRecorder {
 
   /** Returns what the entries at the beginning and at the end have in common. */
   #entry(
-    { caller, subject, rule, approval }: Omit<OperationRecord, "outcome">,
+    { caller, subject, rule, shadow, approval }: Omit<OperationRecord, "outcome">,
   ): Omit<AuditEntry, "decision"> {
     const { records: { auditArgs }, request, session } = this.#context;
     const { name, requestId, unknownTool, interaction } = request;
@@ -222,6 +225,7 @@ export class OperationRecorder {
       uri_cut: isUriCut,
       prompt: isCounted ? prompt : shortened(prompt, MAX_UNKNOWN_NAME),
       rule,
+      shadow,
       approval,
       session: first.session,
       request_id: first.requestId,

@@ -17,6 +17,7 @@ export interface StatusOptions {
 export function buildStatus(options: StatusOptions): Readonly<Record<string, unknown>> {
   const { configuration, servers } = options.snapshot;
   const { rules, files } = configuration;
+  const shadowAgents = [...rules.agents].flatMap(([id, { isShadowed }]) => isShadowed ? [id] : []);
   return {
     reload_status: options.reload,
     policy_state: {
@@ -26,6 +27,7 @@ export function buildStatus(options: StatusOptions): Readonly<Record<string, unk
         deny_on_missing_agent: rules.denyOnMissingAgent,
         deny_overrides: rules.denyOverrides,
       },
+      ...(shadowAgents.length > 0 && { shadow_agents: shadowAgents }),
     },
     available_servers: [...servers.keys()],
     config_paths: { mcp_config: files.mcpConfig, gateway_rules: files.rules },

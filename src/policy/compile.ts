@@ -30,6 +30,7 @@ export interface CompiledAgent {
   readonly deny: CompiledGrants;
   /** Absent if the agent's rules have no `ask`. */
   readonly ask: CompiledAsk | undefined;
+  readonly isShadowed: boolean;
   /** The permission to read the gateway's status, and the path of its entry. */
   readonly status: { readonly isGranted: boolean; readonly path: string };
 }
@@ -55,6 +56,7 @@ export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent 
     allow: compileGrants(agent, grants.allow, "allow"),
     deny: compileGrants(agent, grants.deny, "deny"),
     ask: grants.ask && compileAsk(agent, grants.ask),
+    isShadowed: grants.isShadowed ?? false,
     status: { isGranted: grants.status ?? false, path: formatPath(["agents", agent, "status"]) },
   };
 }

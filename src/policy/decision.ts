@@ -51,6 +51,11 @@ export interface Decision {
    * Absent if there are none.
    */
   readonly conditions?: readonly DecidingCondition[];
+  /**
+   * Whether the agent is in shadow mode, so that the access is let through although the rules do not allow it. Absent for
+   * an allowed access, and for all that is enforced in shadow mode: the status, and decisions with errors.
+   */
+  readonly isShadowed?: true;
   /** Errors while deciding, for the log only. A decision with errors denies. */
   readonly errors: readonly Error[];
 }

@@ -22,7 +22,7 @@ export interface Policy {
   readonly decide: (agent: string, request: AccessRequest) => Decision;
   /**
    * Whether an access request of the agent is allowed, or may be: a tool is shown to an agent although its calls depend
-   * on arguments, or need a person's approval.
+   * on arguments, or need a person's approval. Whatever shadow mode lets through is allowed.
    */
   readonly allows: (agent: string, request: AccessRequest) => boolean;
   /** Returns the same decision as `decide`, with its steps. */
@@ -56,7 +56,10 @@ export function compilePolicy(rules: PolicyRules): Policy {
       if (compiledAgent === undefined) {
         return decideUnknownAgent(formatPath(["agents", agent]), steps);
       }
-      return decideFor(compiledAgent, request, { denyOverrides, steps });
+      const decision = decideFor(compiledAgent, request, { denyOverrides, steps });
+      return compiledAgent.isShadowed && decision.effect !== "allow" && request.kind !== "status"
+        ? { ...decision, isShadowed: true }
+        : decision;
     } catch (error) {
       return denyForError(formatPath(["agents", agent]), error, steps);
     }
@@ -65,7 +68,10 @@ export function compilePolicy(rules: PolicyRules): Policy {
   return {
     has: (agent) => agents.has(agent),
     decide: (agent, request) => decide(agent, request),
-    allows: (agent, request) => decide(agent, request).effect !== "deny",
+    allows: (agent, request) => {
+      const { effect, isShadowed = false } = decide(agent, request);
+      return effect !== "deny" || isShadowed;
+    },
     explain: (agent, request) => {
       const steps: Step[] = [];
       const decision = decide(agent, request, steps);

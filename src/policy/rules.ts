@@ -19,6 +19,8 @@ export interface AgentGrants {
   readonly deny?: GrantLists | undefined;
   /** The tools whose calls need a person's approval; an entry here wins over one of the same kind in `allow`. */
   readonly ask?: AskLists | undefined;
+  /** Whether what the rules do not allow is let through, and only recorded. Default: no. */
+  readonly isShadowed?: boolean | undefined;
   /** Whether the agent may read the gateway's status over HTTP. Default: no. */
   readonly status?: boolean | undefined;
 }

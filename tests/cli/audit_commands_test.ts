@@ -335,3 +335,38 @@ Deno.test("[audit.follow] a folder at the path of the log counts as a missing lo
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("[audit.shadow] operations that shadow mode let through are shown with their rule, and can be selected", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const rule = "agents.a.deny.tools.db[0]";
+  const lines = [
+    createAuditLine({ server: "db", tool: "query" }),
+    createAuditLine({ server: "db", tool: "drop", shadow: "DENY", rule }),
+    createAuditLine({
+      server: "db",
+      tool: "write",
+      shadow: "ASK",
+      rule: "agents.a.ask.tools.db[0]",
+    }),
+    createAuditLine({ server: "db", tool: "drop", shadow: "DENY", rule }),
+  ];
+  Deno.writeTextFileSync(path, lines.join(""));
+  const all = await runTail(path);
+  assert.match(all.stdout, /db\/drop +\S+ ms shadow DENY agents\.a\.deny\.tools\.db\[0\]$/m);
+  assert.equal(all.stdout.trimEnd().split("\n").length, 4);
+  const shadowed = await runTail(path, { shadow: true });
+  assert.equal(shadowed.stdout.trimEnd().split("\n").length, 3);
+  assert.doesNotMatch(shadowed.stdout, /query/);
+  const figures = JSON.parse((await runStats(path)).stdout);
+  assert.deepEqual(figures.decisions, { ALLOW: 4 });
+  assert.deepEqual(
+    figures.shadowed.map(({ decision, rule, count }: Record<string, unknown>) => {
+      return [decision, rule, count];
+    }),
+    [["DENY", rule, 2], ["ASK", "agents.a.ask.tools.db[0]", 1]],
+  );
+  assert.equal(JSON.parse((await runStats(path, { shadow: true })).stdout).count, 3);
+  const text = await runStats(path, { json: false });
+  assert.match(text.stdout, /LET THROUGH BY SHADOW MODE: AGENT, RULE/);
+});

@@ -209,3 +209,53 @@ Deno.test("explain with ask", async (t) => {
     assert.match(stdout, /^files +some tools +some tools$/m);
   });
 });
+
+Deno.test("explain in shadow mode", async (t) => {
+  const rules = {
+    agents: {
+      shadowed: { allow: { servers: ["files"] }, deny: { tools: { files: ["drop"] } } },
+      enforced: { mode: "enforce", deny: { servers: ["files"] } },
+    },
+    defaults: { mode: "shadow" },
+  };
+  await using shell = new Shell({ servers: { files: { command: "true" } }, rules });
+  const explain = async (agent: string, tool: string, ...args: string[]) =>
+    await shell.run([
+      ...["explain", "--agent", agent, "--server", "files", "--tool", tool],
+      ...args,
+    ]);
+
+  await t.step(
+    "[rules.shadow-explained] [cli.explain] the decision of the rules is printed, and that it is not enforced",
+    async () => {
+      const denied = await explain("shadowed", "drop");
+      assert.equal(denied.code, 3);
+      assert.match(denied.stdout, /^deny: agent "shadowed" may not use tool "drop"/);
+      assert.match(
+        denied.stdout,
+        /^shadow: the agent is in shadow mode, so what the rules do not/m,
+      );
+      const { decision, shadow } = JSON.parse((await explain("shadowed", "drop", "--json")).stdout);
+      assert.deepEqual([decision, shadow], ["deny", true]);
+      const enforced = await explain("enforced", "drop");
+      assert.equal(enforced.code, 3);
+      assert.doesNotMatch(enforced.stdout, /shadow/);
+    },
+  );
+
+  await t.step("[rules.shadow-warns] validate warns, and --strict fails", async () => {
+    const { code, stdout, stderr } = await shell.run(["validate"]);
+    assert.equal(code, 0);
+    assert.match(
+      stdout + stderr,
+      /defaults\.mode: agent "shadowed" is in shadow mode: what the rules/,
+    );
+    assert.equal((await shell.run(["validate", "--strict"])).code, 1);
+  });
+
+  await t.step("[rules.shadow-warns] doctor warns", async () => {
+    const { stdout } = await shell.run(["doctor", "--json"]);
+    const { warnings } = JSON.parse(stdout);
+    assert.ok(JSON.stringify(warnings).includes("in shadow mode"), stdout);
+  });
+});

@@ -36,12 +36,12 @@ async function captureOutput(run: (streams: Streams) => Promise<number>): Promis
   return { code, stdout, stderr };
 }
 
-const NO_FILTER = { since: undefined, agent: undefined };
+const NO_FILTER = { since: undefined, agent: undefined, shadow: false };
 
 /** Runs `audit stats`. */
 export function runStats(
   file: string,
-  options: { since?: number; agent?: string; json?: boolean } = {},
+  options: { since?: number; agent?: string; shadow?: boolean; json?: boolean } = {},
 ): Promise<CommandOutput> {
   const flags = { json: true, ...NO_FILTER, ...options };
   return captureOutput((streams) => stats.run({ flags, args: [file], ...streams }));
@@ -50,7 +50,8 @@ export function runStats(
 /** Runs `audit tail`. */
 export function runTail(
   file: string,
-  options: { lines?: number; agent?: string; since?: number; json?: boolean } = {},
+  options: { lines?: number; agent?: string; since?: number; shadow?: boolean; json?: boolean } =
+    {},
 ): Promise<CommandOutput> {
   const flags = { lines: 10, json: false, follow: false, ...NO_FILTER, ...options };
   return captureOutput((streams) => tail.run({ flags, args: [file], ...streams }));

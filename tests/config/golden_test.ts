@@ -20,6 +20,8 @@ const env = createEnvironment({
 const IDS: Readonly<Record<string, string>> = {
   conditions_with_errors: "[rules.conditions-errors]",
   ask: "[rules.ask-errors]",
+  shadow_mode: "[rules.shadow-warns]",
+  shadow_mode_by_default: "[rules.shadow-warns]",
   ask_times: "[rules.ask-errors]",
   ask_waits_too_long: "[rules.ask-errors]",
 };

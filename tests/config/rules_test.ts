@@ -30,11 +30,13 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
         limits: { per_minute: 5, concurrent: 2 },
         status: true,
       },
+      enforced: { mode: "enforce" },
     },
     defaults: {
       deny_on_missing_agent: false,
       deny_overrides: true,
       limits: { per_minute: 9 },
+      mode: "shadow",
       approval: { expires_s: 3600, wait_s: 0 },
     },
     auth: {
@@ -47,7 +49,7 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
     },
   });
   assert.deepEqual(rules, {
-    agents: new Map([["team.role", {
+    agents: new Map<string, unknown>([["team.role", {
       allow: {
         servers: ["pg", "*"],
         tools: new Map([["pg", ["query", "list_*"]], ["*", ["*"]]]),
@@ -57,13 +59,14 @@ Deno.test("[rules.shape] every key of a rules file is read", async () => {
       deny: { servers: [], tools: new Map(), resources: new Map(), prompts: new Map() },
       ask: { tools: new Map([["pg", ["drop_*", { tool: "*", hint: "destructive" }]]]) },
       limits: { perMinute: 5, concurrent: 2 },
+      isShadowed: true,
       status: true,
       tokens: [
         { sha256: "a".repeat(64) },
         { sha256: "b".repeat(64), expiresAtMs: Date.UTC(2027, 0, 31, 11) },
         { sha256: "c".repeat(64), expiresAtMs: Date.UTC(2027, 0, 31) },
       ],
-    }]]),
+    }], ["enforced", { status: false, tokens: [] }]]),
     denyOnMissingAgent: false,
     denyOverrides: true,
     approval: { expiresS: 3600, waitS: 0 },

@@ -23,6 +23,7 @@ export interface GatewayStatus {
     readonly mcp_config: FileStatus;
     readonly gateway_rules: FileStatus & { readonly last_warnings: readonly string[] };
   };
+  readonly policy_state: { readonly shadow_agents?: readonly string[] };
   readonly available_servers: readonly string[];
   readonly servers: Readonly<Record<string, ServerStatus>>;
 }

@@ -198,3 +198,29 @@ Deno.test("[offered.limits] requests for what servers offer count towards the li
   assert.deepEqual([...codes, code], [undefined, undefined, undefined, -32005]);
   assert.equal(data.code, "RATE_LIMITED");
 });
+
+Deno.test("[rules.shadow] resources and prompts that the rules deny are served in shadow mode, and recorded", async () => {
+  const rules = {
+    agents: {
+      a: {
+        mode: "shadow",
+        allow: { servers: ["first"] },
+        deny: { resources: { first: ["note://one"] }, prompts: { first: ["greet"] } },
+      },
+    },
+  };
+  await using gateway = await startGateway({ servers: SERVERS, rules, args: ["--agent", "a"] });
+  const { client } = gateway;
+  assert.ok((await namesOf(client, "resources/list")).includes("own://hidden"));
+  assert.equal(await read(client, "note://one"), "first read note://one");
+  assert.equal(await read(client, "own://hidden"), "hidden read own://hidden");
+  const params = { name: "first__greet", arguments: { who: "x" } };
+  assert.equal((await client.request("prompts/get", params)).error, undefined);
+  const lines = gateway.readAuditLog().filter(({ uri, prompt }) => uri ?? prompt)
+    .map(({ decision, shadow, rule }) => [decision, shadow, rule]);
+  assert.deepEqual(lines, [
+    ["ALLOW", "DENY", "agents.a.deny.resources.first[0]"],
+    ["ALLOW", "DENY", "agents.a.allow.servers"],
+    ["ALLOW", "DENY", "agents.a.deny.prompts.first[0]"],
+  ]);
+});

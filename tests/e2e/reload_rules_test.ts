@@ -162,6 +162,34 @@ Deno.test("rules change while the gateway serves", async (t) => {
     },
   );
 
+  await t.step(
+    "[rules.shadow] [rules.shadow-warns] shadow mode takes effect with a reload, the log and the status warn of it, and it ends with another",
+    async () => {
+      const [tester] = Object.values(DENIED.agents);
+      const rules = {
+        agents: { tester: { ...tester, mode: "shadow", ask: { tools: { one: ["*"] } } } },
+      };
+      const shadowed = await editAndReload(gateway, "gateway_rules", rules);
+      assert.deepEqual(shadowed.policy_state.shadow_agents, ["tester"]);
+      const [warning = "none"] = shadowed.reload_status.gateway_rules.last_warnings;
+      assert.match(warning, /agent "tester" is in shadow mode/);
+      assert.ok(program.stderr.includes(warning));
+      await callNamedServer(gateway, "one");
+      const lines = gateway.readAuditLog().filter(({ tool }) => tool === "identify").slice(-2);
+      assert.deepEqual(
+        lines.map(({ decision, shadow, rule, phase }) => [decision, shadow, rule, phase]),
+        ["begun", "ended"].map((phase) => {
+          return ["ALLOW", "DENY", "agents.tester.deny.tools.one[0]", phase];
+        }),
+      );
+      const enforced = await editAndReload(gateway, "gateway_rules", DENIED);
+      assert.equal(enforced.policy_state.shadow_agents, undefined);
+      const { code } = await gateway.expectRefusal("execute_tool", callArgs);
+      assert.equal(code, "DENIED_BY_POLICY");
+      await editAndReload(gateway, "gateway_rules", ALLOWED);
+    },
+  );
+
   await t.step("[reload.warnings] the log and the status show warnings", async () => {
     const rulesWithWarning = { agents: { tester: { allow: { servers: ["one", "nowhere"] } } } };
     const { reload_status } = await editAndReload(gateway, "gateway_rules", rulesWithWarning);

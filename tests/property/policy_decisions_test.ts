@@ -313,6 +313,32 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
   );
 });
 
+Deno.test("[rules.shadow-decides] shadow mode changes no decision and no rule, and allows all but unknown agents and the status", () => {
+  fc.assert(
+    fc.property(anyRules, (rules) => {
+      const { agents, denyOverrides } = toPolicyRules(rules);
+      const shadowedAgents = [...agents].map(([id, grants]) => {
+        return [id, { ...grants, isShadowed: true }] as const;
+      });
+      const shadowed = compilePolicy({ agents: new Map(shadowedAgents), denyOverrides });
+      const decide = createDecide(rules);
+      for (const question of questions) {
+        const { agent, server, item } = question;
+        const request = createAccessRequest(server, item);
+        const decision = decide(question);
+        const isLetThrough = agents.has(agent) && !isAllowed(decision);
+        const expected = isLetThrough ? { ...decision, isShadowed: true } : decision;
+        assert.deepEqual(shadowed.decide(agent, request), expected);
+        const { steps: _, ...explained } = shadowed.explain(agent, request);
+        assert.deepEqual(explained, expected);
+        assert.equal(shadowed.allows(agent, request), agents.has(agent));
+        assert.ok(!shadowed.allows(agent, { kind: "status" }));
+      }
+    }),
+    options,
+  );
+});
+
 Deno.test("[rules.rule-path] a rule that allows or asks names an entry that matches the server and the item", () => {
   fc.assert(
     fc.property(anyRules, (rules) => {

@@ -1,0 +1,28 @@
+import type { ConfigProblem } from "../errors.ts";
+import type { Document, Path } from "./document.ts";
+import { entriesOf, objectAt } from "./json_value.ts";
+
+/** Maximum number of agents that the warning names. */
+const MAX_NAMES = 5;
+
+/**
+ * Warns of agents in shadow mode, for which the rules are not enforced: in one warning, because thousands of agents may
+ * be in it.
+ */
+export function warnShadowMode(document: Document): ConfigProblem[] {
+  const { value } = document;
+  const { mode: defaultMode } = objectAt(value, "defaults");
+  const shadowed = entriesOf(objectAt(value, "agents"))
+    .map(([id, agent]) => ({ id, mode: objectAt(agent)["mode"] }))
+    .filter(({ mode = defaultMode }) => mode === "shadow");
+  const [first] = shadowed;
+  if (first === undefined) return [];
+  const path: Path = defaultMode === "shadow" ? ["defaults", "mode"] : ["agents", first.id, "mode"];
+  const names = shadowed.slice(0, MAX_NAMES).map(({ id }) => JSON.stringify(id)).join(", ");
+  const more = shadowed.length > MAX_NAMES ? ` and ${shadowed.length - MAX_NAMES} more` : "";
+  const subject = shadowed.length === 1 ? `agent ${names} is` : `agents ${names}${more} are`;
+  const message =
+    `${subject} in shadow mode: what the rules do not allow is let through, and only ` +
+    'recorded; to enforce the rules, set "mode" to "enforce"';
+  return [document.createProblem(path, message)];
+}
