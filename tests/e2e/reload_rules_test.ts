@@ -175,13 +175,16 @@ Deno.test("rules change while the gateway serves", async (t) => {
       assert.match(warning, /agent "tester" is in shadow mode/);
       assert.ok(program.stderr.includes(warning));
       await callNamedServer(gateway, "one");
-      const lines = gateway.readAuditLog().filter(({ tool }) => tool === "identify").slice(-2);
-      assert.deepEqual(
-        lines.map(({ decision, shadow, rule, phase }) => [decision, shadow, rule, phase]),
-        ["begun", "ended"].map((phase) => {
-          return ["ALLOW", "DENY", "agents.tester.deny.tools.one[0]", phase];
-        }),
-      );
+      const lines = gateway.readAuditLog().filter(({ shadow }) => shadow !== undefined);
+      assert.ok(lines.length > 0);
+      for (const { tool, decision, shadow, rule } of lines) {
+        assert.deepEqual([tool, decision, shadow, rule], [
+          "identify",
+          "ALLOW",
+          "DENY",
+          "agents.tester.deny.tools.one[0]",
+        ]);
+      }
       const enforced = await editAndReload(gateway, "gateway_rules", DENIED);
       assert.equal(enforced.policy_state.shadow_agents, undefined);
       const { code } = await gateway.expectRefusal("execute_tool", callArgs);
