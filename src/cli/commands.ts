@@ -72,6 +72,10 @@ const GROUPS: Readonly<
       "Show which operations of the audit log the rules would decide otherwise",
       () => import("./replay.ts"),
     ],
+    suggest: [
+      "Print the narrowest rules that allow what an agent has done",
+      () => import("./suggest.ts"),
+    ],
     tools: ["List servers and tools as an agent sees them", () => import("./tools.ts")],
     call: ["Call a tool as an agent does", () => import("./call.ts")],
     approvals: [

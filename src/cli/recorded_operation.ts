@@ -22,6 +22,8 @@ export interface RecordedOperation {
    * have denied was let through; what needed an approval still counts as such.
    */
   readonly effect: "allow" | "deny" | "ask";
+  /** Whether the operation was let through. */
+  readonly isLetThrough: boolean;
   /** Whether a person would have been asked, if the agent had not been in shadow mode. */
   readonly isUnasked: boolean;
   /** When the entry was written, in milliseconds since 1970. */
@@ -81,19 +83,23 @@ function readOperation(
   }
   const access = readAccess(entry);
   if (access === undefined) return undefined;
+  const isKnownServer = server === "" || isConfigured(server);
+  // Nobody has what the operation named, for example because of a typing error.
+  if (decision === "ERROR" && (!isKnownServer || code.endsWith("_NOT_FOUND"))) return undefined;
   const fields = fieldsOf(JSON.parse(text));
   const isUnasked = fields["shadow"] === "ASK";
   const needsApproval = isUnasked || code === "APPROVAL_REQUIRED" ||
     fields["approval"] !== undefined;
   const args = textAt(text, "args");
   const argsBytes = fields["args_bytes"];
-  const maxLength = server === "" || isConfigured(server) ? CUT_NAME_LENGTH : CUT_UNKNOWN_LENGTH;
+  const maxLength = isKnownServer ? CUT_NAME_LENGTH : CUT_UNKNOWN_LENGTH;
   return {
     agent,
     access,
     isNameCut: fields["uri_cut"] === true ||
       [server, tool, uri, prompt].some((name) => name.length >= maxLength),
     effect: needsApproval ? "ask" : decision === "DENY" ? "deny" : "allow",
+    isLetThrough: decision !== "DENY",
     isUnasked,
     time,
     ...(args !== undefined && { args }),

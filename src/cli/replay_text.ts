@@ -51,7 +51,7 @@ function groupsText(
   const rows = groups.slice(0, MAX_ROWS).map((group) => {
     const { count, agent, from, to, rule } = group;
     const change = to === "depends" ? from : `${from} to ${to}`;
-    return [`${count}`, agent, nameOf(group), change, rule];
+    return [`${count}`, agent, nameOfGroup(group), change, rule];
   });
   const columns = [
     { title: "COUNT", isNumber: true },
@@ -71,7 +71,8 @@ function groupsText(
     [...conditions].map((text) => paragraph(text, style)).join("");
 }
 
-function nameOf({ server, tool, resource, prompt }: ReplayGroup): string {
+/** Returns the name of what the operations of a group are about. */
+export function nameOfGroup({ server, tool, resource, prompt }: ReplayGroup): string {
   if (server === undefined) return "status";
   const name = tool ?? prompt;
   return name !== undefined

@@ -19,5 +19,10 @@ export const TRYING: Readonly<Record<string, Section>> = {
       "replay compares with what became of an operation, also with approvals and in shadow mode",
     "try.replay-logs":
       "logs of any size and age are replayed, with rotated files and damaged lines",
+    "try.suggest":
+      "suggest prints a valid rules file that is the narrowest for what an agent has done, and changes nothing of it",
+    "try.suggest-shadow":
+      "in shadow mode, operations that were let through count; calls that were to be asked about are asked about",
+    "try.suggest-tiers": "conditions on what was used are kept, in their order",
   },
 };

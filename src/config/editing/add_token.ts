@@ -1,10 +1,8 @@
 import type { Node } from "jsonc-parser";
-import { ConfigError, type ConfigProblem } from "../../errors.ts";
+import { ConfigError } from "../../errors.ts";
 import { didYouMean } from "../../similar_names.ts";
-import { buildRules } from "../build_rules.ts";
-import { type Document, parseDocument } from "../document.ts";
-import { diagnosticChecks } from "../diagnostic_checks.ts";
 import type { Rules } from "../rules.ts";
+import { parseRules } from "./parse_rules.ts";
 
 /** A bearer token to be written into the rules. */
 export interface NewToken {
@@ -29,7 +27,7 @@ export function addToken(
 ): string {
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
   const body = text.slice(mark.length);
-  const { document, rules } = parseRulesFile(file, body);
+  const { document, rules } = parseRules({ file, text: body });
   const { agent, sha256, expires } = token;
   const node = document.findNode(["agents", agent]);
   if (node === undefined) {
@@ -46,7 +44,7 @@ export function addToken(
     ? appendMember(body, node, `"token_sha256": [${entry}]`)
     : appendMember(body, list, entry);
   // Verify that nothing else has changed; otherwise add no token.
-  const after = parseRulesFile(file, edited).rules;
+  const after = parseRules({ file, text: edited }).rules;
   const before = rules.agents.get(agent)?.tokens.length ?? 0;
   if (after.agents.size !== rules.agents.size || countTokens(after, agent) !== before + 1) {
     throw new Error(`The token could not be written into ${file}; the file is unchanged`);
@@ -56,15 +54,6 @@ export function addToken(
 
 function countTokens({ agents }: Rules, agent: string): number | undefined {
   return agents.get(agent)?.tokens.length;
-}
-
-function parseRulesFile(file: string, text: string): { document: Document; rules: Rules } {
-  const { document, problems } = parseDocument(file, text);
-  if (document === undefined) throw new ConfigError(problems);
-  const checked = diagnosticChecks.checkRules(document);
-  const allProblems: ConfigProblem[] = [...problems, ...checked.problems];
-  if (checked.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
-  return { document, rules: buildRules(checked.file) };
 }
 
 /** Comments of both kinds, in a text without strings. */
