@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { SessionFixture } from "./session_fixture.ts";
 
 Deno.test("[rules.ask-denies] a call that nobody has approved is refused, and its record is a denial", async () => {
+  const ask = { tools: { "*": ["write_*"] } };
   await using fixture = await SessionFixture.open({
-    agents: { a: { allow: { servers: ["files"] }, ask: { tools: { files: ["write_*"] } } } },
-  });
-  const call = async (tool: string) =>
-    await fixture.call("execute_tool", { server: "files", tool, agent_id: "a" });
-  const { code, rule, message } = await call("write_file");
-  assert.deepEqual([code, rule], ["DENIED_BY_POLICY", "agents.a.ask.tools.files[0]"]);
+    agents: { a: { allow: { servers: ["files", "other"] }, ask } },
+  }, { servers: { files: { command: "no-such-program" } } });
+  const call = async (server: string) =>
+    await fixture.call("execute_tool", { server, tool: "write_file", agent_id: "a" });
+  const { code, rule, message } = await call("files");
+  assert.deepEqual([code, rule], ["DENIED_BY_POLICY", 'agents.a.ask.tools["*"][0]']);
   assert.equal(
     message,
     'Agent "a" may use tool "write_file" of server "files" only with a person\'s approval of the call, and nobody ' +
@@ -16,7 +17,8 @@ Deno.test("[rules.ask-denies] a call that nobody has approved is refused, and it
   );
   const entry = fixture.readAuditEntries().at(-1) ?? {};
   assert.deepEqual([entry["decision"], entry["code"]], ["DENY", "DENIED_BY_POLICY"]);
-  assert.equal((await call("read_file")).code, "SERVER_UNAVAILABLE");
+  // Nobody is asked about a server that is not there.
+  assert.equal((await call("other")).code, "SERVER_UNAVAILABLE");
 });
 
 Deno.test("[rules.ask-conditions] a refusal names the arguments with which a person would be asked", async () => {

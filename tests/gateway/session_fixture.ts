@@ -35,16 +35,21 @@ export interface SessionFixtureOptions {
   readonly limits?: Partial<CallLimitsOptions>;
   /** Options of the operations that ask their clients for input. */
   readonly interactions?: Partial<InteractionsOptions>;
+  /** Entries of servers, which are never started; default: none. */
+  readonly servers?: object;
   /** Further tools of the gateway. */
   readonly tools?: readonly GatewayTool[];
   /** The memory of each client, in bytes; default: no limit. */
   readonly maxMemory?: number;
 }
 
-/** Writes the rules to a file, and loads a configuration with them and without servers. */
-export async function readConfiguration(rules: object): Promise<Configuration> {
+/** Writes rules and entries of servers to files, and loads a configuration with them. */
+export async function readConfiguration(
+  rules: object,
+  mcpServers: object = {},
+): Promise<Configuration> {
   using folder = new TempFolder();
-  folder.write("mcp.json", { mcpServers: {} });
+  folder.write("mcp.json", { mcpServers });
   folder.write("rules.json", rules);
   const fileFlags = { mcpConfig: "mcp.json", rules: "rules.json" };
   const files = locateFiles(fileFlags, { home: undefined, cwd: folder.path });
@@ -95,7 +100,10 @@ export class SessionFixture implements AsyncDisposable {
   }
 
   static async open(rules: object, options: SessionFixtureOptions = {}): Promise<SessionFixture> {
-    const fixture = new SessionFixture(await readConfiguration(rules), options);
+    const fixture = new SessionFixture(
+      await readConfiguration(rules, options.servers),
+      options,
+    );
     fixture.addClient();
     return fixture;
   }
