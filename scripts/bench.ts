@@ -16,6 +16,7 @@ import {
   measureRecords,
   measureStarts,
 } from "./bench/gateway_figures.ts";
+import { measureDecisions } from "./bench/decision_figures.ts";
 import { measureMemoryCount } from "./bench/memory_count_figures.ts";
 import { measureFinding } from "./bench/finding_figures.ts";
 import { measureHttp } from "./bench/http_figures.ts";
@@ -85,7 +86,10 @@ const parts: Record<Part, () => Promise<void>> = {
     measureMemoryCount(rounds, figures);
     await measureRecords(builds, rounds, figures);
   },
-  denials: () => measureDenials(builds, rounds, figures),
+  denials: async () => {
+    measureDecisions(rounds, figures);
+    await measureDenials(builds, rounds, figures);
+  },
   http: () => measureHttp(shippedBuilds, rounds, figures),
   revisions: () => measureRevisions(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),

@@ -105,11 +105,14 @@ const DENIALS = [
   },
 ];
 
-/** Returns rules with 1,000 agents of 100 entries each, and those of `AGENT`. */
+/** Returns rules with 1,000 agents of 100 entries each, a third of them with conditions, and those of `AGENT`. */
 function createManyRules(agentRules: unknown): unknown {
   const agents: Record<string, unknown> = {};
   for (let agent = 0; agent < 1000; agent++) {
-    const tools = Array.from({ length: 99 }, (_, rule) => `forbidden_${agent}_${rule}_*`);
+    const tools = Array.from({ length: 99 }, (_, rule) => {
+      const tool = `forbidden_${agent}_${rule}_*`;
+      return rule % 3 === 0 ? { tool, when: { path: { within: `/srv/${rule}` } } } : tool;
+    });
     agents[`agent-${agent}`] = { allow: { servers: ["*"] }, deny: { tools: { "*": tools } } };
   }
   return { agents: { ...agents, [AGENT]: agentRules } };

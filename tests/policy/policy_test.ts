@@ -133,19 +133,23 @@ function createHundredRules(shape: number): AgentGrants {
   }
 }
 
-/** Returns the median CPU time of denials to the agents, in milliseconds. */
+/**
+ * Returns the median CPU time of denials to the agents, in milliseconds: that of the fastest of several rounds, because
+ * other programs share the caches of the processor.
+ */
 function medianDenialMs(policy: Policy, agents: readonly string[], request: AccessRequest): number {
-  const durationsMs: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    for (const agent of agents) {
+  const mediansMs = Array.from({ length: 8 }, () => {
+    const durationsMs = agents.map((agent) => {
       const startMs = cpuMs();
       const { effect } = policy.decide(agent, request);
-      durationsMs.push(cpuMs() - startMs);
+      const durationMs = cpuMs() - startMs;
       assert.equal(effect, "deny");
-    }
-  }
-  durationsMs.sort((left, right) => left - right);
-  return durationsMs[durationsMs.length / 2] ?? Infinity;
+      return durationMs;
+    });
+    durationsMs.sort((left, right) => left - right);
+    return durationsMs[durationsMs.length / 2] ?? Infinity;
+  });
+  return Math.min(...mediansMs);
 }
 
 Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median denial takes under 0.1 ms", () => {
@@ -161,7 +165,7 @@ Deno.test("[rules.denial-fast] with 1,000 agents of 100 rules each the median de
   assert.ok(medianMs < 0.1, `median ${medianMs} ms`);
 });
 
-Deno.test("[rules.denial-fast] with conditions in a third of the rules, none of which the call meets, the median denial takes under 0.3 ms", () => {
+Deno.test("[rules.denial-fast] with conditions in a third of the rules, none of which the call meets, the median denial takes under 0.1 ms", () => {
   const entries = Array.from({ length: 100 }, (_, index): ToolEntry => {
     if (index % 3 !== 0) return `other_${index}*`;
     const test = [
@@ -182,8 +186,7 @@ Deno.test("[rules.denial-fast] with conditions in a third of the rules, none of 
   const json = JSON.stringify(value);
   const request = { ...toolOf("files", "write_file"), args: () => ({ json, value }) };
   const medianMs = medianDenialMs(policy, [...agents.keys()], request);
-  // It takes 0.04 to 0.05 ms, and up to 0.1 beside other programs, which share the caches of the processor.
-  assert.ok(medianMs < 0.3, `median ${medianMs} ms`);
+  assert.ok(medianMs < 0.1, `median ${medianMs} ms`);
 });
 
 Deno.test("a list with 20,000 conditions for one tool is compiled in under a second", () => {
