@@ -9,8 +9,17 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** The folders of the servers of `tests/servers/package.json`. */
+const FOLDERS = {
+  everything: "@modelcontextprotocol/server-everything",
+  filesystem: "@modelcontextprotocol/server-filesystem",
+  memory: "@modelcontextprotocol/server-memory",
+  /** An earlier version, whose tools differ. */
+  "memory-earlier": "memory-earlier",
+};
+
 /** A server of `tests/servers/package.json`. */
-export type TestServer = "everything" | "filesystem" | "memory";
+export type TestServer = keyof typeof FOLDERS;
 
 const FOLDER = fileURLToPath(new URL("../tests/servers/", import.meta.url));
 
@@ -42,7 +51,7 @@ export async function ensureServers(folder: string = FOLDER): Promise<void> {
  * @throws {Error} `ensureServers` has not run.
  */
 export function serverEntry(server: TestServer): string {
-  const packageFolder = join(FOLDER, "node_modules", "@modelcontextprotocol", `server-${server}`);
+  const packageFolder = join(FOLDER, "node_modules", FOLDERS[server]);
   const { bin } = JSON.parse(Deno.readTextFileSync(join(packageFolder, "package.json"))) as {
     bin: Record<string, string>;
   };

@@ -82,6 +82,10 @@ const GROUPS: Readonly<
       "List the calls that wait for your approval, and allow or deny them",
       () => import("./approvals.ts"),
     ],
+    pin: [
+      "Pin the tools of servers, and show or accept what has changed since",
+      () => import("./pin.ts"),
+    ],
   },
   "SERVE": {
     serve: [

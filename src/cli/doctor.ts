@@ -5,6 +5,7 @@ import { defineCommand, FILE_FLAGS, JSON_FLAG, optional, serverArgument } from "
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause, type Finding } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
+import { describeItems, selectListedItems } from "./pinned_items.ts";
 import { type OfferedLists, type Probe, withStartedServers } from "./probe.ts";
 import { findServer } from "./resolve_names.ts";
 import { type Column, paragraph, table } from "./table.ts";
@@ -15,6 +16,7 @@ import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unm
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, its resources and prompts, and " +
     "ends it again. " +
+    "Warns of tools that pins hold back, and of text that may be meant to be hidden. " +
     "If a server fails, it says why and how to fix that. Exit code: 1 if any server fails.",
   example: "agent-mcp-gateway doctor postgres",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
@@ -32,7 +34,9 @@ export const command = defineCommand({
       { opened, names, stderr, listsAll: true },
       async (started) => {
         const { count } = await counter;
-        const reports = started.map((probe) => createReport(probe, count, configuration));
+        const reports = await Promise.all(
+          started.map(async (probe) => await createReport(probe, count, configuration)),
+        );
         return { reports, known: listKnownItems(started, servers.keys()) };
       },
     );
@@ -84,16 +88,20 @@ function warningsText(
   return `\nRules\n${lines.join("")}`;
 }
 
-function createReport(
+async function createReport(
   probe: Probe,
   count: TokenCounter["count"],
-  { servers, warnings }: Configuration,
-): DoctorReport {
+  { servers, pins, warnings }: Configuration,
+): Promise<DoctorReport> {
   const { config, tools, offered, revision, ms, noise, warnings: logged } = probe;
   const slow = slowWarnings(probe, servers.get(config.name)?.options.connectTimeoutMs);
   const allWarnings = tools === undefined ? logged : [
     ...logged,
     ...slow,
+    ...await describeItems(selectListedItems({ tools, ...offered }), {
+      server: config.name,
+      pinned: pins?.get(config.name),
+    }),
     ...noise.slice(0, 1).map((text) => {
       const isLocal = getStdioConfig(config.connection) !== undefined;
       const behavior = isLocal

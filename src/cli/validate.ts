@@ -26,6 +26,7 @@ import {
 } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
 import { jsonOutput, pluralize, styleOf } from "./terminal.ts";
+import { warnItems } from "./warn_items.ts";
 import { wrapText } from "./wrap.ts";
 
 const FLAGS = {
@@ -38,7 +39,7 @@ const ARGS = repeated(argument("Check this file", { placeholder: "file" }), 2);
 
 export const command = defineCommand({
   about: "Reports every error and warning in the servers file and the rules file, with " +
-    "file, line and column. A FILE is checked instead of the one that the gateway would find; " +
+    "file, line and column, and of servers whose remembered tools are held back or may hide something. A FILE is checked instead of the one that the gateway would find; " +
     "its contents show which of the two it is. Exit code: 1 on errors, and with --strict on warnings.",
   example: "agent-mcp-gateway validate --strict ./new-rules.json",
   flags: FLAGS,
@@ -95,7 +96,11 @@ async function checkFiles(
         return origin === "missing" && displayPath === file;
       });
     const errors = checked.errors.filter(({ file }) => !isOptional(file));
-    const warnings = [...checked.warnings, ...await warnUntrusted(checked, context)];
+    const warnings = [
+      ...checked.warnings,
+      ...await warnUntrusted(checked, context),
+      ...await warnItems(checked, context),
+    ];
     return { checked, errors, warnings };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: error.problems, warnings: [] };

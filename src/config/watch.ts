@@ -189,7 +189,9 @@ export class FileWatch {
 /** Returns `=` and the content of a file, or why it cannot be read; no reason begins with `=`. */
 function readContent(path: string): string {
   const read = readText(path, MAX_LOCK_FILE_BYTES);
-  return "text" in read ? `=${read.text}` : read.failure;
+  if ("text" in read) return `=${read.text}`;
+  // A link that leads nowhere is not the same as no file.
+  return readLink(path) === undefined ? read.failure : `link: ${read.failure}`;
 }
 
 /**

@@ -30,6 +30,7 @@ function plainText(text: string): string {
 
 /** Returns the flags of a server's description of itself, and its revision, without its texts. */
 export function factsOf(info: ServerInfo): RememberedInfo {
-  const { instructions: _instructions, title: _title, name: _name, ...facts } = info;
+  const { instructions: _instructions, title: _title, name: _name, version: _version, ...facts } =
+    info;
   return facts;
 }

@@ -23,6 +23,8 @@ export interface HiddenText {
   readonly excerpt: string;
 }
 
+const MIXED_LETTERS = "letters of two alphabets in one word";
+
 /** Length of the text that is shown before and after what was found, in UTF-16 code units. */
 const CONTEXT_LENGTH = 30;
 const MAX_EXCERPT_LENGTH = 120;
@@ -53,10 +55,12 @@ export function findHiddenText(definition: unknown): HiddenText[] {
       if (found.has(kind)) continue;
       const span = find(text, isName);
       if (span === undefined) continue;
+      const excerpt = excerptOf(text, span);
       found.set(kind, {
         kind,
         path: pathText(path),
-        excerpt: excerptOf(text, span),
+        // The letters would look like others.
+        excerpt: kind === MIXED_LETTERS ? escapeNonAscii(excerpt) : excerpt,
       });
     }
     if (found.size >= MAX_FINDINGS) break;
@@ -201,6 +205,11 @@ const MIXED_NAME =
 /** The longest word in which alphabets are told apart, in UTF-16 code units. */
 const MAX_WORD_LENGTH = 256;
 
+/** Whether a name has letters of two alphabets in one word, of which some may look like others. */
+export function hasMixedLetters(name: string): boolean {
+  return mixedLetters(name, true) !== undefined;
+}
+
 const mixedLetters: Finder = (text, isName) => {
   if (PLAIN.test(text)) return undefined;
   for (const { 0: word, index } of text.matchAll(/[\p{L}\p{M}\p{N}_-]+/gu)) {
@@ -237,13 +246,21 @@ const FINDERS: Readonly<Record<HiddenTextKind, Finder>> = {
   "text after a long blank space": longBlank,
   "an HTML comment": comment,
   "an instruction to conceal": concealment,
-  "letters of two alphabets in one word": mixedLetters,
+  [MIXED_LETTERS]: mixedLetters,
 };
 
 function excerptOf(text: string, { index, length }: Span): string {
   const start = Math.max(0, index - CONTEXT_LENGTH);
   const part = text.slice(start, index + length + CONTEXT_LENGTH).replace(/^[\udc00-\udfff]/, "");
   return shortenText(escapeInvisible(part), MAX_EXCERPT_LENGTH);
+}
+
+/** Escapes all characters beyond ASCII, so that those that look like others can be told apart. */
+export function escapeNonAscii(text: string): string {
+  return text.replace(/[^\x20-\x7e]/gu, (character) => {
+    const digits = character.codePointAt(0)?.toString(16) ?? "";
+    return digits.length > 4 ? `\\u{${digits}}` : `\\u${digits.padStart(4, "0")}`;
+  });
 }
 
 /** Escapes control characters, and those that are invisible although they are no control characters. */

@@ -13,7 +13,13 @@ export {
   hashOf,
   type Unpinnable,
 } from "./definition.ts";
-export { findHiddenText, type HiddenText, type HiddenTextKind } from "./hidden_text.ts";
+export {
+  escapeNonAscii,
+  findHiddenText,
+  hasMixedLetters,
+  type HiddenText,
+  type HiddenTextKind,
+} from "./hidden_text.ts";
 export {
   formatLockFile,
   hashesOf,

@@ -12,7 +12,13 @@ export interface ScriptOutput {
   readonly stderr: string;
 }
 
-const SERVERS: readonly TestServer[] = ["everything", "filesystem", "memory"];
+/** The servers, by the pattern of the packages that they stand for; the first that fits counts. */
+const SERVERS: readonly (readonly [pattern: string, server: TestServer])[] = [
+  ["@modelcontextprotocol/server-everything*", "everything"],
+  ["@modelcontextprotocol/server-filesystem*", "filesystem"],
+  ["@modelcontextprotocol/server-memory@2026.1.26", "memory-earlier"],
+  ["@modelcontextprotocol/server-memory*", "memory"],
+];
 
 /**
  * A fresh home folder, in which the scripts of a page run one after another as in one terminal:
@@ -100,10 +106,8 @@ export class PageShell implements AsyncDisposable {
     if (this.#hasWrittenPrograms) return;
     this.#hasWrittenPrograms = true;
     const gateway = await gatewayCommandLine(GATEWAY_COMMAND);
-    const cases = SERVERS.map((server) => {
-      return `@modelcontextprotocol/server-${server}*) exec node ${
-        quote(serverEntry(server))
-      } "$@";;`;
+    const cases = SERVERS.map(([pattern, server]) => {
+      return `${pattern}) exec node ${quote(serverEntry(server))} "$@";;`;
     });
     this.#writeProgram("agent-mcp-gateway", `exec ${gateway.map(quote).join(" ")} "$@"`);
     this.#writeProgram("deno", `exec ${quote(Deno.execPath())} "$@"`);

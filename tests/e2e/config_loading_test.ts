@@ -4,8 +4,13 @@ import { denoDir, INFO_LOG_ENV } from "./setup.ts";
 import { denoArgsWithTraps } from "./trapped_libraries.ts";
 
 /** Runs the gateway from source, with an empty input and a trap in place of a library; returns its log. */
-async function runWithTrap(library: string, servers: string): Promise<string> {
+async function runWithTrap(
+  library: string,
+  servers: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<string> {
   using folder = new TempFolder();
+  for (const [name, text] of Object.entries(files)) folder.write(name, text);
   folder.write("mcp.json", servers);
   folder.write("rules.json", { agents: { a: { allow: { servers: ["*"] }, limits: {} } } });
   const trapArgs = denoArgsWithTraps("src/main.ts", folder.path, library);
@@ -39,3 +44,14 @@ for (const library of ["zod/mini", "jsonc-parser"]) {
     assert.ok(output.includes(library), output);
   });
 }
+
+Deno.test("[pins.unused] only a lock file loads the code of pins", async () => {
+  const pins = new URL("../../src/pins/mod.ts", import.meta.url).href;
+  const servers = JSON.stringify({ mcpServers: { a: { command: "x" } } });
+  const without = await runWithTrap(pins, servers);
+  assert.match(without, /Gateway is ready/);
+  assert.doesNotMatch(without, /was loaded/);
+  const lockFile = '{"version":1,"servers":{}}';
+  const withPins = await runWithTrap(pins, servers, { ".mcp-gateway-lock.json": lockFile });
+  assert.match(withPins, /was loaded|does not provide an export/);
+});

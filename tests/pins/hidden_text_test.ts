@@ -63,7 +63,7 @@ Deno.test("[pins.hidden-text] ordinary texts, also in other scripts and with emo
 
 Deno.test("[pins.hidden-text] names and schemas are searched too, and the place and the text are shown with escapes", () => {
   assert.deepEqual(findHiddenText({ name: "r\u0435ad_file" }), [
-    { kind: "letters of two alphabets in one word", path: "name", excerpt: "rеad_file" },
+    { kind: "letters of two alphabets in one word", path: "name", excerpt: "r\\u0435ad_file" },
   ]);
   const found = findHiddenText({
     name: "t",

@@ -39,6 +39,8 @@ export interface ServerInfo {
   readonly title?: string;
   /** The beginning of its name for programs. */
   readonly name?: string;
+  /** The beginning of its version. */
+  readonly version?: string;
 }
 
 /** Options of opening a server. */

@@ -15,7 +15,7 @@ export function readInfo(
 ): Omit<ServerInfo, "revision"> {
   const declared = fieldsOf(capabilities);
   const { tools } = fieldsOf(fieldsOf(declared.tasks).requests);
-  const { title, name } = fieldsOf(serverInfo);
+  const { title, name, version } = fieldsOf(serverInfo);
   return {
     hasTools: "tools" in declared,
     hasResources: "resources" in declared,
@@ -28,5 +28,6 @@ export function readInfo(
       { instructions: startOfText(instructions, MAX_INFO_LENGTH) }),
     ...(typeof title === "string" && { title: startOfText(title, MAX_INFO_LENGTH) }),
     ...(typeof name === "string" && { name: startOfText(name, MAX_INFO_LENGTH) }),
+    ...(typeof version === "string" && { version: startOfText(version, MAX_INFO_LENGTH) }),
   };
 }

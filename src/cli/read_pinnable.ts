@@ -1,0 +1,98 @@
+import type { Configuration } from "../config/mod.ts";
+import type { Caller } from "../downstream/mod.ts";
+import {
+  PINNED_KINDS,
+  type PinnedKind,
+  type PinnedServerInfo,
+  type ServerPins,
+} from "../pins/mod.ts";
+import type { Output } from "./command.ts";
+import { CommandError } from "./error_report.ts";
+import { withInterrupts } from "./interrupts.ts";
+import type { OpenedConfiguration } from "./open_configuration.ts";
+import {
+  findItemsHiddenText,
+  type ItemHiddenText,
+  type ListedItem,
+  LISTS,
+  pinItems,
+  type UnpinnableItem,
+} from "./pinned_items.ts";
+import { ANONYMOUS_CALLER, type Probes, withProbes } from "./probe.ts";
+import { Progress } from "./progress.ts";
+
+/** A server as it could be pinned now, or the reason why it could not be read. */
+export interface PinnableServer {
+  readonly name: string;
+  /** Absent if the server failed. */
+  readonly listed?: {
+    readonly serverInfo: PinnedServerInfo;
+    readonly pins: ServerPins;
+    readonly unpinnable: readonly UnpinnableItem[];
+    readonly hiddenText: readonly ItemHiddenText[];
+  };
+  /** The reason of the failure. */
+  readonly failure?: string;
+}
+
+/** A client of every capability: some servers list more tools to a client that can do more. */
+const CALLER: Caller = {
+  ...ANONYMOUS_CALLER,
+  capabilities: { elicitation: { form: {}, url: {} }, roots: {}, sampling: {} },
+};
+
+/** Starts servers, and reads all that is pinned of them. */
+export async function readPinnableServers(
+  names: readonly string[],
+  { opened, stderr }: { readonly opened: OpenedConfiguration; readonly stderr: Output },
+): Promise<PinnableServer[]> {
+  const { settings, configuration: { servers }, log } = opened;
+  return await withInterrupts(async (interrupts) => {
+    const { signal } = interrupts;
+    return await withProbes({ servers, settings, log, interrupts }, async (probes) => {
+      using progress = new Progress(names, {
+        output: stderr,
+        signal,
+        mayDownload: (name) => probes.mayDownload(name),
+      });
+      return await probes.mapServers(names, async (name) => {
+        const read = await readServer(name, { probes, servers, signal });
+        progress.finish(name, read.failure === undefined ? "listed" : "FAILED");
+        return read;
+      });
+    });
+  });
+}
+
+async function readServer(
+  name: string,
+  { probes, servers, signal }: Pick<Configuration, "servers"> & {
+    readonly probes: Probes;
+    readonly signal: AbortSignal;
+  },
+): Promise<PinnableServer> {
+  try {
+    const unavailable = servers.get(name)?.unavailable;
+    const server = probes.servers.get(name);
+    if (unavailable !== undefined || server === undefined) {
+      throw new CommandError(`it is not available: ${unavailable}`);
+    }
+    const items: Partial<Record<PinnedKind, readonly ListedItem[]>> = {};
+    for (const kind of PINNED_KINDS) {
+      const list = await server.list(LISTS[kind], { caller: CALLER, signal });
+      // The missing items would be held back as new ones.
+      if (list.completeness === "partial") throw new CommandError(`${list.incompleteReason}`);
+      items[kind] = list.items;
+    }
+    const { name: ownName, version } = await server.getInfo(CALLER, signal);
+    const serverInfo = {
+      ...(ownName === undefined ? {} : { name: ownName }),
+      ...(version === undefined ? {} : { version }),
+    };
+    const listed = { serverInfo, ...await pinItems(items), hiddenText: findItemsHiddenText(items) };
+    return { name, listed };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { name, failure: error instanceof Error ? error.message : String(error) };
+  }
+}
