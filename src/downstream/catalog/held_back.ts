@@ -32,17 +32,23 @@ export async function screenList(
   if (pinnedKind === undefined) return list;
   const { canonicalDefinition, hashOf } = await import("../../pins/mod.ts");
   const party = `server ${server}`;
-  const heldBack = new Map<string, HeldBackReason>();
+  // Hashes are computed at the same time, outside of this thread.
+  const reasons: (readonly [name: string, reason: Promise<HeldBackReason | undefined>])[] = [];
   for (const { name, text: { json } } of list.items) {
     const pinned = pins[pinnedKind].get(name);
     if (pinned === undefined) {
-      heldBack.set(name, "new");
+      reasons.push([name, Promise.resolve("new")]);
       continue;
     }
     const step = longWork.runFor({ party, bytes: json.length }, () => canonicalDefinition(json));
     const canonical = step instanceof Promise ? await step : step;
-    const isPinned = "json" in canonical && await hashOf(canonical.json) === pinned;
-    if (!isPinned) heldBack.set(name, "changed");
+    const hash = "json" in canonical ? hashOf(canonical.json) : Promise.resolve(undefined);
+    reasons.push([name, hash.then((found) => found === pinned ? undefined : "changed")]);
+  }
+  const heldBack = new Map<string, HeldBackReason>();
+  for (const [name, pending] of reasons) {
+    const reason = await pending;
+    if (reason !== undefined) heldBack.set(name, reason);
   }
   return list.withoutItems(heldBack);
 }
