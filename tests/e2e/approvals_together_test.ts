@@ -3,12 +3,11 @@ import assert from "node:assert/strict";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { readRefusal } from "./agent_session.ts";
+import { startBeside } from "./approval_gateways.ts";
 import { ApprovalFixture, askRules, listMailbox, runShell } from "./approval_fixture.ts";
 import { describeStdioServer, readEffects } from "./eras_servers.ts";
 import { type Fields, startGateway } from "./gateway.ts";
 import { environmentWithoutDeno, GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
-import { Program } from "./program.ts";
-import { RawClient } from "./raw_client.ts";
 import { Setup } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -55,32 +54,6 @@ Deno.test("[approvals.together] equal calls wait for one request, and an approva
   for (const call of calls) assert.equal((await call).isError, undefined);
   assert.equal(fixture.effects("same"), 3);
 });
-
-/** Starts further gateways in the environment of the first, each with its own client. */
-async function startBeside({ env, workingFolder }: Setup): Promise<{
-  readonly program: Program;
-  call(id: string): Promise<Fields>;
-}> {
-  const [command, ...args] = await gatewayCommandLine(GATEWAY_COMMAND);
-  const program = new Program({
-    command,
-    args: [...args, "--agent", "writer"],
-    cwd: workingFolder,
-    env: { ...environmentWithoutDeno(GATEWAY_COMMAND), ...env },
-  });
-  const client = new RawClient(program);
-  await client.initialize();
-  return {
-    program,
-    call: async (id) => {
-      const params = {
-        name: "execute_tool",
-        arguments: { server: "notes", tool: "plain", args: { id } },
-      };
-      return (await client.request("tools/call", params)).result ?? {};
-    },
-  };
-}
 
 Deno.test("[approvals.together] several gateways of a user share the requests, and one of them uses an approval", async () => {
   await using fixture = await ApprovalFixture.start({ times: { wait_s: 3 } });
