@@ -14,6 +14,8 @@ export const UNCHECKED: readonly string[] = [
   'docs/clients.md: sh no-run: claude -p "…" --allowedTools "mcp__gateway"',
   'docs/clients.md: json no-check: { "permissions": { "allow": ["mcp__gateway"] } }',
   'docs/clients.md: sh no-run: gemini -p "…" --allowed-mcp-server-names gateway',
+  "docs/approvals.md: sh no-run: agent-mcp-gateway approvals --watch",
+  "docs/approvals.md: json no-check: {",
   "docs/clients.md: sh no-run: copilot -p \"…\" --allow-tool 'gateway(execute_tool)'",
   'docs/clients.md: python no-check: async with MultiServerMCPClient({"gateway": entry}).session(',
   "docs/configuration.md: sh no-run: agent-mcp-gateway validate",
