@@ -4,6 +4,7 @@ import {
   DEPTH_VARIABLE,
   type Environment,
   folderOf,
+  getApprovalsFolder,
   getCatalogsFolder,
   getHomeFolder,
   getHttpConfig,
@@ -80,7 +81,7 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
 
 function addFiles(
   needed: NeededPermissions,
-  { settings, files, env, cwd }: ServedConfiguration,
+  { settings, files, configuration, env, cwd }: ServedConfiguration,
 ): void {
   for (const { path, searchedPaths, ignoredPaths } of [files.mcpConfig, files.rules]) {
     // The gateway checks all search paths, and a path that it may not read would count as existing.
@@ -94,6 +95,12 @@ function addFiles(
   if (catalogs !== undefined) {
     // The gateway checks who can change this folder, too.
     const folder = folderOf(catalogs);
+    needed.read.add(folder);
+    needed.write.add(folder);
+  }
+  if (configuration.rules.agents.values().some(({ ask }) => ask !== undefined)) {
+    // The gateway checks who can change the folder of the approvals and the one around it.
+    const folder = folderOf(getApprovalsFolder(env));
     needed.read.add(folder);
     needed.write.add(folder);
   }

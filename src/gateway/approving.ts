@@ -17,7 +17,7 @@ import {
   deniedByPersonBody,
   undecidedBody,
 } from "./approval_errors.ts";
-import { approvalForm, type OpenForm, openForm } from "./approval_form.ts";
+import { approvalForm, type FormAnswer, type OpenForm, openForm } from "./approval_form.ts";
 import type { ErrorBody } from "./error_body.ts";
 import type { AllowedOperation, JudgedOperation } from "./judging.ts";
 import { outcomeOfError } from "./outcome_of_error.ts";
@@ -164,6 +164,7 @@ async function untilDecided(
     answer: form?.answer,
   };
   let deadline = performance.now() + waitMs;
+  let nextLook: Promise<Verdict | undefined> | undefined;
   for (;;) {
     if (verdict?.kind === "denied") return refuse(current, { verdict });
     const judgedAgain = await judgeAgain(current, approving);
@@ -179,11 +180,15 @@ async function untilDecided(
     const isOver = performance.now() >= deadline || Date.now() >= wait.expiresAt;
     if (isOver && !isHeld) return refuse(current, { undecided: wait });
     if (!isHeld) sendProgress();
+    // A look that takes an allowance must not be forgotten, so the next round waits for the same one.
+    if (!isHeld) nextLook ??= wait.next();
+    const events = [nextLook, answer].filter((event) => event !== undefined);
     const event = await untilAborted(
-      isHeld && answer !== undefined ? answer : Promise.race([wait.next(), answer ?? never]),
+      Promise.race<Verdict | FormAnswer | undefined>(events),
       signal,
     );
     if (typeof event !== "string") {
+      nextLook = undefined;
       verdict = event;
       continue;
     }
@@ -193,7 +198,7 @@ async function untilDecided(
         verdict = await wait.decline();
         break;
       case "dismissed":
-        verdict = await wait.check();
+        verdict = await (nextLook ?? wait.check());
         if (verdict === undefined) return refuse(current, { undecided: wait });
         break;
       case "none":
@@ -211,8 +216,6 @@ async function untilDecided(
     }
   }
 }
-
-const never: Promise<never> = new Promise(() => {});
 
 /** A call about which a person is asked, judged by the rules of a context. */
 interface CurrentCall extends AskedCall {

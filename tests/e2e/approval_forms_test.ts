@@ -261,6 +261,30 @@ Deno.test("[approvals.form] a form of an earlier client is withdrawn when the ca
   assert.equal((await fixture.requests()).length, 1);
 });
 
+Deno.test("[approvals.expiry] a form that a stateless client holds for longer than the request is valid allows nothing", async () => {
+  await using given = await FormFixture.start("stateless", {
+    times: { wait_s: 0, expires_s: 1 },
+  });
+  const { fixture } = given;
+  let first: unknown;
+  const { result } = await given.call({ id: "late" }, async () => {
+    const [name] = await waitUntil("the call waits", () => {
+      const names = listMailbox(fixture.mailbox);
+      return names.length > 0 && names;
+    });
+    first = name?.slice(0, 8);
+    const expiresAt = Number(name?.split(".")[2]);
+    await waitUntil("the request has expired", () => Date.now() > expiresAt + 50);
+    return ONCE;
+  });
+  const refusal = readRefusal(contentOf(result)) as unknown as Fields;
+  assert.deepEqual([refusal.code, refusal.approval_id], ["APPROVAL_REQUIRED", first]);
+  assert.equal(fixture.effects("late"), 0);
+  const again = await given.call({ id: "late" }, ONCE);
+  assert.equal(again.result?.isError, undefined);
+  assert.equal(again.questions.length, 1);
+});
+
 Deno.test("[approvals.form] arguments that are too long for a form are shown at the shell only", async () => {
   await using given = await FormFixture.start("earlier");
   const { fixture } = given;

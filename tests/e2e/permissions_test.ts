@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import { listMailbox, runShell } from "./approval_fixture.ts";
 import { cannotPreload } from "./fault_preload.ts";
 import { type Fields, RunningGateway } from "./gateway.ts";
 import { type GatewayCommand, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { editAndReload } from "./config_edits.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
+import { waitUntil } from "./wait.ts";
 
 const GATEWAY_ARGS = ["--agent", "tester", "--debug"];
 
@@ -188,5 +190,32 @@ Deno.test(
     } finally {
       await setup.close();
     }
+  },
+);
+
+Deno.test(
+  "[permissions.narrow] a call waits for an approval with only the permissions that the command prints",
+  TEST_OPTIONS,
+  async () => {
+    await ensureServers();
+    const agents = {
+      tester: { allow: { servers: ["*"] }, ask: { tools: { everything: ["echo"] } } },
+    };
+    const options = { servers: makeServers(), rules: { agents }, env: { EXTRA_ONE: "1" } };
+    await using gateway = await startWithPrintedPermissions(options, "bundle");
+    const { home, workingFolder, env } = gateway.setup;
+    const call = gateway.callServerToolForText("everything", "echo", { message: "hi" });
+    const mailbox = `${home}/.local/state/agent-mcp-gateway/approvals`;
+    const [name = ""] = await waitUntil("the call waits", () => {
+      const names = listMailbox(mailbox);
+      return names.length > 0 && names;
+    });
+    const allowed = await runShell({ env, cwd: workingFolder }, [
+      "approvals",
+      "allow",
+      name.slice(0, 8),
+    ]);
+    assert.equal(allowed.code, 0, allowed.stderr);
+    assert.equal(await call, "Echo: hi");
   },
 );
