@@ -91,11 +91,15 @@ const anyToolEntry = fc.record({
   ),
   hint: fc.constantFrom("read_only", "destructive", "open_world"),
 }, { requiredKeys: ["tool"] });
+const anyToolLists = fc.dictionary(
+  anyWord,
+  fc.array(fc.oneof(anyText, anyToolEntry), { maxLength: 3 }),
+  { maxKeys: 2 },
+);
+const anyMode = fc.constantFrom("enforce", "shadow");
 const anyGrants = fc.record({
   servers: anyTexts,
-  tools: fc.dictionary(anyWord, fc.array(fc.oneof(anyText, anyToolEntry), { maxLength: 3 }), {
-    maxKeys: 2,
-  }),
+  tools: anyToolLists,
   resources: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
   prompts: fc.dictionary(anyWord, anyTexts, { maxKeys: 2 }),
 }, ALL_OPTIONAL);
@@ -103,6 +107,8 @@ const anyHash = fc.constantFrom("0".repeat(64), "aB".repeat(32));
 const anyAgent = fc.record({
   allow: anyGrants,
   deny: anyGrants,
+  ask: fc.record({ tools: anyToolLists }, ALL_OPTIONAL),
+  mode: anyMode,
   token_sha256: fc.array(fc.oneof(anyHash, fc.record({ sha256: anyHash })), { maxLength: 2 }),
   limits: anyLimits,
   status: fc.boolean(),
@@ -120,6 +126,11 @@ const anyFiles = {
       deny_on_missing_agent: fc.boolean(),
       deny_overrides: fc.boolean(),
       limits: anyLimits,
+      mode: anyMode,
+      approval: fc.record({
+        expires_s: fc.integer({ min: 60, max: 86_400 }),
+        wait_s: fc.integer({ min: 0, max: 60 }),
+      }, ALL_OPTIONAL),
     }, ALL_OPTIONAL),
     auth: fc.record({
       jwt: fc.record({
