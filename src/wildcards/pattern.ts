@@ -24,6 +24,14 @@ export function compilePattern(text: string): Pattern {
   // compiled. For prefix and suffix, comparing UTF-16 code units is enough.
   const prefix = text.slice(0, prefixEnd);
   const suffix = text.slice(Math.max(text.lastIndexOf("*"), text.lastIndexOf("?")) + 1);
+  const minLength = prefix.length + suffix.length;
+  const hasOneStar = minLength === text.length - 1 && text[prefixEnd] === "*";
+  // A half of a surrogate pair must not match one half of a character.
+  if (hasOneStar && prefix.isWellFormed() && suffix.isWellFormed()) {
+    const matches = (name: string) =>
+      name.length >= minLength && name.startsWith(prefix) && name.endsWith(suffix);
+    return { isExplicit: false, matches };
+  }
   let matchesCharacters: Matcher | undefined;
   const matches = (name: string) => {
     if (!name.startsWith(prefix) || !name.endsWith(suffix)) return false;
