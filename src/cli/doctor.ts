@@ -7,11 +7,18 @@ import { findCause, type Finding } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
 import { describeItems, selectListedItems } from "./pinned_items.ts";
 import { type OfferedLists, type Probe, withStartedServers } from "./probe.ts";
+import { openCatalogs } from "./open_catalogs.ts";
+import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { findServer } from "./resolve_names.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { escapeControls } from "../text.ts";
 import { formatCount, formatSeconds, jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
-import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unmatched_rules.ts";
+import {
+  addRememberedItems,
+  findUnmatchedEntries,
+  listKnownItems,
+  selectRulesWarnings,
+} from "./unmatched_rules.ts";
 
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, its resources and prompts, and " +
@@ -23,7 +30,7 @@ export const command = defineCommand({
   args: [optional(serverArgument("Only this server"))],
   async run({ flags: { json, ...fileFlags }, args: [onlyServer], stdout, stderr }) {
     const opened = await openConfiguration(fileFlags);
-    const { files, configuration } = opened;
+    const { files, configuration, log } = opened;
     const { servers } = configuration;
     const names = onlyServer === undefined
       ? [...servers.keys()]
@@ -43,8 +50,9 @@ export const command = defineCommand({
     const rulesWarnings = onlyServer === undefined
       ? selectRulesWarnings(configuration, undefined)
       : [];
+    const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
     const unmatched = findUnmatchedEntries(configuration.rules, {
-      known,
+      known: await addRememberedItems(catalogs, known),
       file: files.rules.displayPath,
     });
     const warnings = [...rulesWarnings, ...unmatched];

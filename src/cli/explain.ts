@@ -23,15 +23,23 @@ import {
 import { agentsText, decisionText, serversText, SHADOW_NOTE } from "./explain_text.ts";
 import { readOfferedName } from "../gateway/mod.ts";
 import { foldProblems } from "./fold_problems.ts";
+import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { type Probe, withStartedServers } from "./probe.ts";
+import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { suggestName } from "./resolve_names.ts";
 import { readJson } from "../exact_json.ts";
 import { isRecord } from "../json.ts";
 import { escapeLines } from "../text.ts";
 import { jsonOutput } from "./terminal.ts";
 import { findShare, type SharedKind } from "./share.ts";
-import { findUnmatchedEntries, listKnownItems, selectRulesWarnings } from "./unmatched_rules.ts";
+import {
+  addRememberedItems,
+  findUnmatchedEntries,
+  findUnmatchedRemembered,
+  listKnownItems,
+  selectRulesWarnings,
+} from "./unmatched_rules.ts";
 
 /** The exit code of each decision. */
 const EXIT_CODES: Readonly<Record<PrintedDecision["decision"], number>> = {
@@ -103,7 +111,16 @@ export const command = defineCommand({
     const isShadowed = agent !== undefined &&
       configuration.rules.agents.get(agent)?.isShadowed === true;
     const mode = isShadowed ? { shadow: true } as const : {};
+    const catalogs = new RememberedCatalogs(configuration, openCatalogs(opened.log));
+    const warnUnmatched = async (): Promise<void> => {
+      const file = opened.files.rules.displayPath;
+      printWarnings(
+        await findUnmatchedRemembered(configuration, { catalogs, file, agent }),
+        stderr,
+      );
+    };
     if (all || agent === undefined) {
+      await warnUnmatched();
       const rows = decideServers(flags, configuration, policy);
       print({ agents: rows }, () => agentsText(rows));
       return 0;
@@ -113,12 +130,19 @@ export const command = defineCommand({
       const subject = { agent, server, tool, resource, prompt };
       const explanation = explainDecision(policy, { ...subject, args });
       if (item !== undefined || explanation.decision === "deny" || server === undefined) {
+        await warnUnmatched();
         print({ ...subject, ...mode, ...explanation }, () => {
           return decisionText(subject, explanation, { isShadowed });
         });
         return EXIT_CODES[explanation.decision];
       }
-      const rows = await decideOffers(opened, { policy, agent, servers: [server], stderr });
+      const rows = await decideOffers(opened, {
+        policy,
+        agent,
+        servers: [server],
+        catalogs,
+        stderr,
+      });
       print(
         { ...subject, ...mode, ...explanation, servers: rows },
         () => {
@@ -131,7 +155,7 @@ export const command = defineCommand({
       return 0;
     }
     const servers = [...configuration.servers.keys()];
-    const rows = await decideOffers(opened, { policy, agent, servers, stderr });
+    const rows = await decideOffers(opened, { policy, agent, servers, catalogs, stderr });
     print({ agent, ...mode, servers: rows }, () => {
       return `${isShadowed ? `${SHADOW_NOTE}\n\n` : ""}${serversText(rows)}`;
     });
@@ -180,10 +204,11 @@ interface NameFlags {
 /** Starts the servers that the agent may use, and decides about everything that they offer. */
 async function decideOffers(
   opened: OpenedConfiguration,
-  { policy, agent, servers, stderr }: {
+  { policy, agent, servers, catalogs, stderr }: {
     readonly policy: Policy;
     readonly agent: string;
     readonly servers: readonly string[];
+    readonly catalogs: RememberedCatalogs;
     readonly stderr: Output;
   },
 ): Promise<ServerRow[]> {
@@ -197,7 +222,8 @@ async function decideOffers(
     { opened, names: allowedServers, stderr, listsAll: true },
     (started) => started,
   );
-  const known = listKnownItems(probes, configuration.servers.keys());
+  const listed = listKnownItems(probes, configuration.servers.keys());
+  const known = await addRememberedItems(catalogs, listed);
   printWarnings(
     findUnmatchedEntries(configuration.rules, {
       known,

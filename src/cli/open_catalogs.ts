@@ -1,18 +1,25 @@
 import { getCatalogsFolder } from "../config/mod.ts";
 import { CatalogStore } from "../downstream/mod.ts";
 import type { Log } from "../log.ts";
+import type { OpenContext } from "./open_configuration.ts";
 
 /**
  * Opens the remembered catalogs of the user.
  *
- * @param serversFile Path of the servers file, for gateways that start fast.
+ * @param options `serversFile`: path of the servers file, for gateways that start fast; the environment and the working
+ * folder, by default those of this process.
  * @returns `undefined` if the user has no cache folder.
  */
-export function openCatalogs(log: Log, serversFile?: string): CatalogStore | undefined {
-  const folder = getCatalogsFolder(Deno.env);
+export function openCatalogs(
+  log: Log,
+  { serversFile, env = Deno.env, cwd = Deno.cwd() }: Partial<OpenContext> & {
+    readonly serversFile?: string;
+  } = {},
+): CatalogStore | undefined {
+  const folder = getCatalogsFolder(env);
   return folder === undefined ? undefined : new CatalogStore(folder, {
-    cwd: Deno.cwd(),
-    env: Deno.env,
+    cwd,
+    env,
     log,
     ...(serversFile === undefined ? {} : { serversFile }),
   });

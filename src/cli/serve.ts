@@ -76,7 +76,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
       reload,
       auditFallback: auditFallback(),
       approvalsFolder: getApprovalsFolder(Deno.env),
-      catalogs: openCatalogs(log, reload.files.mcpConfig.path),
+      catalogs: openCatalogs(log, { serversFile: reload.files.mcpConfig.path }),
       version: VERSION,
       tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),
       log,

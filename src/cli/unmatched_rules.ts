@@ -10,6 +10,7 @@ import { formatPath } from "../json.ts";
 import type { Item } from "../downstream/mod.ts";
 import { compilePattern, compilePolicy } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
+import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 
 /** The keys of the lists in the rules, with the word for what they match. */
 const LISTS = [
@@ -47,6 +48,42 @@ export function listKnownItems(probes: readonly Probe[], servers: Iterable<strin
   return known;
 }
 
+/**
+ * Adds the names that are remembered of servers that were not started, or did not list them.
+ *
+ * @param known The names that servers have listed.
+ */
+export async function addRememberedItems(
+  catalogs: RememberedCatalogs,
+  known: KnownItems,
+): Promise<KnownItems> {
+  const added = new Map<string, KnownNames>();
+  for (const [server, names] of known) {
+    const { tools, resources, templates, prompts } = await catalogs.listsOf(server);
+    const lists = { tools, resources: templates?.size === 0 ? resources : undefined, prompts };
+    const remembered = Object.entries(lists).flatMap(([key, items]) => {
+      return items === undefined ? [] : [[key, [...items.keys()]] as const];
+    });
+    added.set(server, { ...Object.fromEntries(remembered), ...names });
+  }
+  return added;
+}
+
+/**
+ * Finds entries of the rules that match no tool, resource or prompt that is remembered of their servers; starts none.
+ *
+ * @param options See `findUnmatchedEntries`.
+ */
+export async function findUnmatchedRemembered(
+  { rules, servers }: Configuration,
+  { catalogs, ...options }: Omit<UnmatchedOptions, "known"> & {
+    readonly catalogs: RememberedCatalogs;
+  },
+): Promise<ConfigProblem[]> {
+  const known = await addRememberedItems(catalogs, listKnownItems([], servers.keys()));
+  return findUnmatchedEntries(rules, { ...options, known });
+}
+
 /** Selects the warnings of a configuration that are about the rules of one agent, or of all agents. */
 export function selectRulesWarnings(
   { warnings }: Configuration,
@@ -60,32 +97,38 @@ export function selectRulesWarnings(
   });
 }
 
+/** Options of `findUnmatchedEntries`. */
+export interface UnmatchedOptions {
+  /** The names of every configured server. */
+  readonly known: KnownItems;
+  /** The name of the rules file. */
+  readonly file: string;
+  /** The only agent whose entries are checked; default: all agents. */
+  readonly agent?: string | undefined;
+  /** Creates a warning; by default one without a line number, which parsed rules do not contain. */
+  readonly createProblem?:
+    | ((path: readonly (string | number)[], message: string) => ConfigProblem)
+    | undefined;
+}
+
 /**
  * Finds entries of the rules that match no tool, resource or prompt of their servers. Entries for a server whose
  * list is not known are left out.
- *
- * @param options The names of every configured server, the name of the rules file, and an agent;
- * default: all agents.
- * @returns Warnings without line numbers, which parsed rules do not contain.
  */
 export function findUnmatchedEntries(
   { agents }: Rules,
-  { known, file, agent }: {
-    readonly known: KnownItems;
-    readonly file: string;
-    readonly agent?: string;
-  },
+  { known, file, agent, createProblem }: UnmatchedOptions,
 ): ConfigProblem[] {
+  const create = createProblem ?? ((path, message) => {
+    return problemWithoutPosition(message, { file, path: formatPath(path) });
+  });
   return [...agents].filter(([id]) => agent === undefined || id === agent)
     .flatMap(([id, rules]) => {
       const unmatched = (["allow", "deny", "ask"] as const).flatMap((effect) => {
         const grants = rules[effect];
         return grants === undefined ? [] : findUnmatchedIn(grants, effect, known);
       });
-      return unmatched.map(({ path, message }) => {
-        const at = formatPath(["agents", id, ...path]);
-        return problemWithoutPosition(message, { file, path: at });
-      });
+      return unmatched.map(({ path, message }) => create(["agents", id, ...path], message));
     });
 }
 

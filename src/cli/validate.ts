@@ -7,7 +7,7 @@ import {
   type SettingFlags,
   trustFileFor,
 } from "../config/mod.ts";
-import { detectFileKind } from "../config/editing/mod.ts";
+import { detectFileKind, rulesProblems } from "../config/editing/mod.ts";
 import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import {
   argument,
@@ -19,6 +19,10 @@ import {
 } from "./command.ts";
 import { UsageError } from "./error_report.ts";
 import { foldProblems } from "./fold_problems.ts";
+import { createLog } from "../log.ts";
+import { openCatalogs } from "./open_catalogs.ts";
+import { RememberedCatalogs } from "./remembered_catalogs.ts";
+import { findUnmatchedRemembered } from "./unmatched_rules.ts";
 import {
   type CheckedConfiguration,
   type OpenContext,
@@ -98,6 +102,7 @@ async function checkFiles(
     const errors = checked.errors.filter(({ file }) => !isOptional(file));
     const warnings = [
       ...checked.warnings,
+      ...await warnUnmatched(checked, context),
       ...await warnUntrusted(checked, context),
       ...await warnItems(checked, context),
     ];
@@ -106,6 +111,21 @@ async function checkFiles(
     if (error instanceof ConfigError) return { errors: error.problems, warnings: [] };
     throw error;
   }
+}
+
+/** Warns of entries of the rules that match nothing that is remembered of their servers. */
+async function warnUnmatched(
+  { configuration, files: { rules: { path, displayPath } } }: CheckedConfiguration,
+  context: OpenContext,
+): Promise<ConfigProblem[]> {
+  const read = readText(path);
+  if (configuration === undefined || "failure" in read) return [];
+  const store = openCatalogs(createLog({ level: "error" }), context);
+  return await findUnmatchedRemembered(configuration, {
+    catalogs: new RememberedCatalogs(configuration, store),
+    file: displayPath,
+    createProblem: rulesProblems({ file: displayPath, text: read.text }),
+  });
 }
 
 async function warnUntrusted(

@@ -24,5 +24,7 @@ export const TRYING: Readonly<Record<string, Section>> = {
     "try.suggest-shadow":
       "in shadow mode, operations that were let through count; calls that were to be asked about are asked about",
     "try.suggest-tiers": "conditions on what was used are kept, in their order",
+    "try.unmatched":
+      "validate, explain and doctor warn of entries that match no tool that is remembered, with near names",
   },
 };

@@ -20,3 +20,16 @@ export function parseRules(
   if (checked.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
   return { document, rules: buildRules(checked.file) };
 }
+
+/**
+ * Returns a function that creates problems with the positions of a rules file.
+ *
+ * @param content The name of the file, for messages, and its text.
+ * @throws {ConfigError} if the file has errors.
+ */
+export function rulesProblems(
+  content: { readonly file: string; readonly text: string },
+): (path: readonly (string | number)[], message: string) => ConfigProblem {
+  const { document } = parseRules(content);
+  return (path, message) => document.createProblem(path, message);
+}
