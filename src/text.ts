@@ -72,12 +72,28 @@ export function escapeLines(text: string): string {
  * between tokens.
  */
 export function escapeJson(json: string): string {
-  return PLAIN.test(json) ? json : replaceControls(json, (character) => {
-    if (character === "\n") return character;
-    return Array.from({ length: character.length }, (_, index) => {
-      return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
-    }).join("");
-  });
+  return PLAIN.test(json)
+    ? json
+    : replaceControls(json, (character) => character === "\n" ? character : escapeUnits(character));
+}
+
+/**
+ * Like `escapeJson`, for a person who has to see all that a text holds: everything that cannot be told from a space, or
+ * from nothing, becomes an escape, too, such as fillers and selectors of variants.
+ */
+export function escapeUnprintable(json: string): string {
+  if (PLAIN_LINES.test(json)) return json;
+  return json.replace(
+    /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu,
+    (character) => character === "\n" || character === " " ? character : escapeUnits(character),
+  );
+}
+
+/** Escapes each UTF-16 code unit of a character as JSON does. */
+function escapeUnits(character: string): string {
+  return Array.from({ length: character.length }, (_, index) => {
+    return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+  }).join("");
 }
 
 function escapeCharacter(character: string): string {

@@ -2,7 +2,6 @@ import { canonicalJson } from "../canonical_json.ts";
 import { compareDecimals, parseDecimal } from "../decimal.ts";
 import { readJson } from "../exact_json.ts";
 import { longWork } from "../long_work.ts";
-import { escapeJson } from "../text.ts";
 
 /** A call of a tool that needs the approval of a person. */
 export interface CallToApprove {
@@ -68,21 +67,4 @@ function isWritten(number: number, text: string): boolean {
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new Uint8Array(digest).toHex();
-}
-
-/** The part of `JSON` that keeps the text of a number, which TypeScript does not know yet. */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
-
-/**
- * Writes arguments for a person, one member a line: every string as it reads, every number as it was written, and every
- * character that cannot be printed as an escape. Nothing is cut.
- */
-export function shownArguments(json: string): string {
-  try {
-    const read = readJson(json, rawJSON);
-    return escapeJson(read === undefined ? json : JSON.stringify(read.value, undefined, 2));
-  } catch {
-    // The value is nested too deeply to be laid out.
-    return escapeJson(json);
-  }
 }

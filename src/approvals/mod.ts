@@ -12,8 +12,9 @@ export {
   type CannotAsk,
   type Verdict,
 } from "./approval_wait.ts";
-export { type CallToApprove, shownArguments } from "./call_to_approve.ts";
+export type { CallToApprove } from "./call_to_approve.ts";
 export { type ApprovalState, isDenied, Mailbox, type MailboxEntry } from "./mailbox.ts";
 export { MailboxError } from "./mailbox_folder.ts";
 export { type ApprovedTool, SessionGrants } from "./session_grants.ts";
+export { shownArguments, shownName } from "./shown_arguments.ts";
 export type { ApprovalRequest } from "./request_text.ts";

@@ -1,10 +1,9 @@
 /** The form in which a client asks a person for the approval of a call. */
 
-import { type CallToApprove, shownArguments } from "../approvals/mod.ts";
+import { type CallToApprove, shownArguments, shownName } from "../approvals/mod.ts";
 import type { ClientChannel, InputRequest, InputResponse } from "../downstream/mod.ts";
 import { fieldsOf } from "../json.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
-import { escapeControls, quoteEscaped } from "../text.ts";
 
 /** Maximum length of the arguments in a form, in UTF-16 code units: clients have little room for them. */
 const MAX_FORM_LENGTH = 16 * 1024;
@@ -31,8 +30,7 @@ export function approvalForm(
 ): InputRequest | undefined {
   const shown = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
   if (shown === undefined || shown.length > MAX_FORM_LENGTH) return undefined;
-  const [agentName, toolName, serverName] = [agent, tool, server]
-    .map((name) => quoteEscaped(escapeControls(name)));
+  const [agentName, toolName, serverName] = [agent, tool, server].map(shownName);
   const choices = {
     allow_once: "Allow once",
     ...(offersSession && { allow_session: "Allow for this session" }),

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type ApprovalRequest, Mailbox, MailboxError } from "../../src/approvals/mod.ts";
-import { approvalKey, shownArguments } from "../../src/approvals/call_to_approve.ts";
+import {
+  type ApprovalRequest,
+  Mailbox,
+  MailboxError,
+  shownArguments,
+  shownName,
+} from "../../src/approvals/mod.ts";
+import { approvalKey } from "../../src/approvals/call_to_approve.ts";
 import { createPipe, TempFolder } from "../config/temp_folder.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
@@ -109,12 +115,44 @@ Deno.test("[approvals.exact] a person sees all arguments, with every character t
     [`{${"\n".repeat(5000)}"a":1}`, '{\n  "a": 1\n}'],
     ['{"\\u202e":1.50}', '{\n  "\\u202e": 1.50\n}'],
     ["{}", "{}"],
+    [
+      '{ "e" : [ ], "o": { } , "z":[ {"a" : null}, true,\n-0 ]}',
+      [
+        "{",
+        '  "e": [],',
+        '  "o": {},',
+        '  "z": [',
+        "    {",
+        '      "a": null',
+        "    },",
+        "    true,",
+        "    -0",
+        "  ]",
+        "}",
+      ].join("\n"),
+    ],
+    // Fillers, selectors of variants, spaces other than the ordinary one, and private characters.
+    [
+      '{"a":"\u3164\u115f\u034f\u2800\ufe0f\u{e0101}\u{e0041}","b":"/srv\u00a0/x\u3000","c":"\ue000\u0378"}',
+      '{\n  "a": "\\u3164\\u115f\\u034f\\u2800\\ufe0f\\udb40\\udd01\\udb40\\udc41",\n' +
+      '  "b": "/srv\\u00a0/x\\u3000",\n  "c": "\\ue000\\u0378"\n}',
+    ],
+    // Letters, marks and emoji stay as they are.
+    ['{"a":"Grüße, 東京, नमस्ते, 😀"}', '{\n  "a": "Grüße, 東京, नमस्ते, 😀"\n}'],
   ];
   for (const [json, shown] of cases) assert.equal(shownArguments(json), shown);
+  assert.equal(shownName('a\\" of "b\n\u3164'), '"a\\\\\\" of \\"b\\n\\u3164"');
   const long = "y".repeat(200_000);
   assert.ok(shownArguments(JSON.stringify({ long })).includes(long));
   const deep = `{"a":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
-  assert.ok(shownArguments(deep).includes("[".repeat(50_000)));
+  const shownDeep = shownArguments(deep);
+  assert.ok(shownDeep.includes("[".repeat(40_000)));
+  // Indents would make gigabytes of it, and the caller's own line feeds would move the end out of sight.
+  const spaced = `{"a":${"[\n\n".repeat(3000)}1${"\n]".repeat(3000)},"path":"/etc"}`;
+  const shownSpaced = shownArguments(spaced);
+  assert.ok(shownSpaced.length < 8000, `${shownSpaced.length}`);
+  assert.ok(shownSpaced.split("\n").length < 30);
+  assert.ok(shownSpaced.endsWith(',\n  "path": "/etc"\n}'));
 });
 
 Deno.test("[approvals.once] a request is decided once, and its allowance serves one call", async () => {
