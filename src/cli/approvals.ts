@@ -5,9 +5,10 @@ import {
   type MailboxEntry,
   MailboxError,
   shownArguments,
+  shownName,
 } from "../approvals/mod.ts";
 import { getApprovalsFolder } from "../config/mod.ts";
-import { escapeControls, quoteEscaped } from "../text.ts";
+import { escapeControls } from "../text.ts";
 import {
   argument,
   defineCommand,
@@ -23,7 +24,13 @@ import { jsonOutput } from "./terminal.ts";
 /** Interval between two looks at the mailbox, in milliseconds. */
 const POLL_MS = 250;
 
-const ID = argument("The id of the request, or the beginning of it", {
+/**
+ * Minimum length of the beginning of an id. Agents learn the ids of their requests: with a shorter beginning, one of
+ * them could replace the request that the person has read by another one that begins in the same way.
+ */
+const MIN_ID_LENGTH = 5;
+
+const ID = argument("The id of the request, or at least its first 5 characters", {
   placeholder: "id",
   proposeCompletions: async (partial) => {
     return (await readRequests()).filter(({ entry }) => entry.state === "pending")
@@ -125,15 +132,21 @@ function openMailbox(): Mailbox {
 
 /** Reads all requests; leaves out those whose files are damaged. */
 async function readRequests(mailbox: Mailbox = openMailbox()): Promise<ListedRequest[]> {
-  const listed = await Promise.all(
-    listEntries(mailbox).map(async (entry) => {
-      const request = await mailbox.read(entry);
-      if (request === undefined) return [];
-      const reason = isDenied(entry) ? mailbox.reasonOf(entry) : undefined;
-      return [{ entry, request, reason }];
-    }),
-  );
-  return listed.flat();
+  return await readEntries(listEntries(mailbox), mailbox);
+}
+
+async function readEntries(
+  entries: readonly MailboxEntry[],
+  mailbox: Mailbox,
+): Promise<ListedRequest[]> {
+  const requests: ListedRequest[] = [];
+  for (const entry of entries) {
+    const request = await mailbox.read(entry);
+    if (request === undefined) continue;
+    const reason = isDenied(entry) ? mailbox.reasonOf(entry) : undefined;
+    requests.push({ entry, request, reason });
+  }
+  return requests;
 }
 
 /** @throws {CommandError} if the mailbox cannot be used. */
@@ -154,23 +167,29 @@ async function watchRequests(
   const mailbox = openMailbox();
   let printedIds = new Set<string>();
   while (stdout.isClosed !== true) {
-    const waiting = (await readRequests(mailbox)).filter(({ entry }) => entry.state === "pending");
-    for (const listed of waiting) {
-      if (printedIds.has(listed.entry.id)) continue;
+    const waiting = listEntries(mailbox).filter(({ state }) => state === "pending");
+    // Reading all of them again and again would take a processor if an agent makes many long requests.
+    const added = waiting.filter(({ id }) => !printedIds.has(id));
+    for (const listed of await readEntries(added, mailbox)) {
       stdout.write(json ? jsonOutput(requestJson(listed)) : `${requestText(listed)}\n`);
     }
-    printedIds = new Set(waiting.map(({ entry: { id } }) => id));
+    printedIds = new Set(waiting.map(({ id }) => id));
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return 0;
 }
 
-/** @throws {CommandError} if no request has the id, or several begin with it. */
+/** @throws {CommandError} if no request has the id, or several begin with it, or it is too short. */
 async function findRequest(typedId: string, mailbox: Mailbox): Promise<ListedRequest> {
   const id = typedId.trim().toLowerCase();
-  const matching = (await readRequests(mailbox)).filter(({ entry }) => {
-    return id !== "" && entry.id.startsWith(id);
-  });
+  if (id.length < MIN_ID_LENGTH) {
+    throw new CommandError(
+      `${JSON.stringify(typedId)} is too short: give the whole id, or at least its first ` +
+        `${MIN_ID_LENGTH} characters. agent-mcp-gateway approvals lists the requests`,
+    );
+  }
+  const entries = listEntries(mailbox).filter((entry) => entry.id.startsWith(id));
+  const matching = await readEntries(entries, mailbox);
   const [found, other] = matching;
   if (found === undefined) {
     throw new CommandError(
@@ -195,8 +214,7 @@ function describeDecided({ id }: MailboxEntry, mailbox: Mailbox): string {
 }
 
 function describeCall({ agent, server, tool }: ApprovalRequest): string {
-  const [agentName, serverName, toolName] = [agent, server, tool]
-    .map((name) => quoteEscaped(escapeControls(name)));
+  const [agentName, serverName, toolName] = [agent, server, tool].map(shownName);
   return `agent ${agentName}, tool ${toolName} of server ${serverName}`;
 }
 

@@ -22,8 +22,12 @@ async function addRequest(shell: Shell, changes: Partial<ApprovalRequest> = {}):
   return entry.id;
 }
 
-function mailboxOf({ setup }: Shell): Mailbox {
-  return new Mailbox(`${setup.home}/.local/state/agent-mcp-gateway/approvals`);
+function mailboxOf(shell: Shell): Mailbox {
+  return new Mailbox(mailboxFolder(shell));
+}
+
+function mailboxFolder({ setup }: Shell): string {
+  return `${setup.home}/.local/state/agent-mcp-gateway/approvals`;
 }
 
 Deno.test("[approvals.shell] approvals lists the requests, and allow and deny decide", async () => {
@@ -92,25 +96,40 @@ Deno.test("[approvals.shell] approvals lists the requests, and allow and deny de
   assert.ok(after.stdout.includes(`${other} was allowed for the session, expires at`));
 });
 
-Deno.test("[approvals.shell] an id that is unknown, expired, or the beginning of several is refused", async () => {
+Deno.test("[approvals.shell] an id that is unknown, expired, or too short a beginning is refused", async () => {
   await using shell = new Shell({ servers: false, rules: false });
-  const ids = new Set<string>();
+  const ids: string[] = [];
   for (let index = 0; index < 32; index++) {
-    ids.add(await addRequest(shell, { args: JSON.stringify({ index }) }));
+    ids.push(await addRequest(shell, { args: JSON.stringify({ index }) }));
   }
-  const letters = [...ids].map(([letter = ""]) => letter);
-  const shared = letters.find((letter, index) => letters.indexOf(letter) !== index) ?? "";
-  const several = await shell.run(["approvals", "allow", shared]);
+  // An agent can have a request of which it knows the id, and that begins like the one that the person has read.
+  const [id = ""] = ids;
+  for (const length of [1, 4]) {
+    const { code, stderr } = await shell.run(["approvals", "allow", id.slice(0, length)]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^"\w+" is too short: give the whole id, or at least its first 5 /);
+  }
+  const [name = ""] = [...Deno.readDirSync(mailboxFolder(shell))].map(({ name }) => name)
+    .filter((name) => name.startsWith(id));
+  const twin = `${id.slice(0, 7)}${id.endsWith("2") ? "3" : "2"}`;
+  Deno.copyFileSync(
+    `${mailboxFolder(shell)}/${name}`,
+    `${mailboxFolder(shell)}/${name.replace(id, twin)}`,
+  );
+  const several = await shell.run(["approvals", "allow", id.slice(0, 7)]);
   assert.equal(several.code, 1);
-  assert.match(several.stderr, new RegExp(`^Several ids begin with "${shared}": ${shared}\\w+, `));
-  for (const id of ["zzzzzzzz", "", "../x"]) {
-    const { code, stderr } = await shell.run(["approvals", "deny", id]);
-    assert.equal(code, 1, id);
-    assert.match(stderr, /^No request has the id "/, id);
+  assert.match(
+    several.stderr,
+    new RegExp(`^Several ids begin with "${id.slice(0, 7)}": (?:${id}|${twin}), `),
+  );
+  for (const unknown of ["zzzzzzzz", "../xyz"]) {
+    const { code, stderr } = await shell.run(["approvals", "deny", unknown]);
+    assert.equal(code, 1, unknown);
+    assert.match(stderr, /^No request has the id "/, unknown);
   }
   assert.equal((await shell.run(["approvals", "allow"])).code, 2);
   assert.equal((await shell.run(["approvals", "alow", "x"])).code, 2);
-  assert.equal(mailboxOf(shell).list().filter(({ state }) => state === "pending").length, 32);
+  assert.equal(mailboxOf(shell).list().filter(({ state }) => state === "pending").length, 33);
 });
 
 Deno.test("[approvals.shell] --watch prints each new request once, without a terminal", async () => {
