@@ -16,6 +16,7 @@ export class Approvals {
   // Number of calls that wait, by agent, and by the id of their request.
   readonly #agents = new CallCounts();
   readonly #requests = new CallCounts();
+  readonly #processId = crypto.randomUUID();
   #nextLook: Promise<readonly MailboxEntry[]> | undefined;
 
   /** Shares a mailbox with the other processes of the user. */
@@ -46,6 +47,14 @@ export class Approvals {
     if (problem === undefined) return wait;
     wait[Symbol.dispose]();
     return problem;
+  }
+
+  /**
+   * Returns a text that only the same call has, and only in this process. A client that brings back the approval of a
+   * call could bring it with another call, or to another process, which does not know that it was used.
+   */
+  async bindingOf(call: CallToApprove): Promise<string> {
+    return `${this.#processId} ${await approvalKey(call)}`;
   }
 
   /** Looks at the mailbox at the next poll; all calls that wait share one look. */

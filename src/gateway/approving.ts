@@ -41,6 +41,8 @@ export interface ApprovedOperation {
   readonly context: PipelineContext;
   /** The approval; absent if the rules have come to need none. */
   readonly approval: AuditApproval | undefined;
+  /** The call that was approved, if its client may continue it; see `Approvals.bindingOf`. */
+  readonly binding?: string;
 }
 
 /** The context in which a call is approved. */
@@ -75,7 +77,7 @@ export async function approveCall(
   judged: AllowedOperation,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
-  const { request, agent, offers, context } = approving;
+  const { request, agent, context } = approving;
   const { operation, askedBy, deny } = judged;
   if (askedBy === undefined) return { kind: "approved", judged, context, approval: undefined };
   if (operation.kind !== "server-tool" || deny === undefined) {
@@ -84,16 +86,10 @@ export async function approveCall(
   const call = callToApprove(agent, operation);
   const asked = { judged, askedBy, call };
   try {
-    // The client continues a call that was approved before.
-    const earlier = request.interaction?.continued?.approval;
-    if (earlier !== undefined) return { kind: "approved", judged, context, approval: earlier };
-    const { sessions } = await context.approvals();
-    const grantId = sessions.find(offers, call);
-    if (grantId !== undefined) {
-      const approval = { id: grantId, by: "session", after_ms: 0 } as const;
-      return { kind: "approved", judged, context, approval };
-    }
-    return await askForApproval(asked, approving);
+    const approved = await findApproval(asked, approving);
+    if (approved.kind === "refused" || approved.approval === undefined) return approved;
+    if (request.interaction === undefined) return approved;
+    return { ...approved, binding: await (await context.approvals()).bindingOf(call) };
   } catch (error) {
     if (error instanceof MailboxError) {
       return refuse(asked, { problem: { kind: "unusable", reason: error.message }, context });
@@ -102,6 +98,27 @@ export async function approveCall(
     const outcome = outcomeOfError(error, { request, context });
     return { kind: "refused", record: { ...record, outcome } };
   }
+}
+
+/** Finds an approval that the call has, or asks for one. */
+async function findApproval(
+  asked: AskedCall,
+  approving: ApprovingContext,
+): Promise<ApprovedOperation | RefusedCall> {
+  const { judged, call } = asked;
+  const { request, context, offers } = approving;
+  const approvals = await context.approvals();
+  // The client continues a call that was approved before. It may bring it back with other numbers that are rounded alike.
+  const earlier = request.interaction?.continued?.approved;
+  if (earlier !== undefined && earlier.binding === await approvals.bindingOf(call)) {
+    return { kind: "approved", judged, context, approval: earlier.approval };
+  }
+  const grantId = approvals.sessions.find(offers, call);
+  if (grantId !== undefined) {
+    const approval = { id: grantId, by: "session", after_ms: 0 } as const;
+    return { kind: "approved", judged, context, approval };
+  }
+  return await askForApproval(asked, approving);
 }
 
 async function askForApproval(

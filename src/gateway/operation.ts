@@ -83,7 +83,7 @@ export type Outcome =
     /** Whether the audit log has an entry of the operation's beginning. */
     readonly hasBegun: boolean;
     /** The approval of the call by a person, which holds for all of its requests; absent if it needed none. */
-    readonly approval?: AuditApproval | undefined;
+    readonly approved?: ApprovedCall | undefined;
     readonly downstreamMs: number;
   }
   /** Identity, limits or rules forbid the operation; it did not run. */
@@ -116,7 +116,14 @@ export interface OperationBeginning {
   /** Whether the audit log has an entry of the beginning. */
   readonly hasBegun: boolean;
   /** The approval of the call by a person; absent if it needed none. */
-  readonly approval?: AuditApproval | undefined;
+  readonly approved?: ApprovedCall | undefined;
+}
+
+/** The approval of a call that its client continues with further requests. */
+export interface ApprovedCall {
+  readonly approval: AuditApproval;
+  /** The call that was approved; see `Approvals.bindingOf`. */
+  readonly binding: string;
 }
 
 /** An outcome encoded for an MCP revision. */

@@ -2,6 +2,7 @@ import type { ClientConnection } from "../downstream/mod.ts";
 import { CallerError } from "../errors.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
 import type { Span } from "../trace.ts";
+import type { ApprovedOperation } from "./approving.ts";
 import { DeniedBeforeSend } from "./deciding.ts";
 import {
   type ErrorBody,
@@ -147,9 +148,10 @@ async function findRefusal(
 
 /** Returns a record whose outcome has the approval, if the client continues the operation with another request. */
 function withApproval(record: OperationRecord): OperationRecord {
-  const { approval, outcome } = record;
-  if (approval === undefined || outcome.kind !== "input-required") return record;
-  return { ...record, outcome: { ...outcome, approval } };
+  const { approval, binding, outcome } = record;
+  if (approval === undefined || binding === undefined) return record;
+  if (outcome.kind !== "input-required") return record;
+  return { ...record, outcome: { ...outcome, approved: { approval, binding } } };
 }
 
 /** The context that all stages of an operation share. */
@@ -253,17 +255,17 @@ async function runAdmitted(
 
   // Approval.
   const approved = judged.askedBy === undefined
-    ? { judged, context: stageContext.context, approval: undefined }
+    ? { judged, context: stageContext.context }
     : await (await loadApproving()).approveCall(judged, {
       ...{ request, agent, permit, connection, offers, judgeBy },
       context: stageContext.context,
     });
   if ("record" in approved) return approved.record;
-  const { judged: { operation, subject, rule, shadow, checkTool, deny }, context, approval } =
-    approved;
+  const { judged: { operation, subject, rule, shadow, checkTool, deny }, context } = approved;
+  const { approval, binding }: Partial<ApprovedOperation> = approved;
 
   // The server, or the gateway's own tool.
-  const record = { caller, subject, rule, shadow, approval };
+  const record = { caller, subject, rule, shadow, approval, binding };
   try {
     if (request.given !== undefined && request.given.server !== subject?.server) {
       const message =

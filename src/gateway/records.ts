@@ -61,6 +61,8 @@ export interface OperationRecord {
   readonly shadow?: ShadowDecision | undefined;
   /** The approval of a call by a person, or the request for it. */
   readonly approval?: AuditApproval | undefined;
+  /** The call that was approved, if its client may continue it; see `Approvals.bindingOf`. */
+  readonly binding?: string | undefined;
   readonly outcome: Outcome;
 }
 

@@ -333,3 +333,57 @@ for (const client of ["earlier", "stateless"] satisfies Era[]) {
     });
   }
 }
+
+/** Returns the questions that a stateless client received, and the next request with the same answer to each. */
+function roundOf(params: Fields, result: Fields | undefined, answer: Fields) {
+  assert.equal(result?.resultType, "input_required", JSON.stringify(result));
+  const questions = Object.entries(result.inputRequests as Record<string, Question>);
+  const inputResponses = Object.fromEntries(questions.map(([key]) => [key, answer]));
+  const messages = questions.map(([, question]) => String(question.params.message));
+  return { messages, next: { ...params, inputResponses, requestState: result.requestState } };
+}
+
+Deno.test("[approvals.relay] the approval of a call that its client continues is of exactly that call, in that process", async () => {
+  const options = {
+    transport: "http",
+    era: "stateless",
+    initialize: false,
+    env: { GATEWAY_STATE_KEY: "processes-have-this-key-in-common-0000" },
+  } as const;
+  await using here = await ApprovalFixture.start(options);
+  await using elsewhere = await ApprovalFixture.start(options);
+  const client = StatelessClient.connect(here.gateway);
+  const send = async (params: Fields, to = client) => {
+    return (await to.send("tools/call", params)).message.result as Fields | undefined;
+  };
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+  const paramsOf = (n: string): Fields => ({
+    name: "execute_tool",
+    arguments: { server: "notes", tool: "form", args: { id: "exact", n: rawJSON(n) } },
+  });
+  const params = paramsOf("9007199254740992");
+  const approval = roundOf(params, await send(params), ONCE);
+  assert.match(approval.messages[0] ?? "", /^The gateway asks [^]*"n": 9007199254740992/);
+  const approved = roundOf(params, await send(approval.next), {
+    action: "accept",
+    content: { name: "Ada" },
+  });
+  assert.doesNotMatch(approved.messages[0] ?? "", /^The gateway asks /);
+
+  // Another process does not know that the state was used before.
+  const second = roundOf(
+    params,
+    await send(approved.next, StatelessClient.connect(elsewhere.gateway)),
+    DENY,
+  );
+  assert.match(second.messages[0] ?? "", /^The gateway asks [^]*"n": 9007199254740992/);
+
+  // `JSON.parse` reads the same number.
+  const other = { ...approved.next, ...paramsOf("9007199254740993") };
+  const third = roundOf(other, await send(other), DENY);
+  assert.match(third.messages[0] ?? "", /^The gateway asks [^]*"n": 9007199254740993/);
+  const refusal = readRefusal(contentOf(await send(third.next)));
+  assert.equal(refusal.code, "DENIED_BY_POLICY");
+  const steps = here.server.readJournal().filter((line) => line.startsWith("effect form after"));
+  assert.deepEqual(steps, []);
+});

@@ -329,7 +329,7 @@ export class Interactions {
       readonly outcome: RelayAnswer["outcome"];
     },
   ): Promise<Answer> {
-    const { server, input, beginsAnew, hasBegun, approval } = outcome;
+    const { server, input, beginsAnew, hasBegun, approved } = outcome;
     const { principal, rounds, waitedMs, continued, startedAt } = interaction;
     const id: string | number = JSON.parse(call.request.id);
     const beginning = continued ?? {
@@ -346,7 +346,7 @@ export class Interactions {
       rounds: rounds + 1,
       waitedMs,
       sealedAt: Date.now(),
-      beginning: { ...beginning, hasBegun, ...(approval !== undefined && { approval }) },
+      beginning: { ...beginning, hasBegun, ...(approved !== undefined && { approved }) },
     } as const;
     const requests = new Map(Object.entries(input.requests));
     return this.#sealAnswer(call, { requests, state, principal });
