@@ -32,21 +32,25 @@ export class Approvals {
   async ask(call: CallToApprove, options: ApprovalOptions): Promise<ApprovalWait | CannotAsk> {
     const { agent, args } = call;
     if (args.length > MAX_ARGS_LENGTH) return { kind: "too-long", maxLength: MAX_ARGS_LENGTH };
+    const key = await approvalKey(call);
     const agents = this.#agents;
     if (!isWithinShare(agents.of(agent), MAX_WAITING - agents.total)) return { kind: "too-many" };
     agents.change(agent, 1);
     const wait = new ApprovalWait(call, {
       ...options,
       mailbox: this.#mailbox,
-      key: await approvalKey(call),
+      key,
       look: this.#look,
       calls: this.#requests,
       onOver: () => agents.change(agent, -1),
     });
+    using stack = new DisposableStack();
+    stack.use(wait);
     const problem = await wait.begin();
-    if (problem === undefined) return wait;
-    wait[Symbol.dispose]();
-    return problem;
+    if (problem !== undefined) return problem;
+    // The call disposes of the wait.
+    stack.move();
+    return wait;
   }
 
   /**
