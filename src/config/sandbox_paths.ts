@@ -9,6 +9,7 @@ import {
 } from "./environment.ts";
 import { folderOf, isAbsolutePath, isWithin, resolvePath } from "./file_path.ts";
 import type { LocatedFiles } from "./locate.ts";
+import { locateLockFile } from "./lock_file.ts";
 import { listPathSteps } from "./path_steps.ts";
 import type { ServerConfig } from "./server.ts";
 import type { Settings } from "./settings.ts";
@@ -32,7 +33,7 @@ export function listPrivatePaths(
   const home = getHomeFolder(env, { windows });
   const logins = getOAuthFolder(env, { windows });
   const paths = [
-    ...[files.mcpConfig.path, files.rules.path],
+    ...[files.mcpConfig.path, files.rules.path, locateLockFile(files.rules).path],
     ...[settings?.auditLog, settings?.tlsCert, settings?.tlsKey],
     folderOf(resolvePath(cwd, getStateFilePath(env, "audit.jsonl", { windows }))),
     home === undefined ? undefined : `${home}/.config/agent-mcp-gateway`,

@@ -22,7 +22,7 @@ import type {
   ToolCall,
 } from "./invocation.ts";
 import { markFailure, startSpan } from "./invocation_span.ts";
-import { refuseHeldBack, requirePinned } from "./pin_check.ts";
+import { listOwn, refuseHeldBack, requirePinned } from "./pin_check.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { explainUnforwarded } from "./missing_capability.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
@@ -137,7 +137,7 @@ export class Lease implements Disposable {
     const { lists, signal } = this.#options;
     // A definition that is remembered, or that another session listed, may not be this server's any more.
     if (lists.isPinned) {
-      await untilAborted(lists.of("tools").refreshList(this.pooledSession), signal);
+      await untilAborted(listOwn(this.pooledSession, { lists, kind: "tools" }), signal);
     }
     // This is the hot path of every call, so a cached list is not awaited.
     let tool = lists.of("tools").cachedList(this.pooledSession)?.get(call.tool);

@@ -20,9 +20,8 @@ export function refuseHeldBack(
 }
 
 /**
- * Requires that the server of a session lists the item of an invocation as it was pinned. The session's own list counts,
- * read anew if the server has announced a change: a remembered list, or that of another session, may be older than the
- * program that runs now.
+ * Requires that the server of a session lists the item of an invocation as it was pinned. The session's own list counts:
+ * a remembered list, or that of another session, may be older than the program that runs now.
  *
  * @throws {CallerError} `TOOL_CHANGED`, if it does not.
  */
@@ -37,12 +36,25 @@ export async function requirePinned(
   const item = itemOf(invocation);
   if (item === undefined) return;
   const { server } = pooled.session;
-  const list = await untilAborted(lists.of(item.kind).refreshList(pooled), signal);
+  const list = await untilAborted(listOwn(pooled, { lists, kind: item.kind }), signal);
   refuseHeldBack(list, { ...item, server });
   // A completion may name a URI, for which a template is found by the server.
   if (invocation.kind !== "completion" && list.get(item.name) === undefined) {
     throw heldBackError(undefined, { ...item, server });
   }
+}
+
+/**
+ * Returns the list that a session itself has given: read anew if the server has announced a change, or has said that the
+ * list may be outdated by now.
+ */
+export async function listOwn(
+  pooled: PooledSession,
+  { lists, kind }: { readonly lists: ServerLists; readonly kind: ListKind },
+): Promise<ItemList> {
+  const cache = lists.of(kind);
+  const list = await cache.refreshList(pooled);
+  return cache.isStale(pooled) ? await cache.fetchList(pooled, true) : list;
 }
 
 /** Returns the item that is pinned; `undefined` for resources, which are not. */

@@ -181,6 +181,20 @@ Deno.test("[pins.command] the lock file may be a link, which stays one", async (
   assert.match(Deno.readTextFileSync(`${fixture.root.path}/kept/lock.json`), /"read"/);
 });
 
+Deno.test("[pins.sandbox] a server in a sandbox is not available if it could change the lock file through a link", async () => {
+  using fixture = new PinFixture({ tools: [READ] });
+  const cwd = `${fixture.root.path}/server`;
+  fixture.entry = { command: "true", cwd, gateway: { sandbox: "bwrap" } };
+  const isRefused = async () => {
+    const { stdout } = await fixture.run("validate");
+    return stdout.replaceAll(/\s+/g, " ").includes("lock.json, a file of the gateway");
+  };
+  assert.equal(await isRefused(), false);
+  fixture.root.write("server/lock.json", '{"version":1,"servers":{}}');
+  Deno.symlinkSync("server/lock.json", fixture.lockPath);
+  assert.equal(await isRefused(), true);
+});
+
 Deno.test("[pins.command] commands at the same time lose no pins", async () => {
   using fixture = new PinFixture({ tools: [READ] });
   await Promise.all(Array.from({ length: 4 }, () => fixture.pin()));

@@ -241,6 +241,19 @@ Deno.test("[pins.hints] a rule does not decide by annotations that nobody has ac
   assert.equal(await gateway.callServerToolForText("pinned", "safe"), "safe");
 });
 
+Deno.test("[pins.enforced] pins hold in shadow mode, too", async () => {
+  const rules = {
+    agents: { tester: { mode: "shadow", deny: { tools: { pinned: ["read"] } } } },
+  };
+  using fixture = new PinFixture({ tools: [READ, WRITE] }, { rules });
+  await fixture.pin({ tools: [READ, CHANGED_WRITE] });
+  await using gateway = await fixture.start();
+  assert.deepEqual(await listShown(gateway), ["read"]);
+  assert.equal(await gateway.callServerToolForText("pinned", "read"), "read");
+  assert.equal((await refusalOf(gateway, "write")).code, "TOOL_CHANGED");
+  assert.equal(callsIn(fixture), 1);
+});
+
 Deno.test("[pins.watched] a change of the lock file counts immediately, and the server keeps running", async (t) => {
   using fixture = new PinFixture({ tools: [READ] });
   await fixture.pin({ tools: [READ, NEW] });

@@ -33,6 +33,8 @@ export const PINS: Readonly<Record<string, Section>> = {
       "pin --check changes nothing and exits with 4 for anything new, changed, gone or edited, with --strict also for a server that is not pinned or has another version",
     "pins.real":
       "of two published versions of a real server, what changed is shown, held back, and can be accepted",
+    "pins.sandbox":
+      "a server in a sandbox can change neither the lock file nor the target of a link to it",
     "pins.unused": "without a lock file, no code of pins is loaded",
   },
 };
