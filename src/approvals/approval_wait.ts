@@ -187,7 +187,11 @@ export class ApprovalWait implements Disposable {
     const { mailbox, key, rule, lifetimeMs, connection } = this.#options;
     const waiting = entries.find((entry) => entry.key === key && entry.state === "pending");
     const request = { ...this.#call, rule, createdAt: Date.now(), lifetimeMs, connection };
-    this.#attach(waiting ?? mailbox.add(request, key));
+    // While the mailbox is full, each of the calls that only their clients can approve would list it anew.
+    const added = waiting === undefined && mailbox.hasRoom(key, entries)
+      ? mailbox.add(request, key)
+      : undefined;
+    this.#attach(waiting ?? added);
     return undefined;
   }
 

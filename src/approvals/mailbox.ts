@@ -95,6 +95,18 @@ export class Mailbox {
   }
 
   /**
+   * Whether a request of a call fits into the mailbox.
+   *
+   * @param key The key of the call.
+   * @param entries The requests that the mailbox has.
+   */
+  hasRoom(key: string, entries: readonly MailboxEntry[]): boolean {
+    const agentPart = agentPartOf(key);
+    const count = entries.filter((entry) => entry.key.startsWith(agentPart)).length;
+    return isWithinShare(count, MAX_REQUESTS - entries.length);
+  }
+
+  /**
    * Adds a request, unless the same call has one that waits already.
    *
    * @param key The key of the call.
@@ -106,9 +118,7 @@ export class Mailbox {
     const entries = this.list();
     const waiting = entries.find((entry) => entry.key === key && entry.state === "pending");
     if (waiting !== undefined) return waiting;
-    const agentPart = agentPartOf(key);
-    const count = entries.filter((entry) => agentPartOf(entry.key) === agentPart).length;
-    if (!isWithinShare(count, MAX_REQUESTS - entries.length)) return undefined;
+    if (!this.hasRoom(key, entries)) return undefined;
     const expiresAt = request.createdAt + request.lifetimeMs;
     const entry = { id: createApprovalId(), key, expiresAt, state: "pending" } as const;
     this.#folder.write(nameOf(entry), encodeRequest(request));
