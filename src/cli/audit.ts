@@ -242,13 +242,16 @@ function countNames(names: readonly string[]): string[][] {
  * into 80 columns. The rule or the error code after it is printed in full.
  */
 function entryText(entry: ParsedEntry): string {
-  const { time, decision, agent, address, code, rule, latencyMs, rounds } = entry;
+  const { time, decision, agent, address, code, rule, latencyMs, rounds, approval } = entry;
   // In UTC, as in the log itself and in --since.
   const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const counts = Object.entries(entry.counts).map(([name, count]) => `${count} ${name}`).join(", ");
   const reason = counts ||
     (entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code);
   const shadow = entry.shadow === "" ? "" : ` shadow ${entry.shadow} ${escapeControls(rule)}`;
+  const approved = approval === undefined
+    ? ""
+    : ` approval ${approval.id} ${approval.by === "" ? "undecided" : `by ${approval.by}`}`;
   const duration = entry.phase === "begun"
     ? " begun"
     : counts === ""
@@ -257,7 +260,8 @@ function entryText(entry: ParsedEntry): string {
   const caller = agent || address || "(none)";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);
   const line = `${cutText(head, LINE_WIDTH - duration.length)}${duration}`;
-  return `${line}${reason === "" ? "" : ` ${escapeControls(reason)}`}${shadow}\n`;
+  const details = `${reason === "" ? "" : ` ${reason}`}${approved}`;
+  return `${line}${escapeControls(details)}${shadow}\n`;
 }
 
 /** Returns the tool of an operation, or else its name with the server, resource or prompt. */

@@ -14,6 +14,8 @@ export interface ParsedEntry {
   readonly decision: string;
   /** The decision of the rules that shadow mode did not enforce, `DENY` or `ASK`, or `""`. */
   readonly shadow: string;
+  /** The approval that the call needed; absent if it needed none. */
+  readonly approval: ParsedApproval | undefined;
   /** The server, or `""`. */
   readonly server: string;
   /** The server's tool, or `""`. */
@@ -39,6 +41,14 @@ export interface ParsedEntry {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/** The approval of a call. */
+export interface ParsedApproval {
+  /** Id of the request. */
+  readonly id: string;
+  /** `client`, `shell`, `session`, or `""` if nobody decided. */
+  readonly by: string;
+}
+
 /** Parses a line; `undefined` if it is not an entry. */
 export function parseEntry(text: string): ParsedEntry | undefined {
   let line: Record<string, unknown>;
@@ -60,6 +70,9 @@ export function parseEntry(text: string): ParsedEntry | undefined {
     operation,
     decision,
     shadow: stringOrEmpty(line.shadow),
+    approval: isRecord(line.approval)
+      ? { id: stringOrEmpty(line.approval.id), by: stringOrEmpty(line.approval.by) }
+      : undefined,
     server: stringOrEmpty(line.server),
     tool: stringOrEmpty(line.tool),
     uri: stringOrEmpty(line.uri),

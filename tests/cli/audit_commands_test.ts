@@ -370,3 +370,21 @@ Deno.test("[audit.shadow] operations that shadow mode let through are shown with
   const text = await runStats(path, { json: false });
   assert.match(text.stdout, /LET THROUGH BY SHADOW MODE: AGENT, RULE/);
 });
+
+Deno.test("[approvals.audit] audit tail says who has approved a call", async () => {
+  using folder = new TestFolder();
+  const path = folder.pathOf("audit.jsonl");
+  const code = "APPROVAL_REQUIRED";
+  const lines = [
+    createAuditLine({ approval: { id: "k7mq2x9d", by: "shell", after_ms: 5 } }),
+    createAuditLine({ decision: "DENY", code, rule: "agents.a.ask", approval: { id: "abcdefgh" } }),
+    createAuditLine({}),
+  ];
+  Deno.writeTextFileSync(path, lines.join(""));
+  const texts = (await runTail(path)).stdout.trimEnd().split("\n");
+  assert.deepEqual(texts.map((line) => line.replace(/^.* ms ?/, "")), [
+    "approval k7mq2x9d by shell",
+    "agents.a.ask approval abcdefgh undecided",
+    "",
+  ]);
+});
