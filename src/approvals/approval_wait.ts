@@ -1,9 +1,15 @@
 import type { CallToApprove } from "./call_to_approve.ts";
-import { createApprovalId, isDenied, type Mailbox, type MailboxEntry } from "./mailbox.ts";
+import {
+  createApprovalId,
+  findPending,
+  isDenied,
+  type Mailbox,
+  type MailboxEntry,
+} from "./mailbox.ts";
 import { MailboxError } from "./mailbox_folder.ts";
 
-/** Interval between two looks at the mailbox while calls wait, in milliseconds. */
-export const POLL_MS: number = 250;
+/** Interval at which the mailbox is read while calls or people wait, in milliseconds. */
+export const MAILBOX_POLL_MS: number = 250;
 
 /** A decision of a person about a call. */
 export interface Verdict {
@@ -45,8 +51,8 @@ export interface WaitOptions extends ApprovalOptions {
   readonly mailbox: Mailbox;
   /** The key of the call. */
   readonly key: string;
-  /** Returns what the mailbox holds at the next poll. */
-  readonly look: () => Promise<readonly MailboxEntry[]>;
+  /** Returns the requests in the mailbox at the next poll. */
+  readonly poll: () => Promise<readonly MailboxEntry[]>;
   /** Counts the calls of this process that wait for each request. */
   readonly calls: { of(id: string): number; change(id: string, change: 1 | -1): void };
   /** Called when the call waits no longer. */
@@ -64,7 +70,7 @@ export class ApprovalWait implements Disposable {
   #first: Verdict | undefined;
   #isOver = false;
 
-  /** Begins no wait yet; see `begin`. */
+  /** Creates a wait that has not begun; see `begin`. */
   constructor(call: CallToApprove, options: WaitOptions) {
     this.#call = call;
     this.#options = options;
@@ -91,7 +97,7 @@ export class ApprovalWait implements Disposable {
   }
 
   /**
-   * Looks for a decision that was made before, and adds the request if there is none.
+   * Finds a decision that was made before, or adds the request if there is none.
    *
    * @returns The reason why nobody can be asked; `undefined` if somebody can.
    */
@@ -109,22 +115,22 @@ export class ApprovalWait implements Disposable {
   }
 
   /**
-   * Waits for the next look at the mailbox; for the same time if the mailbox cannot be used.
+   * Waits until the mailbox is read next; for the same time if the mailbox cannot be used.
    *
    * @returns The decision; `undefined` if there is none yet.
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
   async next(): Promise<Verdict | undefined> {
     if (!this.#isUsable) {
-      return await new Promise((resolve) => setTimeout(() => resolve(undefined), POLL_MS));
+      return await new Promise((resolve) => setTimeout(() => resolve(undefined), MAILBOX_POLL_MS));
     }
-    const entries = await this.#options.look();
+    const entries = await this.#options.poll();
     // The client may have decided meanwhile.
     return this.#isOver ? undefined : await this.#inspect(entries);
   }
 
   /**
-   * Looks at the mailbox now.
+   * Reads the mailbox now.
    *
    * @returns The decision; `undefined` if there is none yet.
    * @throws {MailboxError} if the mailbox cannot be used any more.
@@ -185,13 +191,13 @@ export class ApprovalWait implements Disposable {
     const decision = await this.#findDecision(entries);
     if (decision !== undefined || this.#isOver) return decision;
     const { mailbox, key, rule, lifetimeMs, connection } = this.#options;
-    const waiting = entries.find((entry) => entry.key === key && entry.state === "pending");
     const request = { ...this.#call, rule, createdAt: Date.now(), lifetimeMs, connection };
     // While the mailbox is full, each of the calls that only their clients can approve would list it anew.
-    const added = waiting === undefined && mailbox.hasRoom(key, entries)
+    const pending = findPending(entries, key);
+    const added = pending === undefined && mailbox.hasRoom(key, entries)
       ? mailbox.add(request, key)
       : undefined;
-    this.#attach(waiting ?? added);
+    this.#attach(pending ?? added);
     return undefined;
   }
 

@@ -1,5 +1,10 @@
 import { isWithinShare } from "../fair_share.ts";
-import { type ApprovalOptions, ApprovalWait, type CannotAsk, POLL_MS } from "./approval_wait.ts";
+import {
+  type ApprovalOptions,
+  ApprovalWait,
+  type CannotAsk,
+  MAILBOX_POLL_MS,
+} from "./approval_wait.ts";
 import { approvalKey, type CallToApprove } from "./call_to_approve.ts";
 import type { Mailbox, MailboxEntry } from "./mailbox.ts";
 import { MAX_ARGS_LENGTH } from "./request_text.ts";
@@ -17,7 +22,7 @@ export class Approvals {
   readonly #agents = new CallCounts();
   readonly #requests = new CallCounts();
   readonly #processId = crypto.randomUUID();
-  #nextLook: Promise<readonly MailboxEntry[]> | undefined;
+  #nextPoll: Promise<readonly MailboxEntry[]> | undefined;
 
   /** Shares a mailbox with the other processes of the user. */
   constructor(mailbox: Mailbox) {
@@ -40,7 +45,7 @@ export class Approvals {
       ...options,
       mailbox: this.#mailbox,
       key,
-      look: this.#look,
+      poll: this.#poll,
       calls: this.#requests,
       onOver: () => agents.change(agent, -1),
     });
@@ -61,23 +66,23 @@ export class Approvals {
     return `${this.#processId} ${await approvalKey(call)}`;
   }
 
-  /** Looks at the mailbox at the next poll; all calls that wait share one look. */
-  readonly #look = (): Promise<readonly MailboxEntry[]> => {
-    return this.#nextLook ??= new Promise((resolve, reject) => {
+  /** Reads the mailbox after the interval; all calls that wait share one poll. */
+  readonly #poll = (): Promise<readonly MailboxEntry[]> => {
+    return this.#nextPoll ??= new Promise((resolve, reject) => {
       setTimeout(() => {
-        this.#nextLook = undefined;
+        this.#nextPoll = undefined;
         try {
           resolve(this.#mailbox.list());
         } catch (error) {
           reject(error);
         }
-      }, POLL_MS);
+      }, MAILBOX_POLL_MS);
     });
   };
 }
 
 /** Counts calls by name. */
-export class CallCounts {
+class CallCounts {
   readonly #counts = new Map<string, number>();
   /** Number of all calls. */
   total = 0;

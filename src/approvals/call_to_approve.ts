@@ -29,7 +29,7 @@ export async function approvalKey(call: CallToApprove): Promise<string> {
   const bytes = args.length;
   const text = await longWork.runFor({ party: `agent ${agent}`, bytes }, () => {
     const canonical = exactCanonicalJson(args);
-    // A text without a canonical form has another beginning, so that it is no canonical form of other arguments.
+    // The word before the arguments keeps a text without a canonical form from equaling the canonical form of others.
     const form = canonical === undefined ? "text" : "canonical";
     return `${JSON.stringify([agent, server, tool, form])} ${canonical ?? args}`;
   });
@@ -46,7 +46,7 @@ function exactCanonicalJson(json: string): string | undefined {
   let isExact = true;
   const read = readJson(json, (text) => {
     const number = Number(text);
-    isExact &&= isWritten(number, text);
+    isExact &&= keepsValue(number, text);
     return number;
   });
   if (read === undefined || !isExact) return undefined;
@@ -58,8 +58,8 @@ function exactCanonicalJson(json: string): string | undefined {
   }
 }
 
-/** Whether a text is the number that ECMAScript writes for it, but for zeros and the exponent. */
-function isWritten(number: number, text: string): boolean {
+/** Whether a number, as ECMAScript writes it, has exactly the value of a text. */
+function keepsValue(number: number, text: string): boolean {
   if (!Number.isFinite(number) || Object.is(number, -0)) return false;
   return compareDecimals(parseDecimal(String(number)), parseDecimal(text)) === 0;
 }

@@ -116,8 +116,8 @@ export class Mailbox {
   add(request: ApprovalRequest, key: string): MailboxEntry | undefined {
     this.#folder.check({ creates: true });
     const entries = this.list();
-    const waiting = entries.find((entry) => entry.key === key && entry.state === "pending");
-    if (waiting !== undefined) return waiting;
+    const pending = findPending(entries, key);
+    if (pending !== undefined) return pending;
     if (!this.hasRoom(key, entries)) return undefined;
     const expiresAt = request.createdAt + request.lifetimeMs;
     const entry = { id: createApprovalId(), key, expiresAt, state: "pending" } as const;
@@ -201,6 +201,14 @@ export class Mailbox {
     const decided = { ...entry, state, expiresAt: now + lifetimeMs };
     return this.#folder.rename(nameOf(entry), nameOf(decided)) ? decided : undefined;
   }
+}
+
+/** Finds the request for the approval of a call about which nobody has decided. */
+export function findPending(
+  entries: readonly MailboxEntry[],
+  key: string,
+): MailboxEntry | undefined {
+  return entries.find((entry) => entry.key === key && entry.state === "pending");
 }
 
 /** Whether an entry is a denial. */

@@ -1,6 +1,6 @@
 import { ownUserId } from "../file_identity.ts";
 
-/** Maximum number of files in the folder; more are none of the gateway's. */
+/** Maximum number of files in the folder; the gateway writes fewer. */
 const MAX_FILES = 5000;
 
 const FOLDER_MODE = 0o700;
@@ -63,8 +63,8 @@ export class MailboxFolder {
       for (const { name } of Deno.readDirSync(this.#path)) {
         if (names.push(name) > MAX_FILES) {
           throw new MailboxError(
-            `${this.#path} holds more than ${MAX_FILES} files, which are none of the gateway's: ` +
-              "remove them",
+            `${this.#path} holds more than ${MAX_FILES} files, most of them not the gateway's: ` +
+              "remove those",
           );
         }
       }
@@ -132,7 +132,7 @@ export class MailboxFolder {
   /**
    * Removes a file, or a link itself, atomically.
    *
-   * @param options Whether the removal has to outlast a failure of the power; default: no.
+   * @param options Whether the removal has to outlast a power failure; default: no.
    * @returns `false` if the file is missing, for example because another process was faster.
    */
   remove(name: string, { isLasting = false }: { readonly isLasting?: boolean } = {}): boolean {

@@ -10,6 +10,7 @@ export {
   type ApprovalOptions,
   ApprovalWait,
   type CannotAsk,
+  MAILBOX_POLL_MS,
   type Verdict,
 } from "./approval_wait.ts";
 export type { CallToApprove } from "./call_to_approve.ts";

@@ -2,7 +2,7 @@ import { skipSpace, skipString } from "../exact_json.ts";
 import { escapeUnprintable } from "../text.ts";
 
 /**
- * Number of levels that are laid out, one member a line. What is nested deeper is in one line: each level would add two
+ * Number of levels that are laid out, one member a line. What is nested deeper is on one line: each level would add two
  * spaces to each line, so that a text of 16 KiB would become one of 64 MiB.
  */
 const MAX_LEVELS = 8;
@@ -38,12 +38,15 @@ export function shownArguments(json: string): string {
         break;
       }
       case "}":
-      case "]":
-        // The closing bracket is in a line of its own if the members are.
-        if (level-- <= MAX_LEVELS) startLine();
+      case "]": {
+        // The closing bracket is on a line of its own if the members are.
+        const isLaidOut = level <= MAX_LEVELS;
+        level--;
+        if (isLaidOut) startLine();
         parts.push(character);
         at++;
         break;
+      }
       case ",":
         parts.push(character);
         startLine();

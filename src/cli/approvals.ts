@@ -2,6 +2,7 @@ import {
   type ApprovalRequest,
   isDenied,
   Mailbox,
+  MAILBOX_POLL_MS,
   type MailboxEntry,
   MailboxError,
   shownArguments,
@@ -20,9 +21,6 @@ import {
 } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { jsonOutput } from "./terminal.ts";
-
-/** Interval between two looks at the mailbox, in milliseconds. */
-const POLL_MS = 250;
 
 /**
  * Minimum length of the beginning of an id. Agents learn the ids of their requests: with a shorter beginning, one of
@@ -88,7 +86,7 @@ const allow = defineCommand({
     const extent = session ? "Allowed for the session" : "Allowed once";
     stdout.write(
       `${extent}: ${describeCall(request)}\n` +
-        `If it does not wait any more, the agent can make the same call until ${
+        `If the call no longer waits, the agent can make it again until ${
           timeOf(allowed.expiresAt)
         }\n`,
     );
@@ -174,7 +172,7 @@ async function watchRequests(
       stdout.write(json ? jsonOutput(requestJson(listed)) : `${requestText(listed)}\n`);
     }
     printedIds = new Set(waiting.map(({ id }) => id));
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await new Promise((resolve) => setTimeout(resolve, MAILBOX_POLL_MS));
   }
   return 0;
 }
@@ -209,13 +207,12 @@ function describeDecided({ id }: MailboxEntry, mailbox: Mailbox): string {
     return `The request ${id} has expired, or its call was made or cancelled`;
   }
   return isDenied(entry)
-    ? `The call of ${id} was denied, which holds until ${timeOf(entry.expiresAt)}`
+    ? `The call of ${id} was denied before, and stays denied until ${timeOf(entry.expiresAt)}`
     : `The call of ${id} was allowed before`;
 }
 
 function describeCall({ agent, server, tool }: ApprovalRequest): string {
-  const [agentName, serverName, toolName] = [agent, server, tool].map(shownName);
-  return `agent ${agentName}, tool ${toolName} of server ${serverName}`;
+  return `agent ${shownName(agent)}, tool ${shownName(tool)} of server ${shownName(server)}`;
 }
 
 function requestText({ entry, request, reason }: ListedRequest): string {
@@ -252,7 +249,7 @@ function requestJson({ entry, request, reason }: ListedRequest): string {
   return `${JSON.stringify(members).slice(0, -1)},"args":${args.replace(/[\r\n]+/g, " ")}}`;
 }
 
-/** Formats a time of this day in the zone of the person. */
+/** Formats the time of day in the person's time zone. */
 function timeOf(ms: number): string {
   return new Date(ms).toLocaleTimeString("en-GB");
 }

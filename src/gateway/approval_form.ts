@@ -30,7 +30,6 @@ export function approvalForm(
 ): InputRequest | undefined {
   const shown = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
   if (shown === undefined || shown.length > MAX_FORM_LENGTH) return undefined;
-  const [agentName, toolName, serverName] = [agent, tool, server].map(shownName);
   const choices = {
     allow_once: "Allow once",
     ...(offersSession && { allow_session: "Allow for this session" }),
@@ -40,8 +39,10 @@ export function approvalForm(
     kind: "form",
     params: {
       // The forms of servers begin with the server's name in brackets, so that none can look like this one.
-      message: `The gateway asks for your approval: agent ${agentName} wants to call tool ` +
-        `${toolName} of server ${serverName} with these arguments:\n\n${shown}\n\n` +
+      message: `The gateway asks for your approval: agent ${shownName(agent)} wants to call ` +
+        `tool ${shownName(tool)} of server ${
+          shownName(server)
+        } with these arguments:\n\n${shown}\n\n` +
         "Accepting without a choice allows this call once.",
       requestedSchema: {
         type: "object",

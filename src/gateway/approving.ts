@@ -175,13 +175,11 @@ async function untilDecided(
   const { request: { signal }, connection: { channel } } = approving;
   const waitMs = approving.context.snapshot.configuration.rules.approval.waitS * 1000;
   const sendProgress = progressOf(wait, approving);
-  let { current, verdict, answer } = {
-    current: { ...asked, context: approving.context },
-    verdict: wait.first,
-    answer: form?.answer,
-  };
+  let current: CurrentCall = { ...asked, context: approving.context };
+  let verdict = wait.first;
+  let answer = form?.answer;
   let deadline = performance.now() + waitMs;
-  let nextLook: Promise<Verdict | undefined> | undefined;
+  let nextPoll: Promise<Verdict | undefined> | undefined;
   for (;;) {
     if (verdict?.kind === "denied") return refuse(current, { verdict });
     const judgedAgain = await judgeAgain(current, approving);
@@ -190,22 +188,26 @@ async function untilDecided(
       return judgedAgain;
     }
     current = judgedAgain;
-    const isFree = current.judged.askedBy === undefined;
-    if (verdict !== undefined || isFree) return approve(current, { wait, verdict, approving });
-    // A client that holds the form shows it for as long as it likes: the mailbox is looked at when it has answered.
-    const isHeld = answer !== undefined && channel.relaysInput;
-    const isOver = performance.now() >= deadline || Date.now() >= wait.expiresAt;
-    if (isOver && !isHeld) return refuse(current, { undecided: wait });
-    if (!isHeld) sendProgress();
-    // A look that takes an allowance must not be forgotten, so the next round waits for the same one.
-    if (!isHeld) nextLook ??= wait.next();
-    const events = [nextLook, answer].filter((event) => event !== undefined);
+    const needsApproval = current.judged.askedBy !== undefined;
+    if (verdict !== undefined || !needsApproval) {
+      return approve(current, { wait, verdict, approving });
+    }
+    // A stateless client shows the form for as long as it likes: the mailbox is read when it has answered.
+    const isParked = answer !== undefined && channel.relaysInput;
+    if (!isParked) {
+      const isOver = performance.now() >= deadline || Date.now() >= wait.expiresAt;
+      if (isOver) return refuse(current, { undecided: wait });
+      sendProgress();
+      // A poll may take an allowance out of the mailbox, so each one is waited for.
+      nextPoll ??= wait.next();
+    }
+    const events = [nextPoll, answer].filter((event) => event !== undefined);
     const event = await untilAborted(
       Promise.race<Verdict | FormAnswer | undefined>(events),
       signal,
     );
     if (typeof event !== "string") {
-      nextLook = undefined;
+      nextPoll = undefined;
       verdict = event;
       continue;
     }
@@ -215,7 +217,7 @@ async function untilDecided(
         verdict = await wait.decline();
         break;
       case "dismissed":
-        verdict = await (nextLook ?? wait.check());
+        verdict = await (nextPoll ?? wait.check());
         if (verdict === undefined) return refuse(current, { undecided: wait });
         break;
       case "none":
@@ -226,7 +228,7 @@ async function untilDecided(
           } as const;
           return refuse(current, { problem, context: approving.context });
         }
-        if (isHeld) deadline = performance.now() + waitMs;
+        if (isParked) deadline = performance.now() + waitMs;
         break;
       default:
         verdict = await wait.accept({ forSession: event === "session" && isLasting });

@@ -89,7 +89,7 @@ Deno.test("[approvals.shell] approvals lists the requests, and allow and deny de
   for (const decision of ["allow", "deny"]) {
     const { code, stderr } = await shell.run(["approvals", decision, id]);
     assert.equal(code, 1);
-    assert.match(stderr, /was denied, which holds until/);
+    assert.match(stderr, /was denied before, and stays denied until/);
   }
   const after = await shell.run(["approvals"]);
   assert.ok(after.stdout.includes(`${id} was denied (Use the \\u202eother folder), expires at`));
