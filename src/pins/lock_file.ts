@@ -1,8 +1,13 @@
+import { canonicalJson } from "../canonical_json.ts";
+import { layOutJson } from "../json_layout.ts";
 import { isRecord } from "../json.ts";
 import { escapeJson } from "../text.ts";
 
 /** The version of the format. */
 const VERSION = 1;
+
+/** Number of levels that are laid out, ten of them for a definition. */
+const MAX_LEVELS = 16;
 
 /** The kinds of items that are pinned: the keys of a server in the lock file. */
 export const PINNED_KINDS = ["tools", "resourceTemplates", "prompts"] as const;
@@ -124,11 +129,28 @@ export function hashesOf(pins: ServerPins): PinnedHashes {
 export function formatLockFile(lockFile: LockFile): string {
   const servers = sortByName(lockFile).map(([name, { serverInfo, pins }]) => {
     const kinds = PINNED_KINDS.filter((kind) => pins[kind].size > 0)
-      .map((kind) => [kind, Object.fromEntries(sortByName(pins[kind]))]);
-    return [name, { serverInfo, ...Object.fromEntries(kinds) }];
+      .map((kind) => member(kind, object(sortByName(pins[kind]).map(formatPin))));
+    return member(name, object([member("serverInfo", JSON.stringify(serverInfo)), ...kinds]));
   });
-  const value = { version: VERSION, servers: Object.fromEntries(servers) };
-  return `${escapeJson(JSON.stringify(value, undefined, 2))}\n`;
+  const text = object([member("version", `${VERSION}`), member("servers", object(servers))]);
+  // A definition may be nested so deeply that indents would make gigabytes of it, or overflow the stack.
+  return `${escapeJson(layOutJson(text, { levels: MAX_LEVELS }))}\n`;
+}
+
+function formatPin([name, { sha256, definition }]: readonly [string, Pin]): string {
+  const members = [
+    member("sha256", JSON.stringify(sha256)),
+    member("definition", canonicalJson(definition)),
+  ];
+  return member(name, object(members));
+}
+
+function member(key: string, json: string): string {
+  return `${JSON.stringify(key)}:${json}`;
+}
+
+function object(members: readonly string[]): string {
+  return `{${members.join(",")}}`;
 }
 
 /** Sorts by UTF-16 code units, which is the same in every language. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { canonicalJson } from "../../src/canonical_json.ts";
 import {
   canonicalDefinition,
   comparePins,
@@ -69,6 +70,35 @@ Deno.test("[pins.file] names that objects treat specially are ordinary names, an
   const read = parse(text).get("__proto__")?.pins.tools;
   assert.deepEqual([...read?.keys() ?? []].sort(), ["1", "__proto__", "constructor"]);
   assert.equal(read?.get("1")?.definition.description, "a\u202eb");
+});
+
+Deno.test("[pins.file] a definition that is nested deeply takes no more room than another", () => {
+  for (const depth of [300, 20_000]) {
+    const json = `{"default":${"[".repeat(depth)}${"1,".repeat(20_000)}1${"]".repeat(depth)}}`;
+    const pin = { ...pinOf("deep"), definition: JSON.parse(json) };
+    const server = { serverInfo: {}, pins: pinsOf({ tools: { deep: pin } }) };
+    const text = formatLockFile(new Map([["s", server]]));
+    assert(text.length < 2 * json.length, `${text.length}`);
+    const read = parse(text).get("s")?.pins.tools.get("deep")?.definition;
+    assert.equal(canonicalJson(read), json);
+  }
+  assert.equal(
+    formatLockFile(
+      new Map([["s", { serverInfo: { name: "n" }, pins: pinsOf({ tools: { t: pinOf("a") } }) }]]),
+    ),
+    `${
+      JSON.stringify(
+        {
+          version: 1,
+          servers: {
+            s: { serverInfo: { name: "n" }, tools: { t: pinOf("a") } },
+          },
+        },
+        undefined,
+        2,
+      )
+    }\n`,
+  );
 });
 
 Deno.test("[pins.file] anything unexpected in a lock file is a failure that says where", () => {
