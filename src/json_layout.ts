@@ -1,5 +1,5 @@
 /**
- * Lays out JSON texts for people, without parsing them. A leaf: imports only `exact_json.ts`.
+ * Lays out JSON texts for people, without parsing them. Imports only leaves.
  *
  * @module
  */

@@ -28,7 +28,14 @@ export const LAYERS: readonly (readonly string[])[] = [
     "redact.ts",
     "trace.ts",
   ],
-  ["otlp_exporter.ts", "line_queue.ts", "file_lock.ts", "named_fetch.ts", "reserved_meta.ts"],
+  [
+    "file_lock.ts",
+    "json_layout.ts",
+    "line_queue.ts",
+    "named_fetch.ts",
+    "otlp_exporter.ts",
+    "reserved_meta.ts",
+  ],
   [
     "absolute_path.ts",
     "address_kind.ts",

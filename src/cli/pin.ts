@@ -33,7 +33,7 @@ import { jsonOutput, pluralize, styleOf } from "./terminal.ts";
 const DIFFERS = 4;
 
 const FLAGS = {
-  update: switchFlag("Accept all that the servers offer now"),
+  update: switchFlag("Accept all that the servers offer now, and print it as --diff does"),
   check: switchFlag("Only compare; exit with 4 if anything differs from the lock file"),
   diff: switchFlag("Only compare, and print what differs word by word"),
   strict: switchFlag("With --check: a server that is not pinned, or has another version, differs"),
@@ -83,7 +83,8 @@ export const command = defineCommand({
         changeLockFile(current, { servers, update, removed: update ? strays : [] })
       );
     }
-    print(reports, { strays, update, isDetailed: diff, json, file, streams });
+    // A server may list other things now than it did when a person looked at the differences.
+    print(reports, { strays, update, isDetailed: diff || update, json, file, streams });
     const hasFailed = reports.some(({ failure }) => failure !== undefined);
     const differs = strays.length > 0 ||
       reports.some(({ status, edited, isOtherVersion }) =>
