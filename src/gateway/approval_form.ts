@@ -30,6 +30,9 @@ export function approvalForm(
 ): InputRequest | undefined {
   const shown = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
   if (shown === undefined || shown.length > MAX_FORM_LENGTH) return undefined;
+  const call = `agent ${shownName(agent)}\ntool ${shownName(tool)} of server ${
+    shownName(server)
+  }\narguments ${shown}`;
   const choices = {
     allow_once: "Allow once",
     ...(offersSession && { allow_session: "Allow for this session" }),
@@ -39,10 +42,7 @@ export function approvalForm(
     kind: "form",
     params: {
       // The forms of servers begin with the server's name in brackets, so that none can look like this one.
-      message: `The gateway asks for your approval: agent ${shownName(agent)} wants to call ` +
-        `tool ${shownName(tool)} of server ${
-          shownName(server)
-        } with these arguments:\n\n${shown}\n\n` +
+      message: `The gateway asks for your approval of a call:\n\n${asBlock(call)}\n\n` +
         "Accepting without a choice allows this call once.",
       requestedSchema: {
         type: "object",
@@ -58,6 +58,14 @@ export function approvalForm(
       },
     },
   };
+}
+
+/**
+ * Indents all lines. To a client that shows messages as Markdown they are a block of code, so that a comment of HTML or
+ * another mark in the arguments does not hide a part of the call.
+ */
+function asBlock(text: string): string {
+  return text.replace(/^/gm, "    ");
 }
 
 /**

@@ -84,7 +84,7 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
       await t.step(
         "[approvals.form-text] the form shows the whole call, and comes from the gateway",
         async () => {
-          const args = { id: "text", text: "[notes] \u202e\u0007\n", big: "y".repeat(5000) };
+          const args = { id: "text", text: "[notes] \u202e\u0007\n<!-- ", big: "y".repeat(5000) };
           const { result, questions } = await given.call(args, ONCE);
           assert.equal(result?.isError, undefined);
           assert.equal(questions.length, 1);
@@ -92,9 +92,19 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
           assert.equal(question?.method, "elicitation/create");
           assert.equal(
             question?.params.message,
-            'The gateway asks for your approval: agent "writer" wants to call tool "plain" of server "notes" ' +
-              'with these arguments:\n\n{\n  "id": "text",\n  "text": "[notes] \\u202e\\u0007\\n",\n' +
-              `  "big": "${args.big}"\n}\n\nAccepting without a choice allows this call once.`,
+            [
+              "The gateway asks for your approval of a call:",
+              "",
+              '    agent "writer"',
+              '    tool "plain" of server "notes"',
+              "    arguments {",
+              '      "id": "text",',
+              '      "text": "[notes] \\u202e\\u0007\\n<!-- ",',
+              `      "big": "${args.big}"`,
+              "    }",
+              "",
+              "Accepting without a choice allows this call once.",
+            ].join("\n"),
           );
           assert.deepEqual(
             choicesOf(question as Question),
