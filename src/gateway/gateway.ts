@@ -291,11 +291,12 @@ export class Gateway {
   #activate(configuration: Configuration): void {
     const previous = this.#snapshot;
     this.#snapshot = buildSnapshot(configuration, this.#context, previous);
+    // Calls that were decided about in this turn of the event loop have begun at their servers when the next one comes.
     for (const [name, server] of previous.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
-      const closing = server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE).then(() =>
-        void this.#replacedServers.delete(server)
-      );
+      const closing = nextTurn()
+        .then(() => server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE))
+        .then(() => void this.#replacedServers.delete(server));
       this.#replacedServers.set(server, closing);
     }
     if (this.#options.settings.transport === "http") void this.#warm(undefined, previous);
@@ -370,4 +371,9 @@ export class Gateway {
     const { settings: { initStrategy }, catalogs } = this.#options;
     return warmServers(this.#snapshot, { connection, previous, initStrategy, catalogs });
   }
+}
+
+/** Resolves in the next turn of the event loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }

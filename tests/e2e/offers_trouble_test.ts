@@ -67,7 +67,10 @@ Deno.test("servers that take long, fail or crash do no harm to the others", asyn
       assert.ok(names.includes("good__plain") && names.includes("slow__plain"), names.join(" "));
       assert.ok(!names.some((name) => name.startsWith("crashing")));
       for (const server of ["broken", "crashing"]) {
-        assert.match(gateway.program.stderr, new RegExp(`left out.*server=${server}`));
+        // On a busy machine, the server may take longer to fail than the list waits for it.
+        await waitUntil(`the log says that ${server} is left out`, () => {
+          return new RegExp(`left out.*server=${server}`).test(gateway.program.stderr);
+        });
       }
     },
   );
