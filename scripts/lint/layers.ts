@@ -56,6 +56,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "revisions.ts",
     "rounding.ts",
     "severity.ts",
+    "sha256.ts",
     "text.ts",
     "tool_entry.ts",
     "within.ts",

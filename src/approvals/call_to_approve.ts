@@ -2,6 +2,7 @@ import { canonicalJson } from "../canonical_json.ts";
 import { compareDecimals, parseDecimal } from "../decimal.ts";
 import { readJson } from "../exact_json.ts";
 import { longWork } from "../long_work.ts";
+import { sha256 } from "../sha256.ts";
 
 /** A call of a tool that needs the approval of a person. */
 export interface CallToApprove {
@@ -62,9 +63,4 @@ function exactCanonicalJson(json: string): string | undefined {
 function keepsValue(number: number, text: string): boolean {
   if (!Number.isFinite(number) || Object.is(number, -0)) return false;
   return compareDecimals(parseDecimal(String(number)), parseDecimal(text)) === 0;
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
 }

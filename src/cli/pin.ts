@@ -2,7 +2,6 @@ import type { Configuration } from "../config/mod.ts";
 import { canonicalJson } from "../canonical_json.ts";
 import {
   comparePins,
-  hashOf,
   type LockedServer,
   type LockFile,
   type PinDifference,
@@ -10,6 +9,7 @@ import {
   type PinnedServerInfo,
   type ServerPins,
 } from "../pins/mod.ts";
+import { sha256 } from "../sha256.ts";
 import { escapeControls, escapeLines } from "../text.ts";
 import {
   defineCommand,
@@ -36,7 +36,9 @@ const FLAGS = {
   update: switchFlag("Accept all that the servers offer now, and print it as --diff does"),
   check: switchFlag("Only compare; exit with 4 if anything differs from the lock file"),
   diff: switchFlag("Only compare, and print what differs word by word"),
-  strict: switchFlag("With --check: a server that is not pinned, or has another version, differs"),
+  strict: switchFlag(
+    "With --check: also exit with 4 for a server that is not pinned or has another version",
+  ),
   json: JSON_FLAG,
   ...FILE_FLAGS,
 };
@@ -151,8 +153,8 @@ async function createReport(
 async function findEdited(pins: ServerPins): Promise<string[]> {
   const edited: string[] = [];
   for (const kind of PINNED_KINDS) {
-    for (const [name, { sha256, definition }] of pins[kind]) {
-      if (await hashOf(canonicalJson(definition)) === sha256) continue;
+    for (const [name, { sha256: hash, definition }] of pins[kind]) {
+      if (await sha256(canonicalJson(definition)) === hash) continue;
       edited.push(`${ITEM_NOUNS[kind]} ${quoteName(name)}`);
     }
   }
@@ -249,11 +251,15 @@ function describeStatus({ status, differences, listed }: ServerReport): string {
 function notesOf({ listed, edited, status, pinnedInfo, isOtherVersion }: ServerReport): string[] {
   return [
     ...(isOtherVersion
-      ? [`it was ${infoText(pinnedInfo)}, and is ${infoText(listed?.serverInfo)} now`]
+      ? [
+        `it was ${infoText(pinnedInfo)} when it was pinned, and is ${
+          infoText(listed?.serverInfo)
+        } now`,
+      ]
       : []),
     ...(status === "updated" ? [] : edited.map((item) => {
-      return `the definition of its ${item} in the lock file was edited by hand: the hash is another ` +
-        "one; --update writes both";
+      return `the definition of its ${item} in the lock file does not have its hash, because somebody ` +
+        "edited it by hand; --update writes both";
     })),
     ...(listed?.unpinnable ?? []).map(({ kind, name, failure }) => {
       return `its ${ITEM_NOUNS[kind]} ${
@@ -264,7 +270,9 @@ function notesOf({ listed, edited, status, pinnedInfo, isOtherVersion }: ServerR
   ];
 }
 
-function infoText({ name = "a server without name", version = "" }: PinnedServerInfo = {}): string {
+function infoText(
+  { name = "a server without a name", version = "" }: PinnedServerInfo = {},
+): string {
   return `${name} ${version}`.trim();
 }
 

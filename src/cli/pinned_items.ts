@@ -3,7 +3,6 @@ import {
   canonicalDefinition,
   escapeNonAscii,
   findHiddenText,
-  hashOf,
   hasMixedLetters,
   type HiddenText,
   type Pin,
@@ -12,6 +11,7 @@ import {
   type PinnedKind,
   type ServerPins,
 } from "../pins/mod.ts";
+import { sha256 } from "../sha256.ts";
 import { escapeControls, quoteEscaped, shortenText } from "../text.ts";
 
 /** Maximum length of a name in a message, in UTF-16 code units. */
@@ -76,7 +76,7 @@ export async function pinItems(
       if ("failure" in canonical) unpinnable.push({ kind, name, failure: canonical.failure });
       else {
         const { json } = canonical;
-        pins[kind].set(name, { sha256: await hashOf(json), definition: JSON.parse(json) });
+        pins[kind].set(name, { sha256: await sha256(json), definition: JSON.parse(json) });
       }
     }
   }

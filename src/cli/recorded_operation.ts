@@ -1,6 +1,6 @@
 import { textAt } from "../jsonrpc/mod.ts";
 import { fieldsOf } from "../json.ts";
-import type { AccessRequest } from "../policy/mod.ts";
+import type { AccessRequest, Effect } from "../policy/mod.ts";
 import type { EntryLine } from "./audit_files.ts";
 import type { AuditTrailFiles } from "./audit_trail_files.ts";
 
@@ -21,7 +21,7 @@ export interface RecordedOperation {
    * Whether the operation was let through, was denied, or needed a person's approval. In shadow mode, what rules would
    * have denied was let through; what needed an approval still counts as such.
    */
-  readonly effect: "allow" | "deny" | "ask";
+  readonly effect: Effect;
   /** Whether the operation was let through. */
   readonly isLetThrough: boolean;
   /** Whether a person would have been asked, if the agent had not been in shadow mode. */
@@ -43,7 +43,7 @@ const CUT_NAME_LENGTH = 255;
 /** The same for a server that is not configured, and for its tool. */
 const CUT_UNKNOWN_LENGTH = 63;
 
-/** Codes of denials that are no decisions of rules. */
+/** Codes of denials that rules have not decided. */
 const OTHER_DENIALS: ReadonlySet<string> = new Set(["TOOL_CHANGED", "RATE_LIMITED"]);
 
 /** Options of `recordedOperations`. */
@@ -84,7 +84,7 @@ function readOperation(
   const access = readAccess(entry);
   if (access === undefined) return undefined;
   const isKnownServer = server === "" || isConfigured(server);
-  // Nobody has what the operation named, for example because of a typing error.
+  // The operation named something that does not exist, for example because of a typing error.
   if (decision === "ERROR" && (!isKnownServer || code.endsWith("_NOT_FOUND"))) return undefined;
   const fields = fieldsOf(JSON.parse(text));
   const isUnasked = fields["shadow"] === "ASK";

@@ -68,8 +68,7 @@ export class Redecider {
   /** Decides only if the decision does not depend on the name of the tool, resource or prompt. */
   #decideWithoutName({ agent, access }: RecordedOperation): Redecision {
     const { steps, ...decision } = this.#policy.explain(agent, access);
-    const isAboutServer = steps.at(-1)?.name !== undefined &&
-      /^(?:agent|server \w+)$/.test(steps.at(-1)?.name ?? "");
+    const isAboutServer = /^(?:agent|server \w+)$/.test(steps.at(-1)?.name ?? "");
     const hasNoLists = steps.every(({ name, searched }) => {
       return searched.length === 0 || /^server /.test(name);
     });

@@ -119,9 +119,8 @@ export class ReplayTally {
         last: new Date(last).toISOString(),
       }))
       .sort((one, two) => two.count - one.count);
-    const [depends = [], changes = []] = [true, false].map((isDepending) => {
-      return groups.filter(({ to }) => (to === "depends") === isDepending);
-    });
+    const depends = groups.filter(({ to }) => to === "depends");
+    const changes = groups.filter(({ to }) => to !== "depends");
     return {
       operations: this.#operations,
       unchanged: this.#unchanged,

@@ -1,4 +1,4 @@
-import type { Grants, Rules } from "../config/mod.ts";
+import { EFFECTS, type Grants, type Rules } from "../config/mod.ts";
 import { formatPath } from "../json.ts";
 
 /** An entry of the rules. */
@@ -12,7 +12,7 @@ export interface RuleEntry {
 /** Lists all entries of the rules that can decide, in the order of agents and effects. */
 export function listEntries({ agents }: Rules): RuleEntry[] {
   return [...agents].flatMap(([agent, rules]) =>
-    (["allow", "deny", "ask"] as const).flatMap((effect) => {
+    EFFECTS.flatMap((effect) => {
       const { servers = [], ...lists }: Grants = rules[effect] ?? {};
       const path = ["agents", agent, effect];
       const entriesAt = (

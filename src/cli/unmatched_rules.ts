@@ -1,6 +1,7 @@
 import {
   type ConfigProblem,
   type Configuration,
+  EFFECTS,
   type Grants,
   type Rules,
   suggestCorrection,
@@ -8,7 +9,7 @@ import {
 import { problemWithoutPosition } from "../errors.ts";
 import { formatPath } from "../json.ts";
 import type { Item } from "../downstream/mod.ts";
-import { compilePattern, compilePolicy } from "../policy/mod.ts";
+import { compilePattern, compilePolicy, type Effect } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 
@@ -124,7 +125,7 @@ export function findUnmatchedEntries(
   });
   return [...agents].filter(([id]) => agent === undefined || id === agent)
     .flatMap(([id, rules]) => {
-      const unmatched = (["allow", "deny", "ask"] as const).flatMap((effect) => {
+      const unmatched = EFFECTS.flatMap((effect) => {
         const grants = rules[effect];
         return grants === undefined ? [] : findUnmatchedIn(grants, effect, known);
       });
@@ -142,7 +143,7 @@ interface Unmatched {
 
 function findUnmatchedIn(
   grants: Grants,
-  effect: "allow" | "deny" | "ask",
+  effect: Effect,
   known: KnownItems,
 ): Unmatched[] {
   return LISTS.flatMap(({ key, word }) =>

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { EFFECTS } from "./rules.ts";
 import {
   anySchema,
   enumSchema,
@@ -20,7 +21,7 @@ const policyCase = objectSchema({
       brief: "The arguments of the call.",
     }),
   ),
-  expect: enumSchema(["allow", "deny", "ask"], "What the rules have to decide."),
+  expect: enumSchema(EFFECTS, "What the rules have to decide."),
   rule: z.optional(
     stringSchema("The path of the entry that has to decide, as `explain` prints it."),
   ),
@@ -31,6 +32,3 @@ export const casesSchema = objectSchema({
   $schema: z.optional(stringSchema("Address of the JSON Schema of this file.")),
   cases: listSchema(policyCase, { plural: "cases", brief: "The cases." }),
 }, "Cases that the rules have to decide as they say.");
-
-/** The value of a valid file of cases. Its keys are encoded by `encodeKey`. */
-export type CasesFile = z.infer<typeof casesSchema>;

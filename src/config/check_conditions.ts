@@ -4,6 +4,7 @@ import type { ConfigProblem } from "../errors.ts";
 import { normalizeHostPattern } from "../host_name.ts";
 import type { Document, Path } from "./document.ts";
 import { entriesOf, isObject, type JsonObject, type JsonValue, objectAt } from "./json_value.ts";
+import { EFFECTS } from "./rules.ts";
 
 /** Number of digits up to which JavaScript keeps a number exactly as it is written. */
 const MAX_DIGITS = 15;
@@ -19,7 +20,7 @@ export function checkConditions(document: Document): ConfigProblem[] {
   const report: Report = (path, message, at) =>
     void problems.push(document.createProblem(path, message, at));
   for (const [id, agent] of entriesOf(objectAt(document.value, "agents"))) {
-    for (const effect of ["allow", "deny", "ask"]) {
+    for (const effect of EFFECTS) {
       for (const [server, entries] of entriesOf(objectAt(agent, effect, "tools"))) {
         for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
           const when = isObject(entry) ? entry["when"] : undefined;

@@ -149,7 +149,10 @@ function checkWith(
     servers: new Map(
       loadedServers.flatMap(({ server, isSelfReference }) => {
         if (isSelfReference) return [];
-        return [[server.name, unavailable === undefined ? server : lockOut(server, unavailable)]];
+        return [[
+          server.name,
+          unavailable === undefined ? server : makeUnavailable(server, unavailable),
+        ]];
       }),
     ),
     unavailableReasons: knownServers?.unavailableReasons ?? new Map(),
@@ -162,7 +165,7 @@ function checkWith(
 }
 
 /** Makes a server unavailable, because nobody knows which of its tools were accepted. */
-function lockOut(server: ServerConfig, reason: string): ServerConfig {
+function makeUnavailable(server: ServerConfig, reason: string): ServerConfig {
   const { unavailable = reason, fingerprint } = server;
   return { ...server, unavailable, fingerprint: `${fingerprint} ${unavailable}` };
 }

@@ -30,6 +30,7 @@ export function readLockText(path: string): TextResult | undefined {
     Deno.lstatSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
+    // Reading the file fails for the same reason, and says why.
   }
   return readText(path, MAX_LOCK_FILE_BYTES);
 }

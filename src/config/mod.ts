@@ -50,6 +50,7 @@ export { parseServers } from "./parse_servers.ts";
 export { readText } from "./read_text.ts";
 export type { TextResult } from "./read_text.ts";
 export { readInstant } from "./instant.ts";
+export { EFFECTS } from "./rules.ts";
 export type {
   AgentRules,
   ApprovalTimes,

@@ -16,6 +16,9 @@ export interface Rules {
   readonly jwt?: JwtOptions;
 }
 
+/** The effects of entries: the keys under which an agent's rules have them. */
+export const EFFECTS = ["allow", "deny", "ask"] as const;
+
 /** The rules of one agent. */
 export interface AgentRules {
   /** The servers, tools, resources and prompts that the agent may use. */

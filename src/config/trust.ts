@@ -1,3 +1,4 @@
+import { sha256 } from "../sha256.ts";
 import { type Environment, getStateFilePath } from "./environment.ts";
 import { isAbsolutePath } from "./file_path.ts";
 import type { LocatedFiles } from "./locate.ts";
@@ -19,8 +20,7 @@ export function trustFileFor({ trust }: Settings, env: Environment): string | un
 
 /** Returns the hash by which a text is trusted: SHA-256, in hexadecimal. */
 export async function hashText(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
+  return await sha256(text);
 }
 
 /**

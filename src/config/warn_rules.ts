@@ -1,7 +1,8 @@
 import type { ConfigProblem } from "../errors.ts";
 import type { Document, Path } from "./document.ts";
-import { warnShadowMode } from "./warn_shadow_mode.ts";
 import { entriesOf, isObject, type JsonObject, objectAt } from "./json_value.ts";
+import { EFFECTS } from "./rules.ts";
+import { warnShadowMode } from "./warn_shadow_mode.ts";
 import { suggestCorrection } from "./name_hint.ts";
 import { findNameFault, quoteName } from "./name_faults.ts";
 import { compilePattern } from "../wildcards/mod.ts";
@@ -12,9 +13,6 @@ export interface KnownServers {
   /** The disabled and skipped servers by name, each with the reason. */
   readonly unavailableReasons: ReadonlyMap<string, string>;
 }
-
-/** The keys of the lists of an agent; `ask` has only tools. */
-const EFFECTS = ["allow", "deny", "ask"] as const;
 
 /** The keys of the lists by server, with the words for their entries. */
 const LISTS = [

@@ -28,7 +28,7 @@ export function undecidedBody(
     rule: unapproved.askedBy.rule,
     approval_id: id,
     expires: new Date(expiresAt).toISOString(),
-    hint: `Tell the user to run "${allowCommand(id)}", and make exactly the same call again then`,
+    hint: `Tell the user to run "${allowCommand(id)}", then make exactly the same call again`,
   });
 }
 

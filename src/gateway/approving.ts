@@ -108,7 +108,7 @@ async function findApproval(
   const { judged, call } = asked;
   const { request, context, offers } = approving;
   const approvals = await context.approvals();
-  // The client continues a call that was approved before. It may bring it back with other numbers that are rounded alike.
+  // The client continues a call that was approved before, perhaps with other numbers that are rounded alike.
   const earlier = request.interaction?.continued?.approved;
   if (earlier !== undefined && earlier.binding === await approvals.bindingOf(call)) {
     return { kind: "approved", judged, context, approval: earlier.approval };

@@ -75,7 +75,7 @@ export interface Subject {
   readonly tool?: string;
   /** The URI of a resource, without userinfo, query and fragment, which may contain secrets. */
   readonly uri?: string | undefined;
-  /** Whether the URI has more than that. */
+  /** `true` if the operation named a URI with one of these, or one that is too long for the log. */
   readonly isUriCut?: true;
   /** The server's own name of a prompt. */
   readonly prompt?: string | undefined;

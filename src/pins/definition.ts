@@ -38,9 +38,3 @@ export function canonicalDefinition(json: string): CanonicalDefinition | Unpinna
     return { failure: `its definition has no canonical form: ${error.message}` };
   }
 }
-
-/** Returns the SHA-256 of a text, in hexadecimal. */
-export async function hashOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
-}

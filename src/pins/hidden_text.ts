@@ -36,9 +36,6 @@ const MAX_PATH_PARTS = 10;
 const LONG_BLANK = 200;
 const LONG_LINES = 30;
 
-/** Maximum number of findings in a definition: the first of each kind says enough. */
-const MAX_FINDINGS = 9;
-
 /** Matches text that can hide nothing but comments and instructions. */
 const PLAIN = /^[\x20-\x7e\n\r\t]*$/;
 
@@ -50,8 +47,9 @@ const PLAIN = /^[\x20-\x7e\n\r\t]*$/;
  */
 export function findHiddenText(definition: unknown): HiddenText[] {
   const found = new Map<HiddenTextKind, HiddenText>();
+  const finders = Object.entries(FINDERS) as [HiddenTextKind, Finder][];
   for (const { text, path, isName } of textsOf(definition)) {
-    for (const [kind, find] of Object.entries(FINDERS) as [HiddenTextKind, Finder][]) {
+    for (const [kind, find] of finders) {
       if (found.has(kind)) continue;
       const span = find(text, isName);
       if (span === undefined) continue;
@@ -63,7 +61,7 @@ export function findHiddenText(definition: unknown): HiddenText[] {
         excerpt: kind === MIXED_LETTERS ? escapeNonAscii(excerpt) : excerpt,
       });
     }
-    if (found.size >= MAX_FINDINGS) break;
+    if (found.size === finders.length) break;
   }
   return [...found.values()];
 }

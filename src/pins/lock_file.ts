@@ -83,7 +83,7 @@ export function parseLockFile(text: string): ParsedLockFile {
           return {
             failure: `${path}.${kind}[${
               JSON.stringify(item)
-            }] is no pin, with "sha256" and "definition"`,
+            }] is not a pin with "sha256" and "definition"`,
           };
         }
       }
@@ -91,7 +91,7 @@ export function parseLockFile(text: string): ParsedLockFile {
     }
     const { serverInfo = {} } = server;
     if (!isServerInfo(serverInfo)) {
-      return { failure: `${path}.serverInfo is no object with "name" and "version"` };
+      return { failure: `${path}.serverInfo is not an object with "name" and "version"` };
     }
     lockFile.set(name, { serverInfo, pins: pins as ServerPins });
   }

@@ -7,12 +7,7 @@
  */
 
 export { type ChangeKind, comparePins, type PinDifference } from "./compare.ts";
-export {
-  type CanonicalDefinition,
-  canonicalDefinition,
-  hashOf,
-  type Unpinnable,
-} from "./definition.ts";
+export { type CanonicalDefinition, canonicalDefinition, type Unpinnable } from "./definition.ts";
 export {
   escapeNonAscii,
   findHiddenText,

@@ -214,7 +214,7 @@ function runStep<Name>(
   return decision;
 }
 
-/** An entry that matches but for its condition. */
+/** An entry that matches the name, but was skipped because of its condition. */
 interface SkippedItem extends SkippedEntry {
   readonly effect: Effect;
   readonly list: { readonly path: string };
@@ -239,7 +239,7 @@ function describeCondition(
   };
 }
 
-/** Returns the conditions that do not hold, and with which entries would have had one of the effects. */
+/** Returns conditions that do not hold, of entries with one of the effects: those that other arguments can fulfil, if any. */
 function failedConditions(
   skipped: readonly SkippedItem[],
   effects: readonly Effect[],

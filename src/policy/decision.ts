@@ -67,8 +67,8 @@ export interface DecidingCondition {
   /** The effect of the entry. */
   readonly effect: Effect;
   /**
-   * The change that would make an `allow` match, or a `deny` not match: `path must be within /srv/notes`. An `ask` whose
-   * condition does not hold would match with it, and any other `ask` would not.
+   * The change that would make an `allow` match, or a `deny` not match: `path must be within /srv/notes`. For an `ask`,
+   * the change that would make it match if its condition does not hold, and not match otherwise.
    */
   readonly requirement: string;
   /** Whether other arguments can fulfil the requirement; only the server can change annotations. */

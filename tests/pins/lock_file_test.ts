@@ -6,13 +6,13 @@ import {
   comparePins,
   diffWords,
   formatLockFile,
-  hashOf,
   type LockedServer,
   type LockFile,
   parseLockFile,
   type Pin,
   type ServerPins,
 } from "../../src/pins/mod.ts";
+import { sha256 } from "../../src/sha256.ts";
 
 function pinOf(text: string): Pin {
   const sha256 = new TextEncoder().encode(text).toHex().padEnd(64, "0");
@@ -115,9 +115,9 @@ Deno.test("[pins.file] anything unexpected in a lock file is a failure that says
       [server([]), /servers\["s"\] is not an object/],
       [server({ tool: {} }), /unknown key "tool"/],
       [server({ tools: [] }), /tools is not an object/],
-      [server({ tools: { t: { ...pin, sha256: "abc" } } }), /tools\["t"\] is no pin/],
-      [server({ tools: { t: { sha256: pin.sha256 } } }), /tools\["t"\] is no pin/],
-      [server({ prompts: { t: null } }), /prompts\["t"\] is no pin/],
+      [server({ tools: { t: { ...pin, sha256: "abc" } } }), /tools\["t"\] is not a pin/],
+      [server({ tools: { t: { sha256: pin.sha256 } } }), /tools\["t"\] is not a pin/],
+      [server({ prompts: { t: null } }), /prompts\["t"\] is not a pin/],
       [server({ serverInfo: { version: 1 } }), /serverInfo/],
     ] as const
   ) {
@@ -131,7 +131,7 @@ Deno.test("[pins.hash] a hash leaves out _meta, icons, the order of keys and spa
   const hash = async (json: string): Promise<string> => {
     const canonical = canonicalDefinition(json);
     assert("json" in canonical, json);
-    return await hashOf(canonical.json);
+    return await sha256(canonical.json);
   };
   const pinned = await hash('{"name":"t","description":"d","inputSchema":{"a":1}}');
   for (

@@ -41,12 +41,6 @@ export function isLink(path: string): boolean {
   }
 }
 
-/** The SHA-256 of a file's bytes or of a text, in hexadecimal. */
-export async function hashOf(content: Uint8Array<ArrayBuffer> | string): Promise<string> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
-
 /** Returns an unused path for a backup next to a file, with the local time as `YYYYMMDD-HHMMSS`. */
 export function backupPath(path: string, now: Date): string {
   const twoDigits = (value: number) => String(value).padStart(2, "0");

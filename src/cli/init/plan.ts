@@ -76,7 +76,7 @@ export function planImport(
   const agents = changesRules
     ? [planAgent(DEFAULT_AGENT, {
       servers: [...existingServers, ...planned.map(({ name }) => name)],
-      // Nobody may be there to answer, and a person may have to run many calls first to see that they wait.
+      // Without questions, nobody has learned that calls would wait, and nobody may be there to approve them.
       access: "all",
       undescribed: "all",
       planned,

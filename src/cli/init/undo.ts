@@ -1,6 +1,7 @@
 import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
+import { sha256 } from "../../sha256.ts";
 import { type ClientEdit, languageOf, loadEditor, parseClientFile } from "./client_text.ts";
-import { backupPath, hashOf, readFileState } from "./file_state.ts";
+import { backupPath, readFileState } from "./file_state.ts";
 import type { Json } from "./import_entry.ts";
 import { askYes, type Terminal } from "./prompter.ts";
 import {
@@ -121,7 +122,7 @@ async function undoRun(
 
 async function compareFile(file: ChangedFile): Promise<UndoKind> {
   const bytes = readFileState(file.path).bytes;
-  const hash = bytes === undefined ? null : await hashOf(bytes);
+  const hash = bytes === undefined ? null : await sha256(bytes);
   if (hash === file.before) return "nothing";
   if (file.backup !== null && await readBackup(file) === undefined) return "no-backup";
   if (hash === file.after) return "whole-file";
@@ -133,7 +134,7 @@ async function readBackup(
   { backup, before }: ChangedFile,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const bytes = backup === null ? undefined : readFileState(backup).bytes;
-  return bytes !== undefined && await hashOf(bytes) === before ? bytes : undefined;
+  return bytes !== undefined && await sha256(bytes) === before ? bytes : undefined;
 }
 
 /** Whether the file still holds the values that `init` wrote. */
@@ -143,7 +144,7 @@ async function hasWrittenValues(
 ): Promise<boolean> {
   const presentValues = await readValues(path, bytes, values);
   const hashes = await Promise.all(presentValues.map(async ({ value }) => {
-    return value === undefined ? null : await hashOf(JSON.stringify(value));
+    return value === undefined ? null : await sha256(JSON.stringify(value));
   }));
   return values.length > 0 && values.every(({ wrote }, index) => wrote === hashes[index]);
 }

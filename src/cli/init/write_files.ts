@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { createFile, removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { folderOf } from "../../config/mod.ts";
+import { sha256 } from "../../sha256.ts";
 import type { ClientEdit } from "./client_text.ts";
-import { backupPath, type FileState, hashOf, readFileState } from "./file_state.ts";
+import { backupPath, type FileState, readFileState } from "./file_state.ts";
 import {
   type ChangedFile,
   editJournal,
@@ -129,12 +130,12 @@ function decode(bytes: Uint8Array, path: string): string {
 async function describeStep({ change, state, newBytes, backup }: WriteStep): Promise<ChangedFile> {
   const values = await Promise.all((change.values ?? []).map(async ({ at, value }) => ({
     at,
-    wrote: value === undefined ? null : await hashOf(JSON.stringify(value)),
+    wrote: value === undefined ? null : await sha256(JSON.stringify(value)),
   })));
   return {
     path: change.path,
-    before: state.bytes === undefined ? null : await hashOf(state.bytes),
-    after: await hashOf(newBytes),
+    before: state.bytes === undefined ? null : await sha256(state.bytes),
+    after: await sha256(newBytes),
     backup: backup ?? null,
     ...(change.values === undefined ? {} : { values }),
   };

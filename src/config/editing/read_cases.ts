@@ -4,6 +4,7 @@ import { casesSchema } from "../cases_schema.ts";
 import { checkDocument } from "../check_document.ts";
 import { type Document, parseDocument } from "../document.ts";
 import { isObject, type JsonObject, objectAt } from "../json_value.ts";
+import type { EFFECTS } from "../rules.ts";
 
 /** A question to the rules, and the decision that they have to make. */
 export interface PolicyCase {
@@ -19,7 +20,7 @@ export interface PolicyCase {
   /** The arguments of the call as JSON text, with numbers as they are written; absent if the case has none. */
   readonly args?: string;
   /** The expected decision. */
-  readonly expect: "allow" | "deny" | "ask";
+  readonly expect: typeof EFFECTS[number];
   /** Path of the entry that has to decide; absent if any may. */
   readonly rule?: string;
   /** Creates a problem at the position of the case. */

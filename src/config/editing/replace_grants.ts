@@ -1,5 +1,5 @@
 import { applyEdits, type FormattingOptions, modify } from "jsonc-parser";
-import type { Rules } from "../rules.ts";
+import { EFFECTS, type Rules } from "../rules.ts";
 import { parseRules } from "./parse_rules.ts";
 
 /** The grants of an agent as they are written in a rules file. */
@@ -34,7 +34,7 @@ export function replaceGrants(
     text = applyEdits(text, modify(text, [...at], value, options));
   };
   if (document.findNode(path) === undefined) set(path, {});
-  for (const key of ["allow", "deny", "ask"] as const) {
+  for (const key of EFFECTS) {
     if (grants[key] !== undefined || document.findNode([...path, key]) !== undefined) {
       set([...path, key], grants[key]);
     }

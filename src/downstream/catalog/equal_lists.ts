@@ -1,3 +1,4 @@
+import { sha256 } from "../../sha256.ts";
 import type { ItemList } from "./item_list.ts";
 
 /** Number of lists after which those that are not used any more are removed. */
@@ -42,6 +43,5 @@ async function hashList(list: ItemList): Promise<string> {
     ...leftOut,
     ...items.map(({ text }) => text.json),
   ];
-  const bytes = new TextEncoder().encode(texts.join("\n"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  return await sha256(texts.join("\n"));
 }

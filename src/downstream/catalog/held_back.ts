@@ -1,6 +1,7 @@
 import { CallerError } from "../../errors.ts";
 import { longWork } from "../../long_work.ts";
 import type { PinnedHashes, PinnedKind } from "../../pins/mod.ts";
+import { sha256 } from "../../sha256.ts";
 import { shortenText } from "../../text.ts";
 import { type HeldBackReason, type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
 
@@ -30,7 +31,7 @@ export async function screenList(
 ): Promise<ItemList> {
   const pinnedKind = PINNED_KINDS[kind];
   if (pinnedKind === undefined) return list;
-  const { canonicalDefinition, hashOf } = await import("../../pins/mod.ts");
+  const { canonicalDefinition } = await import("../../pins/mod.ts");
   const party = `server ${server}`;
   // Hashes are computed at the same time, outside of this thread.
   const reasons: (readonly [name: string, reason: Promise<HeldBackReason | undefined>])[] = [];
@@ -42,7 +43,7 @@ export async function screenList(
     }
     const step = longWork.runFor({ party, bytes: json.length }, () => canonicalDefinition(json));
     const canonical = step instanceof Promise ? await step : step;
-    const hash = "json" in canonical ? hashOf(canonical.json) : Promise.resolve(undefined);
+    const hash = "json" in canonical ? sha256(canonical.json) : Promise.resolve(undefined);
     reasons.push([name, hash.then((found) => found === pinned ? undefined : "changed")]);
   }
   const heldBack = new Map<string, HeldBackReason>();

@@ -1,6 +1,7 @@
 import { removeIfThere, replaceFile } from "../../atomic_file.ts";
 import { lockFile, LockTimeout } from "../../file_lock.ts";
 import type { Log } from "../../log.ts";
+import { sha256 } from "../../sha256.ts";
 import { createPrivateFolder } from "./private_folder.ts";
 import { parseStoredLogin, type StoredLogin } from "./stored_login.ts";
 
@@ -237,6 +238,5 @@ async function createFilePrefix(url: string): Promise<string> {
 }
 
 async function hash(text: string): Promise<string> {
-  const bytes = new TextEncoder().encode(text);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 16);
+  return (await sha256(text)).slice(0, 16);
 }

@@ -9,7 +9,8 @@ import {
 } from "../../../src/downstream/catalog/mod.ts";
 import { JsonText } from "../../../src/jsonrpc/mod.ts";
 import { createLog } from "../../../src/log.ts";
-import { canonicalDefinition, hashOf, type PinnedHashes } from "../../../src/pins/mod.ts";
+import { canonicalDefinition, type PinnedHashes } from "../../../src/pins/mod.ts";
+import { sha256 } from "../../../src/sha256.ts";
 
 type Definition = Readonly<Record<string, unknown>>;
 
@@ -25,7 +26,7 @@ async function pinsOf(definitions: readonly Definition[]): Promise<PinnedHashes>
   const tools = new Map<string, string>();
   for (const definition of definitions) {
     const canonical = canonicalDefinition(JSON.stringify(definition));
-    if ("json" in canonical) tools.set(String(definition.name), await hashOf(canonical.json));
+    if ("json" in canonical) tools.set(String(definition.name), await sha256(canonical.json));
   }
   return { tools, resourceTemplates: new Map(), prompts: new Map() };
 }
