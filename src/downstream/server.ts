@@ -255,8 +255,6 @@ export class DownstreamServer {
    * Subscribes the caller's connection to a resource. The subscription keeps its session open, and is renewed when the
    * session ends.
    *
-   * @param call The request.
-   * @param caller The caller.
    * @throws {CallerError} if the connection has too many subscriptions.
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
@@ -267,12 +265,15 @@ export class DownstreamServer {
   /**
    * Ends the subscription of the caller's connection to a resource, if there is one.
    *
-   * @param call The request.
-   * @param caller The caller.
    * @throws {DownstreamError} if the server is not available, or takes too long.
    */
   unsubscribe(call: SubscriptionCall, caller: Caller): Promise<RequestOutcome> {
     return this.#subscriptions.unsubscribe(call, caller);
+  }
+
+  /** Whether the server is pinned. */
+  get isPinned(): boolean {
+    return this.#lists.isPinned;
   }
 
   /** Holds back all items that are not as they were pinned; `undefined` if the server is not pinned. */

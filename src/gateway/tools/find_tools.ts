@@ -19,9 +19,11 @@ import {
   computeOnce,
   createSelector,
   createStepRunner,
+  definitionWriter,
   type Detail,
   readNames,
   type StepRunner,
+  writeDefinition,
   writeTools,
 } from "./tool_listing.ts";
 import { shortenText } from "../../text.ts";
@@ -76,7 +78,12 @@ export async function findTools(
   const unavailable = [...failed, ...unindexed];
   const found = await runSteps(rankTools(shownQuery, scopes), runStep);
   const detail = typeof args.detail === "string" ? args.detail as Detail : "signatures";
-  const write = (tool: FoundTool) => writeFoundTool(tool, detail);
+  const writers = new Map<string, (tool: Tool) => string>();
+  for (const { server: name } of detail === "full" ? scopes : []) {
+    const isPinned = context.servers.get(name)?.isPinned === true;
+    writers.set(name, await definitionWriter({ isPinned }));
+  }
+  const write = (tool: FoundTool) => writeFoundTool(tool, detail, writers.get(tool.server));
   const { texts, isCut } = await writeTools(found, { write, args, runStep });
   const list = `[${texts.join(",")}]`;
   const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
@@ -96,7 +103,7 @@ export async function findTools(
     ...(pending.length === 0 ? {} : { pending }),
     ...(unavailable.length === 0 ? {} : { unavailable }),
   });
-  // The definitions are inserted as text, exactly as the server wrote them.
+  // The definitions are inserted as text, as the server wrote them.
   return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
 }
 
@@ -246,11 +253,15 @@ async function runSteps<T>(steps: Generator<void, T>, runStep: StepRunner): Prom
 }
 
 /** Writes a tool of an answer as JSON. */
-export function writeFoundTool({ server, tool }: FoundTool, detail: Detail): string {
+export function writeFoundTool(
+  { server, tool }: FoundTool,
+  detail: Detail,
+  writeWhole: (tool: Tool) => string = writeDefinition,
+): string {
   switch (detail) {
     case "full": {
       // The last member of a name counts, so that no definition can claim to be of another server.
-      const { json } = tool.text;
+      const json = writeWhole(tool);
       return `${json.slice(0, json.lastIndexOf("}"))},"server":${JSON.stringify(server)}}`;
     }
     case "names":

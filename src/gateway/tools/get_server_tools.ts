@@ -16,6 +16,7 @@ import {
   computeOnce,
   createSelector,
   createStepRunner,
+  definitionWriter,
   type Detail,
   readNames,
   refuseLongPattern,
@@ -89,7 +90,8 @@ async function listServerTools(
   const names = readNames(args);
   const selected = await filterTools(callable, createSelector(args, names), runStep);
   const { detail, hint: detailHint } = await chooseDetail(selected, args, runStep);
-  const write = (tool: Tool) => writeTool(tool, detail);
+  const writeWhole = await definitionWriter(server);
+  const write = (tool: Tool) => detail === "full" ? writeWhole(tool) : writeTool(tool, detail);
   const { texts, isCut } = await writeTools(selected, { write, args, runStep });
   const omitted = selected.slice(texts.length).map((tool) => tool.name);
   const list = `[${texts.join(",")}]`;
@@ -125,7 +127,7 @@ async function listServerTools(
     ...(omitted.length === 0 ? {} : { omitted: omitted.slice(0, MAX_OMITTED) }),
     ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
   });
-  // The definitions are inserted as text, exactly as the server wrote them.
+  // The definitions are inserted as text, as the server wrote them.
   return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
 }
 
@@ -167,10 +169,8 @@ async function chooseDetail(
   };
 }
 
-function writeTool(tool: Tool, detail: Detail): string {
+function writeTool(tool: Tool, detail: Exclude<Detail, "full">): string {
   switch (detail) {
-    case "full":
-      return tool.text.json;
     case "names":
       return JSON.stringify({ name: tool.name });
     case "signatures":

@@ -65,6 +65,27 @@ export function computeOnce<T>(compute: (tool: Tool) => T): (tool: Tool) => T {
   };
 }
 
+/** Writes the whole definition of a tool, as its server wrote it. */
+export const writeDefinition = ({ text }: Tool): string => text.json;
+
+/**
+ * Returns the function that writes the whole definitions of a server's tools for agents. If the server is pinned, it
+ * leaves out `_meta` and icons: the server may change them, so a model must not read them.
+ */
+export async function definitionWriter(
+  { isPinned }: { readonly isPinned: boolean },
+): Promise<(tool: Tool) => string> {
+  if (!isPinned) return writeDefinition;
+  const { canonicalDefinition } = await import("../../pins/mod.ts");
+  return (tool) => {
+    const { name, text: { json } } = tool;
+    // A key may have escapes.
+    if (!/_meta|icons|\\/.test(json)) return json;
+    const canonical = canonicalDefinition(json);
+    return "json" in canonical ? canonical.json : JSON.stringify({ name });
+  };
+}
+
 /** The tools of an answer. */
 export interface WrittenTools {
   readonly texts: readonly string[];
