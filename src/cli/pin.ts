@@ -79,16 +79,16 @@ export const command = defineCommand({
       servers.map(async (server) => await createReport(server, { lockFile, update, writes })),
     );
     const isWhole = onlyServer === undefined;
-    const strays = isWhole ? findStrays(lockFile, configuration) : [];
+    const unconfigured = isWhole ? findUnconfigured(lockFile, configuration) : [];
     if (writes) {
       await file.edit((current) =>
-        changeLockFile(current, { servers, update, removed: update ? strays : [] })
+        changeLockFile(current, { servers, update, removed: update ? unconfigured : [] })
       );
     }
     // A server may list other things now than it did when a person looked at the differences.
-    print(reports, { strays, update, isDetailed: diff || update, json, file, streams });
+    print(reports, { unconfigured, update, isDetailed: diff || update, json, file, streams });
     const hasFailed = reports.some(({ failure }) => failure !== undefined);
-    const differs = strays.length > 0 ||
+    const differs = unconfigured.length > 0 ||
       reports.some(({ status, edited, isOtherVersion }) =>
         status === "changed" || edited.length > 0 ||
         (strict && (status === "not pinned" || isOtherVersion))
@@ -162,7 +162,7 @@ async function findEdited(pins: ServerPins): Promise<string[]> {
 }
 
 /** Returns the pinned servers that are not in the servers file, not even as disabled ones. */
-function findStrays(
+function findUnconfigured(
   lockFile: LockFile,
   { servers, unavailableReasons }: Configuration,
 ): string[] {
@@ -188,7 +188,7 @@ function changeLockFile(
 }
 
 interface PrintOptions {
-  readonly strays: readonly string[];
+  readonly unconfigured: readonly string[];
   readonly update: boolean;
   /** Whether differences are printed word by word. */
   readonly isDetailed: boolean;
@@ -198,7 +198,7 @@ interface PrintOptions {
 }
 
 function print(reports: readonly ServerReport[], options: PrintOptions): void {
-  const { strays, update, isDetailed, json, file, streams: { stdout, stderr } } = options;
+  const { unconfigured, update, isDetailed, json, file, streams: { stdout, stderr } } = options;
   if (json) return stdout.write(jsonOutput(JSON.stringify(createJson(reports, options))));
   const style = styleOf(Deno.stdout);
   for (const report of reports) {
@@ -216,7 +216,7 @@ function print(reports: readonly ServerReport[], options: PrintOptions): void {
       stderr.write(escapeLines(`${server}: --diff shows what changed, and --update accepts it\n`));
     }
   }
-  for (const name of strays) {
+  for (const name of unconfigured) {
     const action = update ? "its pins were removed" : "--update removes its pins";
     stdout.write(`${escapeControls(name)}: not in the servers file; ${action}\n`);
   }
@@ -278,7 +278,7 @@ function infoText(
 
 function createJson(
   reports: readonly ServerReport[],
-  { strays, file }: PrintOptions,
+  { unconfigured, file }: PrintOptions,
 ): Readonly<Record<string, unknown>> {
   return {
     lock_file: file.displayPath,
@@ -301,6 +301,6 @@ function createJson(
         }) ?? [],
       };
     }),
-    not_configured: strays,
+    not_configured: unconfigured,
   };
 }

@@ -3,13 +3,13 @@ import { type CatalogStore, type Item, LIST_KINDS, type ListKind } from "../down
 import type { ListedTool } from "../policy/mod.ts";
 
 /** The lists that are remembered of a server, by name of the item; those that are not known are absent. */
-export type RememberedLists = Readonly<Partial<Record<ListKind, ReadonlyMap<string, Item>>>>;
+export type KnownLists = Readonly<Partial<Record<ListKind, ReadonlyMap<string, Item>>>>;
 
 /** The lists of servers, as far as they are known without starting a server. Each is read once. */
 export class RememberedCatalogs {
   readonly #servers: Configuration["servers"];
   readonly #catalogs: CatalogStore | undefined;
-  readonly #lists = new Map<string, Promise<RememberedLists>>();
+  readonly #lists = new Map<string, Promise<KnownLists>>();
 
   /** @param catalogs The remembered catalogs; `undefined` if the user has no folder for them. */
   constructor({ servers }: Pick<Configuration, "servers">, catalogs: CatalogStore | undefined) {
@@ -18,7 +18,7 @@ export class RememberedCatalogs {
   }
 
   /** Returns the lists of a server; none if it is not configured. */
-  listsOf(server: string): Promise<RememberedLists> {
+  listsOf(server: string): Promise<KnownLists> {
     const config = this.#servers.get(server);
     if (config === undefined) return Promise.resolve({});
     let lists = this.#lists.get(server);
@@ -36,7 +36,7 @@ export class RememberedCatalogs {
 async function readLists(
   config: ServerConfig,
   catalogs: CatalogStore | undefined,
-): Promise<RememberedLists> {
+): Promise<KnownLists> {
   const joined = new Map<ListKind, Map<string, Item>>();
   for (const capabilities of await catalogs?.listCapabilities(config) ?? []) {
     const catalog = await catalogs?.read(config, capabilities);

@@ -86,19 +86,19 @@ function createToolLists(
       return { allow: isAsked ? [] : [tool], deny: [], ask: isAsked ? [tool] : [] };
     }
     const matching = steps.flatMap((step) => listMatching(step, entries));
-    const keepsTiers = compilePattern(tool).isExplicit && !isOrdered(matching);
+    // The new entries name this tool only, and an entry without wildcards is decided before all with wildcards. If that
+    // would change the order of the entries, those that had wildcards get one at their end, and longer names are denied.
+    const keepsWildcards = compilePattern(tool).isExplicit && !isOrdered(matching);
     const lists: Record<Effect, WrittenEntry[]> = { allow: [], deny: [], ask: [] };
     for (const { entry, effect, isWildcard } of matching) {
-      // Entries with wildcards are decided after those without.
-      const name = isWildcard && keepsTiers ? `${tool}*` : tool;
+      const name = isWildcard && keepsWildcards ? `${tool}*` : tool;
       lists[effect].push(
         entry === undefined || typeof entry === "string"
           ? name
           : toWrittenEntry({ ...entry, tool: name }),
       );
     }
-    // Tools whose longer names have the same beginning were not used.
-    if (keepsTiers) lists.deny.push(`${tool}?*`);
+    if (keepsWildcards) lists.deny.push(`${tool}?*`);
     return lists;
   };
 }

@@ -1,8 +1,7 @@
-import { type ConfigProblem, getCatalogsFolder } from "../config/mod.ts";
-import { CatalogStore } from "../downstream/mod.ts";
-import { problemWithoutPosition } from "../errors.ts";
+import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { formatPath } from "../json.ts";
 import { createLog } from "../log.ts";
+import { openCatalogs } from "./open_catalogs.ts";
 import type { CheckedConfiguration, OpenContext } from "./open_configuration.ts";
 import { describeItems, selectListedItems } from "./pinned_items.ts";
 import { RememberedCatalogs } from "./remembered_catalogs.ts";
@@ -13,11 +12,10 @@ import { RememberedCatalogs } from "./remembered_catalogs.ts";
  */
 export async function warnItems(
   { configuration, files }: Pick<CheckedConfiguration, "configuration" | "files">,
-  { env, cwd }: OpenContext,
+  context: OpenContext,
 ): Promise<ConfigProblem[]> {
-  const folder = getCatalogsFolder(env);
-  if (configuration === undefined || folder === undefined) return [];
-  const store = new CatalogStore(folder, { cwd, env, log: createLog({ level: "error" }) });
+  const store = openCatalogs(createLog({ level: "error" }), context);
+  if (configuration === undefined || store === undefined) return [];
   const catalogs = new RememberedCatalogs(configuration, store);
   const warnings: ConfigProblem[] = [];
   for (const server of configuration.servers.keys()) {

@@ -26,13 +26,13 @@ export type ConditionState = "holds" | "fails" | "depends";
 export interface Condition {
   readonly judge: (facts: ToolFacts) => ConditionState;
   /** Whether other arguments can make the entry match, or not match. */
-  readonly isCorrectable: (facts: ToolFacts, change: Change) => boolean;
+  readonly isCorrectable: (facts: ToolFacts, change: ConditionChange) => boolean;
   /** Describes the change that would do so. This takes longer than judging. */
-  readonly describe: (facts: ToolFacts, change: Change) => string;
+  readonly describe: (facts: ToolFacts, change: ConditionChange) => string;
 }
 
 /** A change of a condition that is asked for. */
-export interface Change {
+export interface ConditionChange {
   /** Whether the entry is to match, or not to match. */
   readonly toMatch: boolean;
 }
@@ -45,7 +45,7 @@ export function compileCondition(
   const tests = [...when ?? []].map(([name, test]) => {
     return {
       judge: compileArgument({ name, test, effect }),
-      describe: (change: Change) => describeArgument({ name, test }, change),
+      describe: (change: ConditionChange) => describeArgument({ name, test }, change),
     };
   });
   const isAllow = effect === "allow";
@@ -63,10 +63,10 @@ export function compileCondition(
     if (!tests.every((test) => test.judge(args).holds)) return "fails";
     return isHintUnknown ? "depends" : "holds";
   };
-  const isCorrectable = (facts: ToolFacts, { toMatch }: Change): boolean => {
+  const isCorrectable = (facts: ToolFacts, { toMatch }: ConditionChange): boolean => {
     return tests.length > 0 && !(toMatch && judgeHint(facts) === false);
   };
-  const describe = (facts: ToolFacts, change: Change): string => {
+  const describe = (facts: ToolFacts, change: ConditionChange): string => {
     const { toMatch } = change;
     const hintHolds = judgeHint(facts);
     const args = facts.args?.();

@@ -1,4 +1,4 @@
-import type { Change } from "./condition.ts";
+import type { ConditionChange } from "./condition.ts";
 import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 
 /** The kind of entries that a step of a decision searches: without wildcards, with wildcards, or any. */
@@ -14,9 +14,9 @@ export interface SkippedEntry {
 /** A condition that was judged. */
 export interface JudgedCondition {
   /** Returns whether other arguments can make the entry match, or not match. */
-  readonly isCorrectable: (change: Change) => boolean;
+  readonly isCorrectable: (change: ConditionChange) => boolean;
   /** Returns the change that would do so; takes longer than to judge. */
-  readonly requirement: (change: Change) => string;
+  readonly requirement: (change: ConditionChange) => string;
 }
 
 /** The result of a search in a list with conditions. */

@@ -4,9 +4,9 @@ import { type CallArguments, type ExactArguments, readExactArguments } from "./c
 import { compileEntries, type EntryKind, type FindEntry, type SkippedEntry } from "./entries.ts";
 import type { Effect } from "./rules.ts";
 import {
-  type Change,
   compileCondition,
   type Condition,
+  type ConditionChange,
   type ListedTool,
   type ToolFacts,
 } from "./condition.ts";
@@ -74,8 +74,8 @@ export function compileToolEntries(
       const condition = getCondition();
       const state = condition.judge(name);
       const judged = {
-        isCorrectable: (change: Change) => condition.isCorrectable(name, change),
-        requirement: (change: Change) => condition.describe(name, change),
+        isCorrectable: (change: ConditionChange) => condition.isCorrectable(name, change),
+        requirement: (change: ConditionChange) => condition.describe(name, change),
       };
       if (state === "holds") return { index, skipped, condition: judged };
       skipped.push({ index, state, condition: judged });
