@@ -91,8 +91,7 @@ Deno.test("[init.untouched] [init.summary] if each answer is Enter, only the gat
     "Next:",
     "  1. Paste the entry above into Claude Code, VS Code",
     "  2. Run agent-mcp-gateway doctor: it starts each server and reports what is wrong",
-    "  3. Before a tool changes something for developer, you are asked: in the client if it can show " +
-    "questions, and always by agent-mcp-gateway approvals --watch",
+    "  3. Approve changes in the client, or by: agent-mcp-gateway approvals --watch",
     '  4. Agents choose servers by "description": add one to memory, mine, only, near in ' +
     "~/.config/agent-mcp-gateway/.mcp.json",
     "  5. Remove the servers from Claude Code, VS Code: until then they load them as before",

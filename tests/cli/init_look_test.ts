@@ -159,7 +159,7 @@ Deno.test("[init.ask] the tools are shown with what they do, and by default a pe
   assert.ok(allow?.["tools"]?.["files"]?.includes("read_text_file"));
   assert.deepEqual([allow?.["tools"]?.["gone"], allow?.["tools"]?.["mute"]], [[], []]);
   assert.deepEqual(ask, { tools: { files: ["*"], gone: ["*"], mute: ["*"] } });
-  assert.match(stderr, /Before a tool changes something for developer, you are asked: /);
+  assert.match(stderr, /Approve changes in the client, or by: agent-mcp-gateway approvals --watch/);
   assert.doesNotMatch(stderr, /may call no tool/);
   const { rules } = await readConfiguration({ agents });
   const effectOf = (server: string, tool: string): string =>

@@ -61,12 +61,16 @@ export function runServerScenarios(
 }
 
 /**
- * Runs all scenarios of the revision without sessions for servers, in one process.
+ * Runs scenarios of the revision without sessions for servers, in one process.
  *
+ * @param selection The arguments that select the scenarios; default: all.
  * @returns The checks of each scenario, by its name.
  */
-export function runStatelessScenarios(url: string): Promise<ReadonlyMap<string, readonly Check[]>> {
-  return runServer("0.2.0-alpha.12", ["--url", url, ...STATELESS_ARGS]);
+export function runStatelessScenarios(
+  url: string,
+  selection: readonly string[] = STATELESS_ARGS,
+): Promise<ReadonlyMap<string, readonly Check[]>> {
+  return runServer("0.2.0-alpha.12", ["--url", url, ...selection]);
 }
 
 async function runServer(

@@ -204,12 +204,10 @@ function askSteps({ agents }: Plan, hasAsked: boolean): string[] {
       "before a tool changes something, run init without --yes, or add an ask (docs/policies.md)",
     ];
   }
-  const asking = agents.filter(({ asks }) => Object.keys(asks).length > 0);
-  if (asking.length === 0) return [];
-  return [
-    `Before a tool changes something for ${shortList(asking.map(({ name }) => name))}, you are ` +
-    "asked: in the client if it can show questions, and always by agent-mcp-gateway approvals --watch",
-  ];
+  const isAsked = agents.some(({ asks }) => Object.keys(asks).length > 0);
+  return isAsked
+    ? ["Approve changes in the client, or by: agent-mcp-gateway approvals --watch"]
+    : [];
 }
 
 /** Joins names; of more than four, only the first three and the number of the others. */
