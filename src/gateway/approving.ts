@@ -30,8 +30,8 @@ import type { ServerCall } from "./tools/mod.ts";
 /** Interval of progress while a call waits, in milliseconds. */
 const PROGRESS_MS = 5000;
 
-/** Unit of that progress: it must be small, because the progress of the server follows, and must be more. */
-const PROGRESS_STEP = 1e-6;
+/** Number of steps of that progress in 1: they must be small, because the progress of the server follows, and must be more. */
+const PROGRESS_STEPS = 1e6;
 
 /** An operation that the rules and, if necessary, a person allow. */
 export interface ApprovedOperation {
@@ -94,9 +94,7 @@ export async function approveCall(
     if (error instanceof MailboxError) {
       return refuse(asked, { problem: { kind: "unusable", reason: error.message }, context });
     }
-    const record = { caller: { id: agent, agent }, subject: judged.subject, rule: askedBy.rule };
-    const outcome = outcomeOfError(error, { request, context });
-    return { kind: "refused", record: { ...record, outcome } };
+    return failed(asked, { error, approving });
   }
 }
 
@@ -149,8 +147,11 @@ async function askForApproval(
   try {
     return await untilDecided(asked, { wait, form: shownForm, isLasting, approving });
   } catch (error) {
+    // The id in the audit log shows that the call has waited, and did not run.
+    const approval = { id: wait.id };
     if (signal.aborted) wait.withdraw();
-    throw error;
+    if (error instanceof MailboxError) throw error;
+    return failed(asked, { error, approving, approval });
   } finally {
     permit.resume();
     clearTimeout(expiry);
@@ -307,6 +308,22 @@ function refuse({ judged, askedBy, call }: AskedCall, reason: RefusalReason): Re
   return refusal(cannotAskBody(problem, refused));
 }
 
+/** Returns the record of a call that failed before it was approved, such as one that its client has cancelled. */
+function failed(
+  { judged: { subject }, askedBy: { rule }, call: { agent } }: AskedCall,
+  { error, approving: { request, context }, approval }: {
+    readonly error: unknown;
+    readonly approving: ApprovingContext;
+    readonly approval?: AuditApproval;
+  },
+): RefusedCall {
+  const outcome = outcomeOfError(error, { request, context });
+  return {
+    kind: "refused",
+    record: { caller: { id: agent, agent }, subject, rule, approval, outcome },
+  };
+}
+
 function auditOf({ id, by, afterMs }: Verdict): AuditApproval {
   return { id, by, after_ms: afterMs };
 }
@@ -324,7 +341,7 @@ function progressOf(
     sentAt = now;
     const command = wait.isInMailbox ? `: ${allowCommand(wait.id)}` : "";
     onProgress({
-      progress: ++count * PROGRESS_STEP,
+      progress: ++count / PROGRESS_STEPS,
       message: `Waiting for a person's approval${command}`,
     });
   };

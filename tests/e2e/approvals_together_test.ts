@@ -152,7 +152,8 @@ Deno.test("[approvals.cancelled] a cancelled call withdraws its request, unless 
   // The ping is answered after the second call has begun to wait.
   await client.request("ping");
   await client.notify("notifications/cancelled", { requestId: first });
-  await fixture.audited("CANCELLED");
+  const { approval } = await fixture.audited("CANCELLED");
+  assert.deepEqual(approval, { id: request?.approval_id }, "the log says that it did not run");
   assert.equal((await fixture.waiting())[0]?.approval_id, request?.approval_id);
   await fixture.allow(request?.approval_id ?? "");
   assert.equal((await second).isError, undefined);
