@@ -207,7 +207,9 @@ function describeDecided({ id }: MailboxEntry, mailbox: Mailbox): string {
     return `The request ${id} has expired, or its call was made or cancelled`;
   }
   return isDenied(entry)
-    ? `The call of ${id} was denied before, and stays denied until ${timeOf(entry.expiresAt)}`
+    ? `The call of ${id} was denied before, and stays denied until ${
+      timeOf(entry.expiresAt)
+    }; the agent can make it again then`
     : `The call of ${id} was allowed before`;
 }
 

@@ -134,7 +134,10 @@ function nextSteps(
   const isEmpty = existingServers === 0 && plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
   const steps: string[] = [];
-  if (isEmpty) steps.push(`No server was imported: add yours to ${files.servers}`);
+  if (isEmpty) {
+    const rules = abbreviateHome(files.rules, home);
+    steps.push(`No server was imported: add yours to ${files.servers}, and allow them in ${rules}`);
+  }
   if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.map(clientTitle).join(", ") || "your client";
     steps.push(`Paste the entry above into ${names}`);
