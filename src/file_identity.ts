@@ -23,6 +23,21 @@ export function identityAt(path: string): string | undefined {
   }
 }
 
+/**
+ * Returns the information about the file, folder or link at a path, without following a link; `undefined` if there
+ * is none.
+ *
+ * @throws {Error} If the lookup fails for any reason but a missing file.
+ */
+export function linkInfoAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** Whether a path leads to a file; false if it cannot be looked up. */
 export function isFile(path: string): boolean {
   try {

@@ -1,4 +1,4 @@
-import { ownUserId } from "../file_identity.ts";
+import { linkInfoAt, ownUserId } from "../file_identity.ts";
 
 /** Maximum number of files in the folder; the gateway writes fewer. */
 const MAX_FILES = 5000;
@@ -47,10 +47,10 @@ export class MailboxFolder {
     const parent = this.#path.replace(/[\\/][^\\/]*$/, "");
     return this.#guard(() => {
       if (creates) Deno.mkdirSync(parent, { recursive: true, mode: FOLDER_MODE });
-      if (infoAt(parent) === undefined) return false;
+      if (linkInfoAt(parent) === undefined) return false;
       checkFolder(parent, { isPrivate: false });
-      if (creates && infoAt(this.#path) === undefined) createFolder(this.#path);
-      if (infoAt(this.#path) === undefined) return false;
+      if (creates && linkInfoAt(this.#path) === undefined) createFolder(this.#path);
+      if (linkInfoAt(this.#path) === undefined) return false;
       checkFolder(this.#path, { isPrivate: true });
       return true;
     });
@@ -80,7 +80,7 @@ export class MailboxFolder {
    */
   read(name: string, maxBytes: number): string | undefined {
     const path = this.#pathOf(name);
-    const info = infoAt(path);
+    const info = linkInfoAt(path);
     // Opening a pipe would wait for its writer.
     if (info?.isFile !== true || info.size > maxBytes || !isPrivateFile(info)) return undefined;
     return this.#guard(() => {
@@ -95,7 +95,7 @@ export class MailboxFolder {
 
   /** Returns when a file was last written, in milliseconds since 1970; `undefined` if it is missing. */
   writtenAt(name: string): number | undefined {
-    return infoAt(this.#pathOf(name))?.mtime?.getTime();
+    return linkInfoAt(this.#pathOf(name))?.mtime?.getTime();
   }
 
   /** Writes a file, whole or not at all. */
@@ -160,15 +160,6 @@ export class MailboxFolder {
   }
 }
 
-function infoAt(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
 function createFolder(path: string): void {
   try {
     Deno.mkdirSync(path, { mode: FOLDER_MODE });
@@ -180,7 +171,7 @@ function createFolder(path: string): void {
 
 /** @throws {MailboxError} if a path is not a folder of the user that only the user can change, or access if it is private. */
 function checkFolder(path: string, { isPrivate }: { readonly isPrivate: boolean }): void {
-  const info = infoAt(path);
+  const info = linkInfoAt(path);
   if (info?.isDirectory !== true) throw new MailboxError(`${path} is a link or not a folder`);
   if (isWindows) return;
   if (!isOwn(info)) throw new MailboxError(`${path} belongs to another user`);

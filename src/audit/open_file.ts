@@ -1,4 +1,4 @@
-import { identityOf, ownUserId } from "../file_identity.ts";
+import { identityOf, linkInfoAt, ownUserId } from "../file_identity.ts";
 
 /** The only path that may be written to although it is not a regular file. */
 export const NULL_DEVICE = "/dev/null";
@@ -20,14 +20,14 @@ export function openFile(path: string): Deno.FsFile {
   checkFolders(path);
   // Another process may create, rotate or remove the file between the checks and the opening.
   for (let attempt = 1;; attempt++) {
-    const infoBefore = infoAt(path);
+    const infoBefore = linkInfoAt(path);
     requireRegularFile(path, infoBefore);
     let file: Deno.FsFile | undefined;
     try {
       // `createNew` follows no link.
       file = Deno.openSync(path, { ...options, createNew: infoBefore === undefined });
       const info = file.statSync();
-      const infoAfter = infoAt(path);
+      const infoAfter = linkInfoAt(path);
       requireRegularFile(path, infoAfter);
       if (infoAfter !== undefined && identityOf(infoAfter) === identityOf(info)) {
         // A new file belongs to this user, and only this user can read it.
@@ -57,18 +57,9 @@ function checkFolders(path: string): void {
     ? [folder]
     : Array.from(folder.matchAll(/[\\/]|$/g), ({ index }) => folder.slice(0, index));
   for (const name of folders) {
-    if (infoAt(name)?.isSymlink) throw new RefusedPath(`its folder ${name} is a link`);
+    if (linkInfoAt(name)?.isSymlink) throw new RefusedPath(`its folder ${name} is a link`);
   }
   Deno.mkdirSync(folder, { recursive: true });
-}
-
-function infoAt(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 function requireRegularFile(path: string, info: Deno.FileInfo | undefined): void {

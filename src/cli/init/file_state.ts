@@ -1,3 +1,5 @@
+import { linkInfoAt } from "../../file_identity.ts";
+
 /** The present state of a file on disk. */
 export interface FileState {
   /** The path of the file itself, after following links. */
@@ -33,12 +35,7 @@ export function readFileState(path: string): FileState {
 
 /** Whether there is a link at a path, whether its target exists or not. */
 export function isLink(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isSymlink;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return linkInfoAt(path)?.isSymlink === true;
 }
 
 /** Returns an unused path for a backup next to a file, with the local time as `YYYYMMDD-HHMMSS`. */
