@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { findHiddenText, type HiddenTextKind } from "../../src/pins/mod.ts";
+import { cpuMs } from "../cpu_time.ts";
 
 function kindsIn(description: string): HiddenTextKind[] {
   return findHiddenText({ name: "t", description }).map(({ kind }) => kind);
@@ -87,7 +88,7 @@ Deno.test("[pins.hidden-text] names and schemas are searched too, and the place 
   assert.equal(key?.path, 'inputSchema.properties["a\\u200b"]');
 });
 
-Deno.test("[pins.hidden-text] no definition takes long to search", () => {
+Deno.test("[pins.hidden-text] no definition takes much CPU time to search", () => {
   let deep: unknown = "a";
   for (let depth = 0; depth < 100_000; depth++) deep = [deep];
   for (
@@ -101,12 +102,12 @@ Deno.test("[pins.hidden-text] no definition takes long to search", () => {
       "<!-".repeat(300_000),
     ]
   ) {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     findHiddenText({ name: "t", description: text });
-    const ms = performance.now() - startedAt;
+    const ms = cpuMs() - startedAt;
     assert(ms < 1500, `${JSON.stringify(text.slice(0, 12))} takes ${ms} ms`);
   }
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   findHiddenText({ deep });
-  assert(performance.now() - startedAt < 1500);
+  assert(cpuMs() - startedAt < 1500);
 });
