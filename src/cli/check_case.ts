@@ -107,7 +107,7 @@ function describeMissingFacts(
 
 /** Describes a change of the rules after which they decide as expected; `undefined` if deciding failed. */
 function describeRulesChange(
-  { agent, server, subject, expect }: PolicyCase,
+  { agent, server, subject, expect, args }: PolicyCase,
   { decision, rule, steps }: PrintedExplanation,
 ): string | undefined {
   const [key, name] = "tool" in subject
@@ -117,7 +117,10 @@ function describeRulesChange(
     : ["prompts", subject.prompt];
   const addTo = (effect: string): string => {
     const path = formatPath(["agents", agent, effect, key, server]);
-    return `add ${JSON.stringify(name)} to ${path}`;
+    const condition = args !== undefined
+      ? ', with a condition ("when") if it is for such calls only'
+      : "";
+    return `add ${JSON.stringify(name)} to ${path}${condition}`;
   };
   if (expect === "deny" || (expect === "ask" && decision === "allow")) return addTo(expect);
   const { step } = steps.at(-1) ?? {};

@@ -79,7 +79,8 @@ Deno.test("[try.test] [try.messages] a failed case says what was expected, what 
       "expected allow",
       "decided deny by agents.keeper.allow.tools.files[1]",
       "to be allowed by agents.keeper.allow.tools.files[1]: path must be within /srv/notes; or add " +
-      '"write_file" to agents.keeper.allow.tools.files; or write "expect": "deny" in the case',
+      '"write_file" to agents.keeper.allow.tools.files, with a condition ("when") if it is for ' +
+      'such calls only; or write "expect": "deny" in the case',
     ],
     [
       '4:5: cases[1]: tool "read_media_file" of server "files" for agent "keeper", without args',

@@ -320,7 +320,10 @@ for (const mode of ["legacy", "auto", "modern"] as const) {
         assert.equal((await call("yes")).isError, undefined);
         assert.equal((await call("no")).isError, true);
         assert.equal(messages.length, 2);
-        assert.match(messages[0] ?? "", /^The gateway asks for your approval: agent "writer"/);
+        assert.match(
+          messages[0] ?? "",
+          /^The gateway asks for your approval of a call:\n\n {4}agent "writer"\n {4}tool "plain" of server "notes"\n/,
+        );
         assert.deepEqual([readEffects(server, "yes").length, readEffects(server, "no").length], [
           1,
           0,

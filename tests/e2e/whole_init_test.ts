@@ -51,19 +51,33 @@ async function runInitWithDefaults(setup: Setup, command: GatewayCommand): Promi
   return output;
 }
 
-/** Runs `init --yes` and returns its standard error. */
-async function runInitWithoutQuestions(setup: Setup, command: GatewayCommand): Promise<string> {
-  const [executable, ...args] = await gatewayCommandLine(command);
+/** Runs a command without a terminal, and returns its outputs. */
+async function runCommand(
+  setup: Setup,
+  { command, args }: { readonly command: GatewayCommand; readonly args: readonly string[] },
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const [executable, ...commandArgs] = await gatewayCommandLine(command);
   const program = new Program({
     command: executable,
-    args: [...args, "init", "--yes"],
+    args: [...commandArgs, ...args],
     cwd: setup.workingFolder,
     env: setup.env,
   });
+  let stdout = "";
+  program.onLine = (line) => stdout += `${line}\n`;
   await program.closeInput();
   const { code } = await program.waitForEnd();
   assert.equal(code, 0, program.stderr);
-  return program.stderr;
+  return { stdout, stderr: program.stderr };
+}
+
+/** Allows the call that waits, as a person does at the shell. */
+async function allowWaitingCall(setup: Setup, command: GatewayCommand): Promise<void> {
+  const id = await waitUntil("a call waits for its approval", async () => {
+    const { stdout } = await runCommand(setup, { command, args: ["approvals", "--json"] });
+    return JSON.parse(stdout)[0]?.approval_id as string | undefined;
+  });
+  await runCommand(setup, { command, args: ["approvals", "allow", id] });
 }
 
 for (const command of LOCAL_COMMANDS) {
@@ -87,12 +101,12 @@ for (const command of LOCAL_COMMANDS) {
         assert.notEqual(json, "", text);
         // deno-lint-ignore no-control-regex
         assert.doesNotMatch(output, /waiting for \x1b/);
-        // The entry and the next steps fit together on a screen of 100 columns and 23 rows.
+        // The entry and the next steps fit together on a screen of 100 columns and 24 rows.
         const lastPart = text.slice(text.indexOf("# Entry for"));
         const rows = lastPart.trimEnd().split("\n").flatMap((line) =>
           line.match(/.{1,100}|^$/g) ?? []
         );
-        assert.ok(rows.length <= 23, `${rows.length} rows:\n${lastPart}`);
+        assert.ok(rows.length <= 24, `${rows.length} rows:\n${lastPart}`);
         assert.match(lastPart, /^Next:\n {2}1\. Paste the entry above into Claude Code$/m);
         const [entry] = Object.values(JSON.parse(json).mcpServers) as {
           command: string;
@@ -102,10 +116,14 @@ for (const command of LOCAL_COMMANDS) {
         const program = new Program({ ...entry, cwd: setup.workingFolder, env: setup.env });
         const client = new RawClient(program);
         await client.initialize();
-        const { result } = await client.request("tools/call", {
-          name: "execute_tool",
-          arguments: { server: "odd", tool: "count", args: {} },
-        });
+        // The rules that `init` suggests ask a person, because the tool may change something.
+        const [{ result }] = await Promise.all([
+          client.request("tools/call", {
+            name: "execute_tool",
+            arguments: { server: "odd", tool: "count", args: {} },
+          }),
+          allowWaitingCall(setup, command),
+        ]);
         assert.equal(JSON.stringify(result?.content), '[{"type":"text","text":"1"}]', text);
         await program.closeInput();
         assert.equal((await program.waitForEnd()).code, 0);
@@ -115,7 +133,7 @@ for (const command of LOCAL_COMMANDS) {
         // A second run does not copy the pasted entry to the servers file of the gateway.
         const mcpServers = { ...clientConfig.mcpServers, gw: entry };
         setup.writeFile("../home/.claude.json", JSON.stringify({ mcpServers }));
-        const stderr = await runInitWithoutQuestions(setup, command);
+        const { stderr } = await runCommand(setup, { command, args: ["init", "--yes"] });
         assert.match(stderr, /left out "gw", which is the gateway itself/);
         const serversFile = join(setup.home, ".config/agent-mcp-gateway/.mcp.json");
         assert.doesNotMatch(Deno.readTextFileSync(serversFile), /"gw"/);

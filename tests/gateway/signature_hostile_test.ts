@@ -87,7 +87,8 @@ for (const [description, createSchema] of Object.entries(hostileSchemas)) {
     const tool = { name: "f", inputSchema: createSchema() };
     const startMs = cpuMs();
     const signature = signatureOf(tool);
-    assert.ok(cpuMs() - startMs < 100);
+    // The collection of garbage counts, too.
+    assert.ok(cpuMs() - startMs < 500);
     assert.match(signature, /^f\(.*\)$/);
     assert.ok(signature.length < 5_000);
   });
