@@ -148,15 +148,18 @@ Deno.test("[approvals.cancelled] a cancelled call withdraws its request, unless 
   };
   const first = await send();
   const [request] = await fixture.waiting();
-  const second = fixture.call("c");
-  // The ping is answered after the second call has begun to wait.
-  await client.request("ping");
+  // Progress says that the second call has begun to wait.
+  const waits = client.waitForMessage("progress of the second call", ({ method }) => {
+    return method === "notifications/progress";
+  });
+  const second = client.request("tools/call", { ...params, _meta: { progressToken: "second" } });
+  await waits;
   await client.notify("notifications/cancelled", { requestId: first });
   const { approval } = await fixture.audited("CANCELLED");
   assert.deepEqual(approval, { id: request?.approval_id }, "the log says that it did not run");
   assert.equal((await fixture.waiting())[0]?.approval_id, request?.approval_id);
   await fixture.allow(request?.approval_id ?? "");
-  assert.equal((await second).isError, undefined);
+  assert.equal((await second).result?.isError, undefined);
   const third = await send();
   await fixture.waiting();
   await client.notify("notifications/cancelled", { requestId: third });
