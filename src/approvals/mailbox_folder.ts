@@ -80,10 +80,10 @@ export class MailboxFolder {
    */
   read(name: string, maxBytes: number): string | undefined {
     const path = this.#pathOf(name);
-    const info = linkInfoAt(path);
-    // Opening a pipe would wait for its writer.
-    if (info?.isFile !== true || info.size > maxBytes || !isPrivateFile(info)) return undefined;
     return this.#guard(() => {
+      const info = linkInfoAt(path);
+      // Opening a pipe would wait for its writer.
+      if (info?.isFile !== true || info.size > maxBytes || !isPrivateFile(info)) return undefined;
       try {
         return Deno.readTextFileSync(path);
       } catch (error) {
@@ -95,7 +95,7 @@ export class MailboxFolder {
 
   /** Returns when a file was last written, in milliseconds since 1970; `undefined` if it is missing. */
   writtenAt(name: string): number | undefined {
-    return linkInfoAt(this.#pathOf(name))?.mtime?.getTime();
+    return this.#guard(() => linkInfoAt(this.#pathOf(name))?.mtime?.getTime());
   }
 
   /** Writes a file, whole or not at all. */
