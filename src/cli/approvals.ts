@@ -81,7 +81,7 @@ const allow = defineCommand({
           "once: leave out --session",
       );
     }
-    const allowed = await mailbox.allow(entry, { forSession: session });
+    const allowed = await decide(() => mailbox.allow(entry, { forSession: session }));
     if (allowed === undefined) throw new CommandError(describeDecided(entry, mailbox));
     const extent = session ? "Allowed for the session" : "Allowed once";
     stdout.write(
@@ -103,7 +103,7 @@ const deny = defineCommand({
   async run({ flags: { reason }, args: [id], stdout }) {
     const mailbox = openMailbox();
     const { entry, request } = await findRequest(id, mailbox);
-    const denied = await mailbox.deny(entry, { by: "shell", reason });
+    const denied = await decide(() => mailbox.deny(entry, { by: "shell", reason }));
     if (denied === undefined) throw new CommandError(describeDecided(entry, mailbox));
     stdout.write(`Denied until ${timeOf(denied.expiresAt)}: ${describeCall(request)}\n`);
     return 0;
@@ -129,7 +129,8 @@ function openMailbox(): Mailbox {
 }
 
 /** Reads all requests; leaves out those whose files are damaged. */
-async function readRequests(mailbox: Mailbox = openMailbox()): Promise<ListedRequest[]> {
+async function readRequests(): Promise<ListedRequest[]> {
+  const mailbox = openMailbox();
   return await readEntries(listEntries(mailbox), mailbox);
 }
 
@@ -152,10 +153,24 @@ function listEntries(mailbox: Mailbox): MailboxEntry[] {
   try {
     return mailbox.list();
   } catch (error) {
-    throw error instanceof MailboxError
-      ? new CommandError(`Approvals cannot be read: ${error.message}`, { cause: error })
-      : error;
+    throw explainUnusable("Approvals cannot be read", error);
   }
+}
+
+/** @throws {CommandError} if the mailbox cannot be used. */
+async function decide<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw explainUnusable("Nothing was decided", error);
+  }
+}
+
+/** Returns the error to throw for one of the mailbox. */
+function explainUnusable(effect: string, error: unknown): unknown {
+  return error instanceof MailboxError
+    ? new CommandError(`${effect}: ${error.message}`, { cause: error })
+    : error;
 }
 
 /** Prints the requests that wait, and then each new one. Only a write shows that the reader has closed the output. */

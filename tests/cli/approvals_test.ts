@@ -132,6 +132,16 @@ Deno.test("[approvals.shell] an id that is unknown, expired, or too short a begi
   assert.equal(mailboxOf(shell).list().filter(({ state }) => state === "pending").length, 33);
 });
 
+Deno.test("[approvals.shell] deny says that nothing was decided if the mailbox cannot be written", async () => {
+  await using shell = new Shell({ servers: false, rules: false });
+  const id = await addRequest(shell);
+  Deno.mkdirSync(`${mailboxFolder(shell)}/${id}.reason`);
+  const denied = await shell.run(["approvals", "deny", id, "--reason", "No"]);
+  assert.deepEqual([denied.code, denied.stdout], [1, ""]);
+  assert.match(denied.stderr, /^Nothing was decided: the folder of the approvals cannot be used: /);
+  assert.deepEqual(mailboxOf(shell).list().map(({ state }) => state), ["pending"]);
+});
+
 Deno.test("[approvals.shell] --watch prints each new request once, without a terminal", async () => {
   await using shell = new Shell({ servers: false, rules: false });
   const watch = await shell.start("approvals", "--watch", "--json");
