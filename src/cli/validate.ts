@@ -102,9 +102,8 @@ async function checkFiles(
     const errors = checked.errors.filter(({ file }) => !isOptional(file));
     const warnings = [
       ...checked.warnings,
-      ...await warnUnmatched(checked, context),
+      ...await warnRemembered(checked, context),
       ...await warnUntrusted(checked, context),
-      ...await warnItems(checked, context),
     ];
     return { checked, errors, warnings };
   } catch (error) {
@@ -113,19 +112,25 @@ async function checkFiles(
   }
 }
 
-/** Warns of entries of the rules that match nothing that is remembered of their servers. */
-async function warnUnmatched(
-  { configuration, files: { rules: { path, displayPath } } }: CheckedConfiguration,
+/** Warns of what is remembered of servers, and of entries of the rules that match nothing of it. */
+async function warnRemembered(
+  { configuration, files: { mcpConfig, rules } }: CheckedConfiguration,
   context: OpenContext,
 ): Promise<ConfigProblem[]> {
-  const read = readText(path);
-  if (configuration === undefined || "failure" in read) return [];
+  if (configuration === undefined) return [];
   const store = openCatalogs(createLog({ level: "error" }), context);
-  return await findUnmatchedRemembered(configuration, {
-    catalogs: new RememberedCatalogs(configuration, store),
-    file: displayPath,
-    createProblem: rulesProblems({ file: displayPath, text: read.text }),
+  const catalogs = new RememberedCatalogs(configuration, store);
+  const read = readText(rules.path);
+  const file = rules.displayPath;
+  const unmatched = "failure" in read ? [] : await findUnmatchedRemembered(configuration, {
+    catalogs,
+    file,
+    createProblem: rulesProblems({ file, text: read.text }),
   });
+  return [
+    ...unmatched,
+    ...await warnItems(configuration, { catalogs, file: mcpConfig.displayPath }),
+  ];
 }
 
 async function warnUntrusted(
