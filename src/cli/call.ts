@@ -17,6 +17,7 @@ import { UsageError } from "./error_report.ts";
 import { withGateway } from "./in_process.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
 import { chooseAgent, findServer } from "./resolve_names.ts";
+import { listServerEntries, patternOf } from "./rule_entries.ts";
 import { escapeLines } from "../text.ts";
 import { jsonOutput, styleOf } from "./terminal.ts";
 
@@ -84,10 +85,8 @@ function suggestTool(
   if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";
   const policy = compilePolicy(rules);
   if (!policy.allows(agent, { kind: "server", server })) return "";
-  const { allow, ask } = rules.agents.get(agent) ?? {};
-  const patterns = [allow?.tools, ask?.tools].flatMap((lists) => [...lists ?? []])
-    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, entries]) => entries)
-    .map((entry) => typeof entry === "string" ? entry : entry.tool);
+  const patterns = listServerEntries(rules, { agent, server, key: "tools" })
+    .map(({ entry }) => patternOf(entry));
   const callableNames = new Set(patterns.filter((name) => {
     return compilePattern(name).isExplicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });

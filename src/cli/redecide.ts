@@ -1,4 +1,4 @@
-import type { Grants, Rules } from "../config/mod.ts";
+import type { Rules } from "../config/mod.ts";
 import {
   compilePattern,
   compilePolicy,
@@ -10,6 +10,7 @@ import {
 import { readRecordedArguments } from "./recorded_arguments.ts";
 import type { RecordedOperation } from "./recorded_operation.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
+import { listServerEntries } from "./rule_entries.ts";
 
 /** Maximum number of tools of which the arguments in conditions are remembered. */
 const MAX_TOOLS = 10_000;
@@ -84,14 +85,11 @@ export class Redecider {
     const key = JSON.stringify([agent, server, tool]);
     const cached = this.#argumentNames.get(key);
     if (cached !== undefined) return cached;
-    const { allow, deny, ask } = this.#rules.agents.get(agent) ?? {};
-    const names = [allow, deny, ask].flatMap((grants: Grants | undefined) =>
-      [...grants?.tools ?? []].filter(([pattern]) => compilePattern(pattern).matches(server))
-        .flatMap(([, entries]) => entries)
-    ).flatMap((entry) => {
-      if (typeof entry === "string" || !compilePattern(entry.tool).matches(tool)) return [];
-      return [...entry.when?.keys() ?? []];
-    });
+    const names = listServerEntries(this.#rules, { agent, server, key: "tools" })
+      .flatMap(({ entry }) => {
+        if (typeof entry === "string" || !compilePattern(entry.tool).matches(tool)) return [];
+        return [...entry.when?.keys() ?? []];
+      });
     const unique = new Set(names);
     if (this.#argumentNames.size < MAX_TOOLS) this.#argumentNames.set(key, unique);
     return unique;

@@ -1,41 +1,58 @@
 import { EFFECTS, type Grants, type Rules } from "../config/mod.ts";
-import { formatPath } from "../json.ts";
+import { compilePattern, type Effect } from "../policy/mod.ts";
+import type { ToolEntry } from "../tool_entry.ts";
 
-/** An entry of the rules. */
+/** The keys of the lists in an agent's rules. */
+const LIST_KEYS = ["servers", "tools", "resources", "prompts"] as const;
+
+/** An entry of an agent's rules. */
 export interface RuleEntry {
-  /** Its path, such as `agents.backend.deny.tools.postgres[0]`. */
-  readonly path: string;
-  /** The entry as JSON text. */
-  readonly text: string;
+  readonly effect: Effect;
+  /** The key of its list. */
+  readonly key: typeof LIST_KEYS[number];
+  /** The pattern of the servers that it is about. */
+  readonly server: string;
+  /** The entry as it is in the rules. */
+  readonly entry: ToolEntry;
+  /** Its path, such as `["agents", "backend", "deny", "tools", "postgres", 0]`. */
+  readonly path: readonly (string | number)[];
 }
 
-/** Lists all entries of the rules that can decide, in the order of agents and effects. */
-export function listEntries({ agents }: Rules): RuleEntry[] {
-  return [...agents].flatMap(([agent, rules]) =>
-    EFFECTS.flatMap((effect) => {
-      const { servers = [], ...lists }: Grants = rules[effect] ?? {};
-      const path = ["agents", agent, effect];
-      const entriesAt = (
-        list: readonly (string | { readonly tool: string })[],
-        listPath: readonly string[],
-      ): RuleEntry[] => {
-        return list.map((entry, index) => {
-          const isConditional = typeof entry !== "string";
-          const name = JSON.stringify(isConditional ? entry.tool : entry);
-          return {
-            path: formatPath([...listPath, index]),
-            text: isConditional ? `${name} under conditions` : name,
-          };
+/** Lists the entries of an agent's rules that can decide, in the order of effects. */
+export function listEntries({ agents }: Pick<Rules, "agents">, agent: string): RuleEntry[] {
+  const rules = agents.get(agent);
+  return EFFECTS.flatMap((effect) => {
+    const { servers = [], ...lists }: Grants = rules?.[effect] ?? {};
+    return LIST_KEYS.flatMap((key): RuleEntry[] => {
+      const path = ["agents", agent, effect, key];
+      if (key === "servers") {
+        return servers.map((server, index) => {
+          return { effect, key, server, entry: server, path: [...path, index] };
         });
-      };
-      return [
-        ...entriesAt(servers, [...path, "servers"]),
-        ...(["tools", "resources", "prompts"] as const).flatMap((key) => {
-          return [...lists[key] ?? []].flatMap(([server, list]) =>
-            entriesAt(list, [...path, key, server])
-          );
-        }),
-      ];
-    })
-  );
+      }
+      return [...lists[key] ?? []].flatMap(([server, entries]) =>
+        entries.map((entry, index) => {
+          return { effect, key, server, entry, path: [...path, server, index] };
+        })
+      );
+    });
+  });
+}
+
+/** Lists the entries of an agent's rules about the tools, resources or prompts of a server. */
+export function listServerEntries(
+  rules: Pick<Rules, "agents">,
+  { agent, server, key }: {
+    readonly agent: string;
+    readonly server: string;
+    readonly key: Exclude<RuleEntry["key"], "servers">;
+  },
+): RuleEntry[] {
+  return listEntries(rules, agent)
+    .filter((entry) => entry.key === key && compilePattern(entry.server).matches(server));
+}
+
+/** Returns the pattern of names or URIs in an entry. */
+export function patternOf(entry: ToolEntry): string {
+  return typeof entry === "string" ? entry : entry.tool;
 }

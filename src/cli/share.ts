@@ -1,5 +1,6 @@
 import type { Rules } from "../config/mod.ts";
-import { type AccessRequest, compilePattern, type Policy } from "../policy/mod.ts";
+import type { AccessRequest, Policy } from "../policy/mod.ts";
+import { listServerEntries, patternOf } from "./rule_entries.ts";
 
 /** The share of a server's tools, resources or prompts that an agent may use, according to the rules alone. */
 export type Share = "all" | "some" | "none";
@@ -27,11 +28,8 @@ export function findShare(
   },
   { rules, policy }: { readonly rules: Rules; readonly policy: Policy },
 ): Share {
-  const { allow, deny, ask } = rules.agents.get(agent) ?? {};
-  const asked = kind === "tools" ? ask : undefined;
-  const patterns = [allow?.[kind], deny?.[kind], asked?.tools].flatMap((lists) => [...lists ?? []])
-    .filter(([key]) => compilePattern(key).matches(server)).flatMap(([, entries]) => entries)
-    .map((entry) => typeof entry === "string" ? entry : entry.tool);
+  const patterns = listServerEntries(rules, { agent, server, key: kind })
+    .map(({ entry }) => patternOf(entry));
   const sample = kind === "resources" ? SAMPLE_URI_PART : SAMPLE_NAME;
   const decisions = ["*", ...patterns].map((pattern) => {
     const name = pattern.replaceAll("*", sample).replaceAll("?", sample.slice(0, 1));

@@ -1,8 +1,9 @@
-import type { Grants, Rules } from "../config/mod.ts";
+import type { Rules } from "../config/mod.ts";
 import type { WrittenGrants } from "../config/editing/mod.ts";
 import { formatPath } from "../json.ts";
 import { compilePattern, compilePolicy, type Effect, type Step } from "../policy/mod.ts";
 import type { ToolEntry } from "../tool_entry.ts";
+import { listEntries } from "./rule_entries.ts";
 import type { ToolUse, Usage, UsedItems } from "./used_items.ts";
 import { toWrittenEntry } from "./written_entry.ts";
 
@@ -77,7 +78,10 @@ function createToolLists(
   { agent, rules, dropsConditions }: SuggestOptions,
 ): (used: UsedTool) => ToolLists {
   const policy = compilePolicy(rules);
-  const entries = listToolEntries(agent, rules);
+  const entries = new Map(
+    listEntries(rules, agent).filter(({ key }) => key === "tools")
+      .map(({ path, entry }) => [formatPath(path), entry] as const),
+  );
   return ({ server, tool, use }) => {
     const { effect, steps } = policy.explain(agent, { kind: "tool", server, tool });
     if (effect !== "depends" || dropsConditions(server, tool)) {
@@ -133,19 +137,4 @@ function isOrdered(matching: readonly MatchingEntry[]): boolean {
   return matching.every(({ effect }, index) => {
     return RANKS[effect] >= RANKS[matching[index - 1]?.effect ?? "deny"];
   });
-}
-
-/** Returns the agent's entries of tools by their paths. */
-function listToolEntries(agent: string, { agents }: Rules): ReadonlyMap<string, ToolEntry> {
-  const { allow, deny, ask } = agents.get(agent) ?? {};
-  const effects = Object.entries({ allow, deny, ask });
-  return new Map(
-    effects.flatMap(([effect, grants]: [string, Grants | undefined]) =>
-      [...grants?.tools ?? []].flatMap(([server, list]) =>
-        list.map((entry, index) => {
-          return [formatPath(["agents", agent, effect, "tools", server, index]), entry] as const;
-        })
-      )
-    ),
-  );
 }

@@ -1,6 +1,14 @@
-import { expandHome, folderOf, getHomeFolder, readText, resolvePath } from "../config/mod.ts";
+import {
+  expandHome,
+  folderOf,
+  getHomeFolder,
+  readText,
+  resolvePath,
+  type Rules,
+} from "../config/mod.ts";
 import { type PolicyCase, readCases } from "../config/editing/mod.ts";
 import { formatProblem } from "../errors.ts";
+import { formatPath } from "../json.ts";
 import { compilePolicy } from "../policy/mod.ts";
 import { escapeLines } from "../text.ts";
 import { checkCase, type Difference } from "./check_case.ts";
@@ -9,7 +17,7 @@ import { CommandError } from "./error_report.ts";
 import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration } from "./open_configuration.ts";
 import { RememberedCatalogs } from "./remembered_catalogs.ts";
-import { listEntries } from "./rule_entries.ts";
+import { listEntries, patternOf, type RuleEntry } from "./rule_entries.ts";
 import { jsonOutput, pluralize } from "./terminal.ts";
 import { findUnknownNames } from "./unknown_names.ts";
 
@@ -46,9 +54,7 @@ export const command = defineCommand({
         warnings.push(formatProblem(one.createProblem(warning)));
       }
     }
-    const unused = coverage
-      ? listEntries(configuration.rules).filter(({ path }) => !decidingRules.has(path))
-      : undefined;
+    const unused = coverage ? findUnused(configuration.rules, decidingRules) : undefined;
     const passed = cases.length - differences.length;
     for (const warning of warnings) stderr.write(`${escapeLines(`Warning: ${warning}`)}\n`);
     if (json) {
@@ -67,7 +73,7 @@ export const command = defineCommand({
           unused.length === 0
             ? "Every entry of the rules decided a case\n"
             : `Entries of the rules that decided nothing:\n${
-              unused.map(({ path, text }) => `  ${path}: ${text}\n`).join("")
+              unused.map(({ path, entry }) => `  ${path}: ${entryText(entry)}\n`).join("")
             }`,
         );
       }
@@ -78,6 +84,21 @@ export const command = defineCommand({
     return differences.length === 0 ? 0 : 1;
   },
 });
+
+/** Returns the entries of the rules that are not among those that have decided, with their paths as they are printed. */
+function findUnused(
+  rules: Rules,
+  decidingRules: ReadonlySet<string>,
+): { readonly path: string; readonly entry: RuleEntry["entry"] }[] {
+  return [...rules.agents.keys()].flatMap((agent) => listEntries(rules, agent))
+    .map(({ path, entry }) => ({ path: formatPath(path), entry }))
+    .filter(({ path }) => !decidingRules.has(path));
+}
+
+function entryText(entry: RuleEntry["entry"]): string {
+  const name = JSON.stringify(patternOf(entry));
+  return typeof entry === "string" ? name : `${name} under conditions`;
+}
 
 /**
  * Reads the file that the command line names, or the one beside the rules file.

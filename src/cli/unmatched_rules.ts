@@ -12,6 +12,7 @@ import type { Item } from "../downstream/mod.ts";
 import { compilePattern, compilePolicy, type Effect } from "../policy/mod.ts";
 import type { Probe } from "./probe.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
+import { patternOf } from "./rule_entries.ts";
 
 /** The keys of the lists in the rules, with the word for what they match. */
 const LISTS = [
@@ -158,7 +159,7 @@ function findUnmatchedIn(
         ? `server ${JSON.stringify(server)}`
         : `the servers that match ${JSON.stringify(server)}`;
       return entries.flatMap((entry, index): Unmatched[] => {
-        const pattern = typeof entry === "string" ? entry : entry.tool;
+        const pattern = patternOf(entry);
         const { isExplicit } = compilePattern(pattern);
         // An entry such as `"*": ["delete_*"]` is also meant for servers that are added later.
         const isGeneral = ANYTHING.test(server) && !isExplicit;
