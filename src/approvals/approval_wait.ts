@@ -12,7 +12,7 @@ import { MailboxError } from "./mailbox_folder.ts";
 export const MAILBOX_POLL_MS: number = 250;
 
 /** A decision of a person about a call. */
-export interface Verdict {
+export interface PersonDecision {
   /** The decision. */
   readonly kind: "approved" | "denied";
   /** Id of the request. */
@@ -67,7 +67,7 @@ export class ApprovalWait implements Disposable {
   readonly #ownId = createApprovalId();
   #entry: MailboxEntry | undefined;
   #isUsable = true;
-  #first: Verdict | undefined;
+  #first: PersonDecision | undefined;
   #isOver = false;
 
   /** Creates a wait that has not begun; see `begin`. */
@@ -92,7 +92,7 @@ export class ApprovalWait implements Disposable {
   }
 
   /** The decision that the mailbox had at the beginning; `undefined` if none. */
-  get first(): Verdict | undefined {
+  get first(): PersonDecision | undefined {
     return this.#first;
   }
 
@@ -120,7 +120,7 @@ export class ApprovalWait implements Disposable {
    * @returns The decision; `undefined` if there is none yet.
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
-  async next(): Promise<Verdict | undefined> {
+  async next(): Promise<PersonDecision | undefined> {
     if (!this.#isUsable) {
       return await new Promise((resolve) => setTimeout(() => resolve(undefined), MAILBOX_POLL_MS));
     }
@@ -135,7 +135,7 @@ export class ApprovalWait implements Disposable {
    * @returns The decision; `undefined` if there is none yet.
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
-  async check(): Promise<Verdict | undefined> {
+  async check(): Promise<PersonDecision | undefined> {
     return this.#isUsable ? await this.#findDecision(this.#list()) : undefined;
   }
 
@@ -145,7 +145,7 @@ export class ApprovalWait implements Disposable {
    * @returns The decision that holds.
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
-  async accept({ forSession }: { readonly forSession: boolean }): Promise<Verdict> {
+  async accept({ forSession }: { readonly forSession: boolean }): Promise<PersonDecision> {
     const decided = await this.check();
     if (decided !== undefined) return decided;
     const { id } = this;
@@ -159,7 +159,7 @@ export class ApprovalWait implements Disposable {
    *
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
-  async decline(): Promise<Verdict> {
+  async decline(): Promise<PersonDecision> {
     const { id } = this;
     const entries = this.#isUsable ? this.#ownOf(this.#list()) : [];
     for (const entry of entries) await this.#options.mailbox.deny(entry, { by: "client" });
@@ -187,7 +187,7 @@ export class ApprovalWait implements Disposable {
     this.#options.onOver();
   }
 
-  async #inspect(entries: readonly MailboxEntry[]): Promise<Verdict | undefined> {
+  async #inspect(entries: readonly MailboxEntry[]): Promise<PersonDecision | undefined> {
     const decision = await this.#findDecision(entries);
     if (decision !== undefined || this.#isOver) return decision;
     const { mailbox, key, rule, lifetimeMs, connection } = this.#options;
@@ -202,7 +202,7 @@ export class ApprovalWait implements Disposable {
   }
 
   /** Finds a decision about the call, and takes an allowance out of the mailbox. A denial wins. */
-  async #findDecision(entries: readonly MailboxEntry[]): Promise<Verdict | undefined> {
+  async #findDecision(entries: readonly MailboxEntry[]): Promise<PersonDecision | undefined> {
     const { mailbox, connection } = this.#options;
     const entriesOfCall = this.#ownOf(entries);
     const denial = entriesOfCall.find(isDenied);

@@ -11,7 +11,7 @@ export {
   ApprovalWait,
   type CannotAsk,
   MAILBOX_POLL_MS,
-  type Verdict,
+  type PersonDecision,
 } from "./approval_wait.ts";
 export type { CallToApprove } from "./call_to_approve.ts";
 export { type ApprovalState, isDenied, Mailbox, type MailboxEntry } from "./mailbox.ts";

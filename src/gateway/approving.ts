@@ -5,7 +5,7 @@ import {
   type CallToApprove,
   type CannotAsk,
   MailboxError,
-  type Verdict,
+  type PersonDecision,
 } from "../approvals/mod.ts";
 import type { AuditApproval } from "../audit/mod.ts";
 import { untilAborted } from "../downstream/mod.ts";
@@ -177,12 +177,12 @@ async function untilDecided(
   const waitMs = approving.context.snapshot.configuration.rules.approval.waitS * 1000;
   const sendProgress = progressOf(wait, approving);
   let current: CurrentCall = { ...asked, context: approving.context };
-  let verdict = wait.first;
+  let decision = wait.first;
   let answer = form?.answer;
   let deadline = performance.now() + waitMs;
-  let nextPoll: Promise<Verdict | undefined> | undefined;
+  let nextPoll: Promise<PersonDecision | undefined> | undefined;
   for (;;) {
-    if (verdict?.kind === "denied") return refuse(current, { verdict });
+    if (decision?.kind === "denied") return refuse(current, { decision });
     const judgedAgain = await judgeAgain(current, approving);
     if (judgedAgain.kind === "refused") {
       wait.withdraw();
@@ -190,8 +190,8 @@ async function untilDecided(
     }
     current = judgedAgain;
     const needsApproval = current.judged.askedBy !== undefined;
-    if (verdict !== undefined || !needsApproval) {
-      return approve(current, { wait, verdict, approving });
+    if (decision !== undefined || !needsApproval) {
+      return approve(current, { wait, decision, approving });
     }
     // A stateless client shows the form for as long as it likes: the mailbox is read when it has answered.
     const isParked = answer !== undefined && channel.relaysInput;
@@ -204,22 +204,22 @@ async function untilDecided(
     }
     const events = [nextPoll, answer].filter((event) => event !== undefined);
     const event = await untilAborted(
-      Promise.race<Verdict | FormAnswer | undefined>(events),
+      Promise.race<PersonDecision | FormAnswer | undefined>(events),
       signal,
     );
     if (typeof event !== "string") {
       nextPoll = undefined;
-      verdict = event;
+      decision = event;
       continue;
     }
     answer = undefined;
     switch (event) {
       case "deny":
-        verdict = await wait.decline();
+        decision = await wait.decline();
         break;
       case "dismissed":
-        verdict = await (nextPoll ?? wait.check());
-        if (verdict === undefined) return refuse(current, { undecided: wait });
+        decision = await (nextPoll ?? wait.check());
+        if (decision === undefined) return refuse(current, { undecided: wait });
         break;
       case "none":
         if (!wait.isInMailbox) {
@@ -232,7 +232,7 @@ async function untilDecided(
         if (isParked) deadline = performance.now() + waitMs;
         break;
       default:
-        verdict = await wait.accept({ forSession: event === "session" && isLasting });
+        decision = await wait.accept({ forSession: event === "session" && isLasting });
     }
   }
 }
@@ -258,26 +258,26 @@ async function judgeAgain(
 /** Returns the call to make. */
 function approve(
   { judged, context, call }: CurrentCall,
-  { wait, verdict, approving: { offers } }: Pick<WaitingCall, "wait" | "approving"> & {
+  { wait, decision, approving: { offers } }: Pick<WaitingCall, "wait" | "approving"> & {
     /** Absent if the rules have come to need no approval. */
-    readonly verdict: Verdict | undefined;
+    readonly decision: PersonDecision | undefined;
   },
 ): ApprovedOperation | Promise<ApprovedOperation> {
-  if (verdict === undefined) {
+  if (decision === undefined) {
     wait.withdraw();
     return { kind: "approved", judged, context, approval: undefined };
   }
-  const approved = { kind: "approved", judged, context, approval: auditOf(verdict) } as const;
-  if (verdict.forSession !== true) return approved;
+  const approved = { kind: "approved", judged, context, approval: auditOf(decision) } as const;
+  if (decision.forSession !== true) return approved;
   return context.approvals().then(({ sessions }) => {
-    sessions.add(offers, { ...call, id: verdict.id });
+    sessions.add(offers, { ...call, id: decision.id });
     return approved;
   });
 }
 
 /** The reason of a refusal: a person's denial, that nobody has decided in time, or that nobody can be asked. */
 type RefusalReason =
-  | { readonly verdict: Verdict }
+  | { readonly decision: PersonDecision }
   | { readonly undecided: ApprovalWait }
   | { readonly problem: CannotAsk; readonly context: PipelineContext };
 
@@ -288,9 +288,9 @@ function refuse({ judged, askedBy, call }: AskedCall, reason: RefusalReason): Re
   const refusal = (error: ErrorBody, approval?: AuditApproval): RefusedCall => {
     return { kind: "refused", record: { ...record, approval, outcome: { kind: "denied", error } } };
   };
-  if ("verdict" in reason) {
-    const { verdict } = reason;
-    return refusal(deniedByPersonBody(verdict, refused), auditOf(verdict));
+  if ("decision" in reason) {
+    const { decision } = reason;
+    return refusal(deniedByPersonBody(decision, refused), auditOf(decision));
   }
   if ("undecided" in reason) {
     const { undecided: { id, expiresAt } } = reason;
@@ -324,7 +324,7 @@ function failed(
   };
 }
 
-function auditOf({ id, by, afterMs }: Verdict): AuditApproval {
+function auditOf({ id, by, afterMs }: PersonDecision): AuditApproval {
   return { id, by, after_ms: afterMs };
 }
 
