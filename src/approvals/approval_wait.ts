@@ -12,19 +12,32 @@ import { MailboxError } from "./mailbox_folder.ts";
 export const MAILBOX_POLL_MS: number = 250;
 
 /** A decision of a person about a call. */
-export interface PersonDecision {
+export type PersonDecision = PersonApproval | PersonDenial;
+
+/** The approval of a call by a person. */
+export interface PersonApproval extends DecisionOrigin {
   /** The decision. */
-  readonly kind: "approved" | "denied";
+  readonly kind: "approved";
+  /** Whether the tool was approved for the rest of the connection. */
+  readonly forSession: boolean;
+}
+
+/** The denial of a call by a person. */
+export interface PersonDenial extends DecisionOrigin {
+  /** The decision. */
+  readonly kind: "denied";
+  /** The person's reason; absent if none was given. */
+  readonly reason?: string | undefined;
+}
+
+/** The request and the person that a decision comes from. */
+export interface DecisionOrigin {
   /** Id of the request. */
   readonly id: string;
   /** The person who decided: in the client, or at the shell. */
   readonly by: "client" | "shell";
   /** Milliseconds from the request to its effect. */
   readonly afterMs: number;
-  /** Whether the tool was approved for the rest of the connection. Default: no. */
-  readonly forSession?: boolean;
-  /** The person's reason for a denial; absent if none was given. */
-  readonly reason?: string | undefined;
 }
 
 /** The reason why nobody can be asked: too many calls wait, the arguments are too long, or the mailbox is unusable. */

@@ -10,8 +10,11 @@ export {
   type ApprovalOptions,
   ApprovalWait,
   type CannotAsk,
+  type DecisionOrigin,
   MAILBOX_POLL_MS,
+  type PersonApproval,
   type PersonDecision,
+  type PersonDenial,
 } from "./approval_wait.ts";
 export type { CallToApprove } from "./call_to_approve.ts";
 export { type ApprovalState, isDenied, Mailbox, type MailboxEntry } from "./mailbox.ts";

@@ -1,6 +1,6 @@
 /** The errors for calls that a person has not approved. */
 
-import type { CallToApprove, CannotAsk, PersonDecision } from "../approvals/mod.ts";
+import type { CallToApprove, CannotAsk, PersonDenial } from "../approvals/mod.ts";
 import type { Decision } from "../policy/mod.ts";
 import { createErrorBody, describeApprovalNeed, type ErrorBody } from "./error_body.ts";
 
@@ -34,7 +34,7 @@ export function undecidedBody(
 
 /** Returns the error for a call that a person has denied. */
 export function deniedByPersonBody(
-  { id, reason }: PersonDecision,
+  { id, reason }: PersonDenial,
   { call: { server, tool }, askedBy: { rule } }: UnapprovedCall,
 ): ErrorBody {
   const because = reason === undefined ? "" : `: ${reason}`;

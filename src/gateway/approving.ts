@@ -3,21 +3,16 @@
 import {
   ApprovalWait,
   type CallToApprove,
-  type CannotAsk,
+  type DecisionOrigin,
   MailboxError,
-  type PersonDecision,
+  type PersonApproval,
 } from "../approvals/mod.ts";
 import type { AuditApproval } from "../audit/mod.ts";
-import { untilAborted } from "../downstream/mod.ts";
 import type { Permit } from "../limits/mod.ts";
 import type { Decision } from "../policy/mod.ts";
-import {
-  allowCommand,
-  cannotAskBody,
-  deniedByPersonBody,
-  undecidedBody,
-} from "./approval_errors.ts";
-import { approvalForm, type FormAnswer, type OpenForm, openForm } from "./approval_form.ts";
+import { cannotAskBody, deniedByPersonBody, undecidedBody } from "./approval_errors.ts";
+import { approvalForm, openForm } from "./approval_form.ts";
+import { AwaitedDecision, type WaitResult } from "./awaited_decision.ts";
 import type { ErrorBody } from "./error_body.ts";
 import type { AllowedOperation, JudgedOperation } from "./judging.ts";
 import { outcomeOfError } from "./outcome_of_error.ts";
@@ -26,12 +21,6 @@ import type { PipelineContext } from "./pipeline_context.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { OperationRecord } from "./records.ts";
 import type { ServerCall } from "./tools/mod.ts";
-
-/** Interval of progress while a call waits, in milliseconds. */
-const PROGRESS_MS = 5000;
-
-/** Number of steps of that progress in 1: they must be small, because the progress of the server follows, and must be more. */
-const PROGRESS_STEPS = 1e6;
 
 /** An operation that the rules and, if necessary, a person allow. */
 export interface ApprovedOperation {
@@ -54,11 +43,13 @@ export interface ApprovingContext extends OperationOptions {
   readonly judgeBy: (context: PipelineContext) => Promise<JudgedOperation>;
 }
 
-/** A call of a tool about which a person has to be asked. */
+/** A call of a tool about which a person has to be asked, as it was judged last. */
 interface AskedCall {
   readonly judged: AllowedOperation;
   readonly askedBy: Decision;
   readonly call: CallToApprove;
+  /** The context in which it was judged. */
+  readonly context: PipelineContext;
 }
 
 /** A call that will not be made. */
@@ -84,7 +75,7 @@ export async function approveCall(
     throw new Error("Only calls of tools are approved");
   }
   const call = callToApprove(agent, operation);
-  const asked = { judged, askedBy, call };
+  const asked = { judged, askedBy, call, context };
   try {
     const approved = await findApproval(asked, approving);
     if (approved.kind === "refused" || approved.approval === undefined) return approved;
@@ -92,9 +83,9 @@ export async function approveCall(
     return { ...approved, binding: await (await context.approvals()).bindingOf(call) };
   } catch (error) {
     if (error instanceof MailboxError) {
-      return refuse(asked, { problem: { kind: "unusable", reason: error.message }, context });
+      return refuse(asked, { kind: "unusable", reason: error.message });
     }
-    return failed(asked, { error, approving });
+    return failed(asked, { error, request });
   }
 }
 
@@ -103,8 +94,8 @@ async function findApproval(
   asked: AskedCall,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
-  const { judged, call } = asked;
-  const { request, context, offers } = approving;
+  const { judged, call, context } = asked;
+  const { request, offers } = approving;
   const approvals = await context.approvals();
   // The client continues a call that was approved before, perhaps with other numbers that are rounded alike.
   const earlier = request.interaction?.continued?.approved;
@@ -123,8 +114,8 @@ async function askForApproval(
   asked: AskedCall,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
-  const { askedBy, call } = asked;
-  const { request: { signal }, permit, context, connection: { connectionId, channel } } = approving;
+  const { askedBy, call, context } = asked;
+  const { request, permit, connection: { connectionId, channel } } = approving;
   const { approval: times } = context.snapshot.configuration.rules;
   const isLasting = context.transport === "stdio" || !channel.relaysInput;
   // A form that the client has to withdraw immediately would only flicker.
@@ -137,21 +128,28 @@ async function askForApproval(
     connection: isLasting ? connectionId : undefined,
     canAskClient: form !== undefined,
   });
-  if (!(wait instanceof ApprovalWait)) return refuse(asked, { problem: wait, context });
+  if (!(wait instanceof ApprovalWait)) return refuse(asked, wait);
   using _ = wait;
   const shownForm = form !== undefined && wait.first === undefined
-    ? openForm(channel, { form, signal })
+    ? openForm(channel, { form, signal: request.signal })
     : undefined;
   const expiry = setTimeout(() => shownForm?.withdraw(), wait.expiresAt - Date.now());
   permit.pause();
   try {
-    return await untilDecided(asked, { wait, form: shownForm, isLasting, approving });
+    const awaited = new AwaitedDecision(wait, {
+      form: shownForm,
+      isStateless: channel.relaysInput,
+      isLasting,
+      waitMs: times.waitS * 1000,
+      request,
+    });
+    return await untilDecided(asked, { wait, awaited, approving });
   } catch (error) {
     // The id in the audit log shows that the call has waited, and did not run.
     const approval = { id: wait.id };
-    if (signal.aborted) wait.withdraw();
+    if (request.signal.aborted) wait.withdraw();
     if (error instanceof MailboxError) throw error;
-    return failed(asked, { error, approving, approval });
+    return failed(asked, { error, request, approval });
   } finally {
     permit.resume();
     clearTimeout(expiry);
@@ -159,30 +157,22 @@ async function askForApproval(
   }
 }
 
-/** A call that waits, and the form that its client shows. */
+/** The wait of a call. */
 interface WaitingCall {
   readonly wait: ApprovalWait;
-  readonly form: OpenForm | undefined;
-  /** Whether the client's connection lasts, so that something can be approved for it. */
-  readonly isLasting: boolean;
+  readonly awaited: AwaitedDecision;
   readonly approving: ApprovingContext;
 }
 
-/** Waits for the first decision: in the client, at the shell, or by rules that have changed. */
+/** Waits for the first decision: of a person, or by rules that have changed. */
 async function untilDecided(
   asked: AskedCall,
-  { wait, form, isLasting, approving }: WaitingCall,
+  { wait, awaited, approving }: WaitingCall,
 ): Promise<ApprovedOperation | RefusedCall> {
-  const { request: { signal }, connection: { channel } } = approving;
-  const waitMs = approving.context.snapshot.configuration.rules.approval.waitS * 1000;
-  const sendProgress = progressOf(wait, approving);
-  let current: CurrentCall = { ...asked, context: approving.context };
-  let decision = wait.first;
-  let answer = form?.answer;
-  let deadline = performance.now() + waitMs;
-  let nextPoll: Promise<PersonDecision | undefined> | undefined;
+  let current = asked;
+  let result: WaitResult | undefined = wait.first;
   for (;;) {
-    if (decision?.kind === "denied") return refuse(current, { decision });
+    if (result !== undefined && result.kind !== "approved") return refuse(current, result);
     const judgedAgain = await judgeAgain(current, approving);
     if (judgedAgain.kind === "refused") {
       wait.withdraw();
@@ -190,63 +180,18 @@ async function untilDecided(
     }
     current = judgedAgain;
     const needsApproval = current.judged.askedBy !== undefined;
-    if (decision !== undefined || !needsApproval) {
-      return approve(current, { wait, decision, approving });
+    if (result !== undefined || !needsApproval) {
+      return approve(current, { wait, approval: result, offers: approving.offers });
     }
-    // A stateless client shows the form for as long as it likes: the mailbox is read when it has answered.
-    const isParked = answer !== undefined && channel.relaysInput;
-    if (!isParked) {
-      const isOver = performance.now() >= deadline || Date.now() >= wait.expiresAt;
-      if (isOver) return refuse(current, { undecided: wait });
-      sendProgress();
-      // A poll may take an allowance out of the mailbox, so each one is waited for.
-      nextPoll ??= wait.next();
-    }
-    const events = [nextPoll, answer].filter((event) => event !== undefined);
-    const event = await untilAborted(
-      Promise.race<PersonDecision | FormAnswer | undefined>(events),
-      signal,
-    );
-    if (typeof event !== "string") {
-      nextPoll = undefined;
-      decision = event;
-      continue;
-    }
-    answer = undefined;
-    switch (event) {
-      case "deny":
-        decision = await wait.decline();
-        break;
-      case "dismissed":
-        decision = await (nextPoll ?? wait.check());
-        if (decision === undefined) return refuse(current, { undecided: wait });
-        break;
-      case "none":
-        if (!wait.isInMailbox) {
-          const problem = {
-            kind: "unusable",
-            reason: "the client did not show the question",
-          } as const;
-          return refuse(current, { problem, context: approving.context });
-        }
-        if (isParked) deadline = performance.now() + waitMs;
-        break;
-      default:
-        decision = await wait.accept({ forSession: event === "session" && isLasting });
-    }
+    result = await awaited.next();
   }
-}
-
-/** A call about which a person is asked, judged by the rules of a context. */
-interface CurrentCall extends AskedCall {
-  readonly context: PipelineContext;
 }
 
 /** Judges a call again if the rules have changed. A denial wins, and so does an allowance that needs no approval. */
 async function judgeAgain(
-  current: CurrentCall,
+  current: AskedCall,
   { context: { latest }, judgeBy }: ApprovingContext,
-): Promise<CurrentCall & { readonly kind: "current" } | RefusedCall> {
+): Promise<AskedCall & { readonly kind: "current" } | RefusedCall> {
   const context = latest();
   if (context.snapshot === current.context.snapshot) return { ...current, kind: "current" };
   const judged = await judgeBy(context);
@@ -257,63 +202,60 @@ async function judgeAgain(
 
 /** Returns the call to make. */
 function approve(
-  { judged, context, call }: CurrentCall,
-  { wait, decision, approving: { offers } }: Pick<WaitingCall, "wait" | "approving"> & {
-    /** Absent if the rules have come to need no approval. */
-    readonly decision: PersonDecision | undefined;
+  { judged, context, call }: AskedCall,
+  { wait, approval, offers }: Pick<ApprovingContext, "offers"> & {
+    readonly wait: ApprovalWait;
+    /** `undefined` if the rules have come to need no approval. */
+    readonly approval: PersonApproval | undefined;
   },
 ): ApprovedOperation | Promise<ApprovedOperation> {
-  if (decision === undefined) {
+  if (approval === undefined) {
     wait.withdraw();
     return { kind: "approved", judged, context, approval: undefined };
   }
-  const approved = { kind: "approved", judged, context, approval: auditOf(decision) } as const;
-  if (decision.forSession !== true) return approved;
+  const approved = { kind: "approved", judged, context, approval: auditOf(approval) } as const;
+  if (!approval.forSession) return approved;
   return context.approvals().then(({ sessions }) => {
-    sessions.add(offers, { ...call, id: decision.id });
+    sessions.add(offers, { ...call, id: approval.id });
     return approved;
   });
 }
 
-/** The reason of a refusal: a person's denial, that nobody has decided in time, or that nobody can be asked. */
-type RefusalReason =
-  | { readonly decision: PersonDecision }
-  | { readonly undecided: ApprovalWait }
-  | { readonly problem: CannotAsk; readonly context: PipelineContext };
-
-function refuse({ judged, askedBy, call }: AskedCall, reason: RefusalReason): RefusedCall {
-  const { subject } = judged;
+/** Returns the record of a call that nobody has approved. */
+function refuse(
+  { judged: { subject }, askedBy, call, context }: AskedCall,
+  result: Exclude<WaitResult, PersonApproval>,
+): RefusedCall {
+  const { agent, server, tool } = call;
   const refused = { call, askedBy };
-  const record = { caller: { id: call.agent, agent: call.agent }, subject, rule: askedBy.rule };
   const refusal = (error: ErrorBody, approval?: AuditApproval): RefusedCall => {
-    return { kind: "refused", record: { ...record, approval, outcome: { kind: "denied", error } } };
+    const outcome = { kind: "denied", error } as const;
+    const caller = { id: agent, agent };
+    return { kind: "refused", record: { caller, subject, rule: askedBy.rule, approval, outcome } };
   };
-  if ("decision" in reason) {
-    const { decision } = reason;
-    return refusal(deniedByPersonBody(decision, refused), auditOf(decision));
+  switch (result.kind) {
+    case "denied":
+      return refusal(deniedByPersonBody(result, refused), auditOf(result));
+    case "undecided":
+      return refusal(undecidedBody(result, refused), { id: result.id });
+    case "unusable": {
+      const { reason } = result;
+      const message = "A call was refused, because nobody can be asked for its approval";
+      context.log.warn(message, { agent, server, tool, reason });
+      return refusal(cannotAskBody(result, refused));
+    }
+    case "too-many":
+    case "too-long":
+      return refusal(cannotAskBody(result, refused));
   }
-  if ("undecided" in reason) {
-    const { undecided: { id, expiresAt } } = reason;
-    return refusal(undecidedBody({ id, expiresAt }, refused), { id });
-  }
-  const { problem, context: { log } } = reason;
-  if (problem.kind === "unusable") {
-    log.warn("A call was refused, because nobody can be asked for its approval", {
-      agent: call.agent,
-      server: call.server,
-      tool: call.tool,
-      reason: problem.reason,
-    });
-  }
-  return refusal(cannotAskBody(problem, refused));
 }
 
 /** Returns the record of a call that failed before it was approved, such as one that its client has cancelled. */
 function failed(
-  { judged: { subject }, askedBy: { rule }, call: { agent } }: AskedCall,
-  { error, approving: { request, context }, approval }: {
+  { judged: { subject }, askedBy: { rule }, call: { agent }, context }: AskedCall,
+  { error, request, approval }: {
     readonly error: unknown;
-    readonly approving: ApprovingContext;
+    readonly request: OperationRequest;
     readonly approval?: AuditApproval;
   },
 ): RefusedCall {
@@ -324,27 +266,8 @@ function failed(
   };
 }
 
-function auditOf({ id, by, afterMs }: PersonDecision): AuditApproval {
+function auditOf({ id, by, afterMs }: DecisionOrigin): AuditApproval {
   return { id, by, after_ms: afterMs };
-}
-
-/** Returns a function that sends progress to the client of a call that waits, unless it has done so lately. */
-function progressOf(
-  wait: ApprovalWait,
-  { request: { onProgress } }: ApprovingContext,
-): () => void {
-  let count = 0;
-  let sentAt = -Infinity;
-  return () => {
-    const now = performance.now();
-    if (onProgress === undefined || now - sentAt < PROGRESS_MS) return;
-    sentAt = now;
-    const command = wait.isInMailbox ? `: ${allowCommand(wait.id)}` : "";
-    onProgress({
-      progress: ++count / PROGRESS_STEPS,
-      message: `Waiting for a person's approval${command}`,
-    });
-  };
 }
 
 function callToApprove(agent: string, { server, tool, args }: ServerCall): CallToApprove {
