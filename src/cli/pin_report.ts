@@ -1,0 +1,77 @@
+import { canonicalJson } from "../canonical_json.ts";
+import {
+  comparePins,
+  type LockFile,
+  type PinDifference,
+  PINNED_KINDS,
+  type PinnedServerInfo,
+  type ServerPins,
+} from "../pins/mod.ts";
+import { sha256 } from "../sha256.ts";
+import { ITEM_NOUNS, quoteName } from "./pinned_items.ts";
+import type { PinnableServer } from "./read_pinnable.ts";
+
+/** A server, compared with its pins. */
+export interface ServerReport {
+  readonly server: string;
+  readonly status: "unchanged" | "changed" | "not pinned" | "pinned" | "updated" | "failed";
+  readonly differences: readonly PinDifference[];
+  /** Names of items whose definition in the lock file does not have its hash. */
+  readonly edited: readonly string[];
+  readonly pinnedInfo: PinnedServerInfo | undefined;
+  readonly isOtherVersion: boolean;
+  readonly listed: PinnableServer["listed"];
+  readonly failure: string | undefined;
+}
+
+/** Compares a server with its pins, and says what becomes of them. */
+export async function createReport(
+  { name, listed, failure }: PinnableServer,
+  { lockFile, update, writes }: {
+    readonly lockFile: LockFile;
+    readonly update: boolean;
+    readonly writes: boolean;
+  },
+): Promise<ServerReport> {
+  const locked = lockFile.get(name);
+  const edited = locked === undefined ? [] : await findEdited(locked.pins);
+  const known = { server: name, edited, pinnedInfo: locked?.serverInfo, listed, failure };
+  if (listed === undefined) {
+    return { ...known, status: "failed", differences: [], isOtherVersion: false };
+  }
+  if (locked === undefined) {
+    const status = writes ? "pinned" : "not pinned";
+    return { ...known, status, differences: [], isOtherVersion: false };
+  }
+  const differences = comparePins(locked.pins, listed.pins);
+  // An item that cannot be pinned is held back, whether it was pinned before or not.
+  const unpinnable = listed.unpinnable.map(({ kind, name: item }): PinDifference => {
+    const pinned = locked.pins[kind].get(item);
+    const change = pinned === undefined ? "new" : "changed";
+    return { kind, name: item, change, pinned, listed: undefined };
+  });
+  const isUnpinnable = ({ kind, name: item }: PinDifference): boolean =>
+    unpinnable.some((other) => other.kind === kind && other.name === item);
+  const all = [...differences.filter((difference) => !isUnpinnable(difference)), ...unpinnable];
+  const isEqual = all.length === 0;
+  const isOtherVersion = canonicalJson(locked.serverInfo) !== canonicalJson(listed.serverInfo);
+  const isChanged = !isEqual || edited.length > 0;
+  const status = update && (isChanged || isOtherVersion)
+    ? "updated"
+    : isEqual
+    ? "unchanged"
+    : "changed";
+  return { ...known, status, differences: all, isOtherVersion };
+}
+
+/** Finds pins whose definition does not have their hash: somebody has edited the lock file by hand. */
+async function findEdited(pins: ServerPins): Promise<string[]> {
+  const edited: string[] = [];
+  for (const kind of PINNED_KINDS) {
+    for (const [name, { sha256: hash, definition }] of pins[kind]) {
+      if (await sha256(canonicalJson(definition)) === hash) continue;
+      edited.push(`${ITEM_NOUNS[kind]} ${quoteName(name)}`);
+    }
+  }
+  return edited;
+}
