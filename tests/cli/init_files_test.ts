@@ -222,12 +222,14 @@ Deno.test({
     using fixture = new InitFixture();
     const mark = fixture.pathOf("started");
     const entry = { command: "touch", args: [mark] };
-    fixture.write("../work/.mcp.json", { mcpServers: { near: entry } });
+    const fake = { command: "cat", args: ["two\nlines"] };
+    fixture.write("../work/.mcp.json", { mcpServers: { near: entry, "far\n  fake: {}": fake } });
     const { stderr } = await fixture.runAtTerminal([
-      [/Start the server once/, KEYS.enter],
+      [/Start the 2 servers once/, KEYS.enter],
       [/Which agents use the gateway/, KEYS.interrupt],
     ], { here: true });
-    const shown = `already has 1 server:\n  near: ${JSON.stringify(entry)}\n`;
+    const shown = `already has 2 servers:\n  near: ${JSON.stringify(entry)}\n` +
+      `  far\\n  fake: {}: ${JSON.stringify(fake)}\n`;
     assert.ok(stderr.includes(shown), stderr);
     assert.deepEqual(Object.keys(fixture.readFiles()), ["work/.mcp.json"]);
     const unasked = await fixture.run({ yes: true, here: true });

@@ -11,7 +11,7 @@ import { formatProblem } from "../../errors.ts";
 import { didYouMean } from "../../similar_names.ts";
 import type { Streams } from "../command.ts";
 import { CommandError, UsageError, withErrorReport } from "../error_report.ts";
-import { escapeLines } from "../../text.ts";
+import { escapeControls, escapeLines } from "../../text.ts";
 import { askPlan } from "./ask_plan.ts";
 import { type ChangeOptions, planChanges } from "./changes.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
@@ -247,7 +247,9 @@ function sayExistingServers(
   const entries = Object.entries(servers);
   if (entries.length === 0) return;
   // A person can trust only what they see, so nothing is cut or redacted.
-  const lines = entries.map(([name, entry]) => `  ${name}: ${JSON.stringify(entry)}`);
+  const lines = entries.map(([name, entry]) => {
+    return `  ${escapeControls(name)}: ${JSON.stringify(entry)}`;
+  });
   say([`${path} already has ${pluralize(entries.length, "server")}:`, ...lines].join("\n"));
 }
 
