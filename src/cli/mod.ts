@@ -22,7 +22,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const flags = readServeFlags(args);
   // An MCP client waits for `serve` to start: loading the parser of all commands would take 5 ms.
   const code = flags === undefined
-    ? await (await import("./commands.ts")).parseAndRun(args)
+    ? await (await import("./parse_and_run.ts")).parseAndRun(args)
     : await runServe(flags);
   await Promise.all([standardError.flush(FLUSH_MS), standardOutputLines.flush(FLUSH_MS)]);
   return code;
