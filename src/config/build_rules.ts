@@ -1,16 +1,16 @@
 import type { ArgumentTest, ToolEntry } from "../tool_entry.ts";
 import { entriesOf, isObject, type JsonValue } from "./json_value.ts";
 import { readInstant } from "./instant.ts";
-import type {
-  AgentRules,
-  ApprovalTimes,
-  Grants,
-  JwtOptions,
-  Limits,
-  Rules,
-  TokenHash,
+import {
+  type AgentRules,
+  type ApprovalTimes,
+  DEFAULT_EXPIRES_S,
+  type Grants,
+  type JwtOptions,
+  type Limits,
+  type Rules,
+  type TokenHash,
 } from "./rules.ts";
-import { DEFAULT_EXPIRES_S } from "./rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
 
 type AgentEntry = RulesFile["agents"][string];

@@ -1,7 +1,7 @@
 /**
- * Checks, reads and edits the text of the two files, of files of cases and of MCP clients' files. Separate from `config`,
- * because it must not be imported at start: it needs the parser that records positions, which takes 4 ms
- * to load. Imports `config` and the leaves.
+ * Checks, reads and edits the text of the two files, of files of cases and of MCP clients' files. Separate from
+ * `config`, because it must not be imported at start: it needs the parser that records positions, which takes 4 ms to
+ * load. Imports `config` and the leaves.
  *
  * @module
  */

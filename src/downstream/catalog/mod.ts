@@ -1,7 +1,8 @@
 /**
  * The catalog of a server: its lists of tools, resources, URI templates and prompts. Fetches them page by page, decides
- * which sessions share a list, counts their memory, and holds back the items of a pinned server that nobody has accepted. Starts no session, and knows no method of MCP. Imports `jsonrpc`,
- * the leaves, and the types of `revisions`.
+ * which sessions share a list, counts their memory, and holds back the items of a pinned server that nobody has
+ * accepted. Starts no session, and knows no method of MCP. Imports `jsonrpc`, `pins`, the leaves, and the types of
+ * `revisions`.
  *
  * @module
  */
