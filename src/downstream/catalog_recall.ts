@@ -377,7 +377,7 @@ export class CatalogRecall {
       info: factsOf(info),
     };
     // Pins may change, so the whole lists are remembered.
-    const whole = Object.entries(accepted).map(([kind, list]) => [kind, list.source]);
+    const whole = Object.entries(accepted).map(([kind, list]) => [kind, list.whole]);
     await store.write(config, { head: known.head, lists: Object.fromEntries(whole) });
     return true;
   }

@@ -5,8 +5,8 @@ import { sha256 } from "../../sha256.ts";
 import { shortenText } from "../../text.ts";
 import { type HeldBackReason, type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
 
-/** The kinds of pins by kind of list; the list of resources is not pinned. */
-const PINNED_KINDS: Readonly<Partial<Record<ListKind, PinnedKind>>> = {
+/** The kind of the pins for each kind of list; the list of resources is not pinned. */
+const PINNED_KIND_OF_LIST: Readonly<Partial<Record<ListKind, PinnedKind>>> = {
   tools: "tools",
   templates: "resourceTemplates",
   prompts: "prompts",
@@ -21,7 +21,7 @@ const MAX_NAME_LENGTH = 200;
  *
  * @param list The list as the server gave it.
  */
-export async function screenList(
+export async function holdBackItems(
   list: ItemList,
   { kind, pins, server }: {
     readonly kind: ListKind;
@@ -29,7 +29,7 @@ export async function screenList(
     readonly server: string;
   },
 ): Promise<ItemList> {
-  const pinnedKind = PINNED_KINDS[kind];
+  const pinnedKind = PINNED_KIND_OF_LIST[kind];
   if (pinnedKind === undefined) return list;
   const { canonicalDefinition } = await import("../../pins/mod.ts");
   const party = `server ${server}`;

@@ -59,9 +59,9 @@ export type HeldBackReason = "new" | "changed";
 /** The items of a list that are held back, and the list as the server gave it. */
 export interface HeldBackItems {
   /** The reasons, by name. */
-  readonly heldBack: ReadonlyMap<string, HeldBackReason>;
+  readonly reasons: ReadonlyMap<string, HeldBackReason>;
   /** The list with all items. */
-  readonly source: ItemList;
+  readonly whole: ItemList;
 }
 
 /** Remarks about a list. */
@@ -77,7 +77,7 @@ export interface ListNotes {
   /** The memory that the list takes; default: not counted. */
   readonly memory?: ListMemory;
   /** The items that are held back, if any are. */
-  readonly screened?: HeldBackItems;
+  readonly heldBack?: HeldBackItems;
 }
 
 /** The list that holds nothing back. */
@@ -93,7 +93,7 @@ export class ItemList {
    */
   readonly heldBack: ReadonlyMap<string, HeldBackReason>;
   /** The list as the server gave it: this one if nothing is held back. */
-  readonly source: ItemList;
+  readonly whole: ItemList;
   /** The reason why the list is empty or incomplete; `undefined` if it is complete. */
   readonly incompleteReason: string | undefined;
   /**
@@ -117,10 +117,10 @@ export class ItemList {
    * @param notes Remarks about the list.
    */
   constructor(items: readonly Item[], notes: ListNotes = {}) {
-    const { screened } = notes;
+    const { heldBack } = notes;
     this.items = items;
-    this.heldBack = screened?.heldBack ?? NOTHING_HELD_BACK;
-    this.source = screened?.source ?? this;
+    this.heldBack = heldBack?.reasons ?? NOTHING_HELD_BACK;
+    this.whole = heldBack?.whole ?? this;
     this.incompleteReason = notes.incompleteReason;
     this.completeness = notes.completeness ?? "complete";
     this.leftOut = notes.leftOut ?? [];
@@ -128,9 +128,9 @@ export class ItemList {
     const bytes = items.reduce((sum, { text }) => sum + WORK_BYTES_PER_ITEM + text.json.length, 0);
     this.isLong = bytes > LONG_LIST_BYTES;
     this.#byName = new Map(items.map((item) => [item.name, item]));
-    // The memory of the source is free again when the source is.
-    this.#memory = screened === undefined ? notes.memory : screened.source.#memory;
-    if (screened === undefined) this.#memory?.freeWith(this);
+    // The memory of the whole list is free again when the whole list is.
+    this.#memory = heldBack === undefined ? notes.memory : heldBack.whole.#memory;
+    if (heldBack === undefined) this.#memory?.freeWith(this);
   }
 
   /** Frees the memory of a list that nobody uses, before it is collected as garbage. */
@@ -144,12 +144,12 @@ export class ItemList {
   }
 
   /** Returns this list without the items that are held back. */
-  withoutItems(heldBack: ReadonlyMap<string, HeldBackReason>): ItemList {
-    if (heldBack.size === 0) return this;
-    const items = this.items.filter(({ name }) => !heldBack.has(name));
+  withoutItems(reasons: ReadonlyMap<string, HeldBackReason>): ItemList {
+    if (reasons.size === 0) return this;
+    const items = this.items.filter(({ name }) => !reasons.has(name));
     const { completeness, incompleteReason, leftOut, ttlMs } = this;
-    const screened = { heldBack, source: this };
-    return new ItemList(items, { completeness, incompleteReason, leftOut, ttlMs, screened });
+    const heldBack = { reasons, whole: this };
+    return new ItemList(items, { completeness, incompleteReason, leftOut, ttlMs, heldBack });
   }
 
   /** Returns the item with a name, if there is one. */

@@ -46,7 +46,7 @@ export interface ListCacheOptions {
   /** Receives each problem of the lists only once. */
   readonly log: Log;
   /** Holds back the items of a list that nobody has accepted; default: none. */
-  readonly screen?: (list: ItemList) => ItemList | Promise<ItemList>;
+  readonly holdBack?: (list: ItemList) => ItemList | Promise<ItemList>;
   /** Called when a list was fetched again and has changed. */
   readonly onChanged?: (owner: ListOwner) => void;
 }
@@ -186,7 +186,7 @@ export class ListCache {
       refetchAt: Infinity,
       noRefetchBefore: 0,
     });
-    this.#newestHashes.set(capabilitiesKey, this.#equalLists.hashOf(list.source));
+    this.#newestHashes.set(capabilitiesKey, this.#equalLists.hashOf(list.whole));
     this.#newestList ??= list;
     this.#logHeldBack(list);
     return list;
@@ -203,7 +203,7 @@ export class ListCache {
   /** Returns the list that is kept in place of an equal one, without the items that are held back. */
   async #accept(list: ItemList): Promise<ItemList> {
     const kept = await this.#equalLists.keep(list);
-    return this.#options.screen?.(kept) ?? kept;
+    return this.#options.holdBack?.(kept) ?? kept;
   }
 
   #request(
@@ -272,7 +272,7 @@ export class ListCache {
   ): void {
     const { session, capabilitiesKey } = owner;
     const newestHash = this.#newestHashes.get(capabilitiesKey);
-    const hash = this.#equalLists.hashOf(list.source);
+    const hash = this.#equalLists.hashOf(list.whole);
     this.#newestHashes.set(capabilitiesKey, hash);
     const isAltered = session?.isAltered === true;
     const hasChanged = previous !== undefined

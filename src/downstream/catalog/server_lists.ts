@@ -1,7 +1,7 @@
 import type { Log } from "../../log.ts";
 import type { PinnedHashes } from "../../pins/mod.ts";
 import type { ServerInfo } from "../revisions/mod.ts";
-import { areHashesEqual, screenList } from "./held_back.ts";
+import { areHashesEqual, holdBackItems } from "./held_back.ts";
 import { type ItemList, LIST_KINDS, type ListKind } from "./item_list.ts";
 import { ListCache, type ListOwner } from "./list_cache.ts";
 
@@ -42,7 +42,7 @@ export class ServerLists {
 
   #pins: PinnedHashes | undefined;
   // By list as the server gave it: the list without the items that are held back.
-  #screened = new WeakMap<ItemList, Promise<ItemList>>();
+  #withoutHeldBack = new WeakMap<ItemList, Promise<ItemList>>();
 
   /**
    * Creates the lists, of which none has been fetched.
@@ -54,7 +54,7 @@ export class ServerLists {
     const cache = (kind: ListKind): ListCache => {
       return new ListCache(kind, {
         ...options,
-        screen: (list) => this.#pins === undefined ? list : this.#screen(kind, list),
+        holdBack: (list) => this.#pins === undefined ? list : this.#holdBack(kind, list),
         onChanged: (owner) => options.onChanged?.(kind, owner),
       });
     };
@@ -90,21 +90,21 @@ export class ServerLists {
   setPins(pins: PinnedHashes | undefined): boolean {
     if (areHashesEqual(pins, this.#pins)) return false;
     this.#pins = pins;
-    this.#screened = new WeakMap();
+    this.#withoutHeldBack = new WeakMap();
     for (const kind of LIST_KINDS) this.#caches[kind].clear();
     return true;
   }
 
-  async #screen(kind: ListKind, list: ItemList): Promise<ItemList> {
+  async #holdBack(kind: ListKind, list: ItemList): Promise<ItemList> {
     for (;;) {
       const pins = this.#pins;
       if (pins === undefined) return list;
-      const screening = this.#screened.get(list) ??
-        screenList(list, { kind, pins, server: this.#options.server });
-      this.#screened.set(list, screening);
-      const screened = await screening;
+      const pending = this.#withoutHeldBack.get(list) ??
+        holdBackItems(list, { kind, pins, server: this.#options.server });
+      this.#withoutHeldBack.set(list, pending);
+      const accepted = await pending;
       // The lock file may have changed meanwhile.
-      if (pins === this.#pins) return screened;
+      if (pins === this.#pins) return accepted;
     }
   }
 

@@ -123,7 +123,7 @@ async function hashedNames(
   const names = new Map<string, string>();
   const runStep = createStepRunner(list, agent);
   // A call of a tool that is held back is told so.
-  for (const { name } of list.source.items) {
+  for (const { name } of list.whole.items) {
     const offered = await runStep(() => offeredName({ server, name }, maxNameLength));
     if (hasHash(offered) && !names.has(offered)) names.set(offered, name);
   }

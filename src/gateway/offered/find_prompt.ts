@@ -45,7 +45,7 @@ export async function findPrompt(
     const runStep = createStepRunner(list, caller.agent);
     const isOffered = ({ name }: Item): boolean =>
       offeredName({ server: serverName, name }, maxNameLength) === offered;
-    for (const item of list.source.items) {
+    for (const item of list.whole.items) {
       if (!await runStep(() => isOffered(item))) continue;
       const prompt = item.name;
       const request = { kind: "prompt", server: serverName, prompt } as const;
