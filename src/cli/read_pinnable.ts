@@ -1,4 +1,3 @@
-import type { Configuration } from "../config/mod.ts";
 import type { Caller } from "../downstream/mod.ts";
 import {
   PINNED_KINDS,
@@ -56,7 +55,7 @@ export async function readPinnableServers(
         mayDownload: (name) => probes.mayDownload(name),
       });
       return await probes.mapServers(names, async (name) => {
-        const read = await readServer(name, { probes, servers, signal });
+        const read = await readServer(name, { probes, signal });
         progress.finish(name, read.failure === undefined ? "listed" : "FAILED");
         return read;
       });
@@ -66,17 +65,13 @@ export async function readPinnableServers(
 
 async function readServer(
   name: string,
-  { probes, servers, signal }: Pick<Configuration, "servers"> & {
-    readonly probes: Probes;
-    readonly signal: AbortSignal;
-  },
+  { probes, signal }: { readonly probes: Probes; readonly signal: AbortSignal },
 ): Promise<PinnableServer> {
   try {
-    const unavailable = servers.get(name)?.unavailable;
     const server = probes.servers.get(name);
-    if (unavailable !== undefined || server === undefined) {
-      throw new CommandError(`it is not available: ${unavailable}`);
-    }
+    if (server === undefined) throw new Error(`There is no server ${name}`);
+    const { unavailable } = server.config;
+    if (unavailable !== undefined) throw new CommandError(`it is not available: ${unavailable}`);
     const items: Partial<Record<PinnedKind, readonly ListedItem[]>> = {};
     for (const kind of PINNED_KINDS) {
       const list = await server.list(LISTS[kind], { caller: CALLER, signal });
