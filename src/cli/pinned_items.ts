@@ -1,4 +1,4 @@
-import { type ListKind, pinCommand } from "../downstream/mod.ts";
+import { type ListKind, serverCommand } from "../downstream/mod.ts";
 import {
   canonicalDefinition,
   escapeNonAscii,
@@ -133,9 +133,8 @@ async function describeHeldBack(
   if (names.length === 0) return undefined;
   const more = names.length > MAX_MESSAGES ? ` and ${names.length - MAX_MESSAGES} more` : "";
   return `held back, because they are new or have changed since it was pinned: ` +
-    `${names.slice(0, MAX_MESSAGES).join(", ")}${more}; ${
-      pinCommand(server)
-    } --diff shows the differences`;
+    `${names.slice(0, MAX_MESSAGES).join(", ")}${more}; ` +
+    `${serverCommand("pin", server, "--diff")} shows the differences`;
 }
 
 /** Describes what pins and their reviewers should know about the items of a server, each as a clause about the server. */

@@ -20,7 +20,6 @@ export {
   ListError,
   type ListKind,
   ListTimeout,
-  pinCommand,
   type Tool,
 } from "./catalog/mod.ts";
 export type {
@@ -68,4 +67,5 @@ export type {
   TransportContext,
   TransportKind,
 } from "./transports/mod.ts";
+export { serverCommand } from "./server_command.ts";
 export { untilAborted } from "./until_aborted.ts";

@@ -3,10 +3,11 @@
  *
  * @param command The words of the command, such as `auth login`.
  * @param server The server's name.
+ * @param flag A flag of the command; default: none.
  */
-export function serverCommand(command: string, server: string): string {
-  const serverArgument = /^[\w.@:/][\w.@:/-]*$/.test(server)
-    ? server
-    : `-- '${server.replaceAll("'", `'\\''`)}'`;
-  return `agent-mcp-gateway ${command} ${serverArgument}`;
+export function serverCommand(command: string, server: string, flag?: string): string {
+  const start = `agent-mcp-gateway ${command}`;
+  const flags = flag === undefined ? "" : ` ${flag}`;
+  if (/^[\w.@:/][\w.@:/-]*$/.test(server)) return `${start} ${server}${flags}`;
+  return `${start}${flags} -- '${server.replaceAll("'", `'\\''`)}'`;
 }

@@ -339,6 +339,18 @@ Deno.test("[control.messages] an item that is held back is named, with the reaso
   }
 });
 
+Deno.test("[control.messages] the command for an item that is held back can be pasted, whatever the server's name", () => {
+  for (
+    const [server, name] of [["s", "s --diff"], ["-x", "--diff -- '-x'"], [
+      "a b's",
+      "--diff -- 'a b'\\''s'",
+    ]] as const
+  ) {
+    const error = heldBackError("new", { server, kind: "tools", name: "t" });
+    assert.equal(errorBodyOf(error)?.command, `agent-mcp-gateway pin ${name}`);
+  }
+});
+
 Deno.test("[control.messages] a faulty condition is reported at its entry, with what is expected", async () => {
   const faults: readonly (readonly [entry: Json, path: string, expected: RegExp])[] = [
     [{ tool: "t", when: {} }, "when", /^expected a test, such as /],

@@ -3,6 +3,7 @@ import { longWork } from "../../long_work.ts";
 import type { PinnedHashes, PinnedKind } from "../../pins/mod.ts";
 import { sha256 } from "../../sha256.ts";
 import { shortenText } from "../../text.ts";
+import { serverCommand } from "../server_command.ts";
 import { type HeldBackReason, type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
 
 /** The kind of the pins for each kind of list; the list of resources is not pinned. */
@@ -66,12 +67,6 @@ export function areHashesEqual(
   );
 }
 
-/** Returns the command about the pins of a server, without its flags. */
-export function pinCommand(server: string): string {
-  const isPlain = /^[\w./@:-]+$/.test(server) && !server.startsWith("-");
-  return `agent-mcp-gateway pin ${isPlain ? server : `'${server.replaceAll("'", `'\\''`)}'`}`;
-}
-
 /**
  * Creates the error for the use of an item that is not as it was pinned.
  *
@@ -92,15 +87,14 @@ export function heldBackError(
     : reason === "changed"
     ? "it has changed since the user pinned it"
     : "the server does not list it any more as the user pinned it";
-  const command = `${pinCommand(server)} --diff`;
+  const command = serverCommand("pin", server, "--diff");
+  const update = serverCommand("pin", server, "--update");
   return new CallerError(
     "TOOL_CHANGED",
     `${title} ${quoted} of server "${server}" is held back: ${clause}`,
     {
       hint: `Tell the user to run ${command}, which shows the difference, and then ` +
-        `${
-          pinCommand(server)
-        } --update if the change is acceptable. Until then, use something else`,
+        `${update} if the change is acceptable. Until then, use something else`,
       command,
     },
   );

@@ -3,7 +3,7 @@ import type { Log } from "../../log.ts";
 import { escapeControls, quoteEscaped, shortenText } from "../../text.ts";
 import { EqualLists } from "./equal_lists.ts";
 import { type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
-import { pinCommand } from "./held_back.ts";
+import { serverCommand } from "../server_command.ts";
 import { untilAborted } from "../until_aborted.ts";
 
 /** Time until a partial list is fetched again, in milliseconds. */
@@ -336,7 +336,7 @@ export class ListCache {
         `${LIST_WORDS[this.#kind].items}: ${[...names].join(", ")}${
           more > 0 ? ` and ${more} more` : ""
         }; ` +
-        `${pinCommand(server)} --diff shows the differences`,
+        `${serverCommand("pin", server, "--diff")} shows the differences`,
     );
   }
 

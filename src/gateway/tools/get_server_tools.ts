@@ -1,5 +1,5 @@
 import { CallerError } from "../../errors.ts";
-import { pinCommand, type Tool } from "../../downstream/mod.ts";
+import { serverCommand, type Tool } from "../../downstream/mod.ts";
 import { similarNames } from "../../similar_names.ts";
 import { findServer, listedToolRequest } from "./find_server.ts";
 import { signatureOf, summaryOf } from "./signature.ts";
@@ -134,9 +134,8 @@ async function listServerTools(
 /** Says how many tools are held back. Their names are not shown: a server may have chosen them to be read. */
 function heldBackHint(server: string, count: number): string {
   const tools = count === 1 ? "1 tool is" : `${count} tools are`;
-  return `${tools} held back until the user accepts what has changed: ${
-    pinCommand(server)
-  } --diff.`;
+  const command = serverCommand("pin", server, "--diff");
+  return `${tools} held back until the user accepts what has changed: ${command}.`;
 }
 
 async function filterTools(
