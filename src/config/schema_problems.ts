@@ -19,9 +19,11 @@ function createIssueProblems(document: Document, issue: Issue, base: Path): Conf
   const path = [...base, ...issue.path.map(decodePathPart)];
   if (issue.code === "unrecognized_keys") {
     const knownKeys = issue.message.split(" ");
+    // An agent may have the id "ask".
+    const isAsk = path.length === 3 && path[0] === "agents" && path[2] === "ask";
     return issue.keys.map((encoded) => {
       const key = decodeKey(encoded);
-      if (path.at(-1) === "ask" && GRANT_KEYS.includes(key)) {
+      if (isAsk && GRANT_KEYS.includes(key)) {
         const message = "unknown key: a person can be asked only about `tools`";
         return document.createProblem([...path, key], message, "key");
       }
