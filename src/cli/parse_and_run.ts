@@ -110,7 +110,7 @@ async function buildParser(
   const app = buildApplication(routes, {
     name: "agent-mcp-gateway",
     versionInfo: { currentVersion: VERSION },
-    scanner: { caseStyle: "allow-kebab-for-camel" },
+    scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
     localization: { text: parserMessages(name, onMissingArgument) },
     documentation: { caseStyle: "convert-camel-to-kebab", disableAnsiColor: true },
   });

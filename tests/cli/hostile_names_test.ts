@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { serverCommand } from "../../src/downstream/mod.ts";
 import { HAS_NO_TERMINAL, runAtTerminal, Shell } from "./shell.ts";
 
 const NAME = "ev\x1b]0;title\x07il";
@@ -144,4 +145,25 @@ Deno.test({
       assert.doesNotMatch(result.join("\n"), CONTROL_CHARACTERS);
     }
   },
+});
+
+Deno.test("[cli.pasted] a command that a message names reaches the server, whatever its name is", async () => {
+  for (const name of ["-x", "--all", "a b's", "$(exit)", "plain"]) {
+    await using shell = new Shell({
+      servers: { [name]: { command: "no-such-program" } },
+      rules: { agents: { a: { allow: { servers: ["*"] } } } },
+    });
+    for (
+      const [line, expected] of [
+        [serverCommand("doctor", name), `${name}: FAILED`],
+        [serverCommand("auth login", name), `Server "${name}" needs no login`],
+        [serverCommand("pin", name, "--update"), `${name}: FAILED`],
+      ] as const
+    ) {
+      const output = await shell.bash(
+        `gateway=("$@"); agent-mcp-gateway() { "\${gateway[@]}" "$@" 2>&1; }; ${line}`,
+      );
+      assert.ok(output.includes(expected), `${line}: ${output}`);
+    }
+  }
 });

@@ -91,6 +91,8 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "cli.doctor-remote":
       "each failure of a remote server is reported with a distinct cause, and a fix that works",
     "cli.near-names": "for a mistyped command, server, tool or agent, similar names are suggested",
+    "cli.pasted":
+      "a command that a message names works as it is pasted into a shell, whatever the server's name",
     "cli.only-agent": "if the rules have one agent, it need not be named",
     "cli.terminal": "at a terminal, a start without arguments explains what the command waits for",
     "cli.doctor-local":
