@@ -6,6 +6,7 @@
  * @module
  */
 import { APPROVALS } from "./requirements/approvals.ts";
+import { ASK_AND_SHADOW } from "./requirements/ask_and_shadow.ts";
 import { CATALOGS } from "./requirements/catalogs.ts";
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { CONDITIONS } from "./requirements/conditions.ts";
@@ -55,6 +56,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(CATALOGS),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(CONDITIONS),
+  ...Object.entries(ASK_AND_SHADOW),
   ...Object.entries(PINS),
   ...Object.entries(APPROVALS),
   ...Object.entries(TRYING),

@@ -1,6 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { TempFolder } from "../config/temp_folder.ts";
-import { type Fields, type GatewayOptions, type RunningGateway, startGateway } from "./gateway.ts";
+import {
+  type Fields,
+  type GatewayOptions,
+  readRefusal,
+  type RunningGateway,
+  startGateway,
+} from "./gateway.ts";
 import { type EndedCommand, runOnce } from "./run_once.ts";
 
 const SERVER = fileURLToPath(new URL("../fixtures/servers/catalog_server.ts", import.meta.url));
@@ -91,4 +97,10 @@ export async function listShown(gateway: RunningGateway, args: Fields = {}): Pro
     ...args,
   });
   return tools.map(({ name }) => String(name));
+}
+
+/** Calls a tool of the server `pinned`, and returns the refusal; empty if the call succeeded. */
+export async function refusalOf(gateway: RunningGateway, tool: string): Promise<Fields> {
+  const result = await gateway.callServerTool("pinned", tool);
+  return result.isError === true ? readRefusal(result) as unknown as Fields : {};
 }

@@ -1,6 +1,6 @@
 import type { Section } from "../requirements.ts";
 
-/** Section 18 of the promises, the parts about conditions, ask and shadow mode. */
+/** Section 18 of the promises, the part about conditions. */
 export const CONDITIONS: Readonly<Record<string, Section>> = {
   "18 Conditions": {
     "rules.conditions": "an entry of tools can have conditions, decided in the same steps",
@@ -21,22 +21,5 @@ export const CONDITIONS: Readonly<Record<string, Section>> = {
     "rules.conditions-depend": "without arguments, a decision depends on conditions, and is shown",
     "rules.conditions-refusal": "a refusal names the entry, the test and what would pass",
     "rules.conditions-errors": "a faulty condition is an error that says what would pass",
-  },
-  "18 Shadow": {
-    "rules.shadow": "in shadow mode, what the rules do not allow is let through and recorded",
-    "rules.shadow-decides": "in shadow mode, decisions and their rules are those without it",
-    "rules.shadow-explained":
-      "explain prints the decision of the rules, and that it is not enforced",
-    "rules.shadow-warns": "the log, the status, validate and doctor warn of shadow mode",
-    "audit.shadow": "audit shows and selects what shadow mode let through",
-  },
-  "18 Ask": {
-    "rules.ask-order": "ask decides after deny and before allow, of the same kind",
-    "rules.ask-conditions": "the conditions of an ask hold as those of a deny do",
-    "rules.ask-explained":
-      "explain says by which entry a person is asked, and with which arguments not",
-    "rules.ask-errors": "a faulty ask is an error, and one without effect a warning",
-    "rules.ask-never-widens": "adding an ask, or removing one of its conditions, never allows more",
-    "rules.ask-denies": "a call that needs an approval is not made without one",
   },
 };
