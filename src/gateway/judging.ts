@@ -31,7 +31,7 @@ export interface AllowedOperation {
   readonly subject: Subject | undefined;
   readonly rule: string | undefined;
   /** The decision by which the call needs a person's approval; absent if it needs none. */
-  readonly askedBy: Decision | undefined;
+  readonly askedBy?: Decision;
   /** The decision of the rules that shadow mode does not enforce; absent if it is enforced. */
   readonly shadow?: ShadowDecision;
   /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
@@ -91,8 +91,7 @@ export async function judge(
   if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
   decisionSpan.end();
   if (accessRequest === undefined || decision === undefined) {
-    const decided = { rule: undefined, askedBy: undefined, checkTool, deny: undefined };
-    return { kind: "allowed", operation, subject, ...decided };
+    return { kind: "allowed", operation, subject, rule: undefined, checkTool, deny: undefined };
   }
   const deny = (denial: Decision): OperationRecord => {
     const { name } = request;
@@ -101,22 +100,11 @@ export async function judge(
     return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
   };
   const { effect, rule, isShadowed = false } = decision;
-  if (isShadowed) {
-    const shadow = effect === "ask" ? "ASK" : "DENY";
-    return {
-      kind: "allowed",
-      operation,
-      subject,
-      rule,
-      askedBy: undefined,
-      shadow,
-      checkTool,
-      deny,
-    };
-  }
-  if (effect !== "allow" && effect !== "ask") return { kind: "refused", record: deny(decision) };
-  const askedBy = effect === "ask" ? decision : undefined;
-  if (askedBy !== undefined && accessRequest.kind === "tool") {
+  const allowed = { kind: "allowed", operation, subject, rule, checkTool, deny } as const;
+  if (isShadowed) return { ...allowed, shadow: effect === "ask" ? "ASK" : "DENY" };
+  if (effect === "allow") return allowed;
+  if (effect !== "ask") return { kind: "refused", record: deny(decision) };
+  if (accessRequest.kind === "tool") {
     try {
       // A person is not asked about a server that is not there.
       findServer(toolContext, accessRequest.server);
@@ -124,5 +112,5 @@ export async function judge(
       return refuseFor(error);
     }
   }
-  return { kind: "allowed", operation, subject, rule, askedBy, checkTool, deny };
+  return { ...allowed, askedBy: decision };
 }

@@ -257,7 +257,12 @@ async function runAdmitted(
   const approved = judged.askedBy === undefined
     ? { judged, context: stageContext.context }
     : await (await loadApproving()).approveCall(judged, {
-      ...{ request, agent, permit, connection, offers, judgeBy },
+      request,
+      agent,
+      permit,
+      connection,
+      offers,
+      judgeBy,
       context: stageContext.context,
     });
   if ("record" in approved) return approved.record;
@@ -278,7 +283,9 @@ async function runAdmitted(
       request,
       checkTool,
       begin,
-      ...{ span, offers, maxNameLength: context.maxNameLength },
+      span,
+      offers,
+      maxNameLength: context.maxNameLength,
     });
     const { channel } = connection;
     const { hasBegun } = recorder;
