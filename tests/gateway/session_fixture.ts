@@ -16,7 +16,7 @@ import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { createEnvironment } from "../config/check_files.ts";
 import { TempFolder } from "../config/temp_folder.ts";
 import { waitUntil } from "../e2e/wait.ts";
-import { withoutMailbox } from "./without_approvals.ts";
+import { withoutMailbox } from "./without_mailbox.ts";
 
 /** The error of a tool call; empty if the call succeeded. */
 export interface ErrorAnswer {

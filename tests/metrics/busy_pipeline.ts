@@ -12,7 +12,7 @@ import { createLog } from "../../src/log.ts";
 import { CallLimits } from "../../src/limits/mod.ts";
 import { Metrics } from "../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../src/trace.ts";
-import { withoutMailbox } from "../gateway/without_approvals.ts";
+import { withoutMailbox } from "../gateway/without_mailbox.ts";
 
 /** Number of agents in the rules. */
 const AGENT_COUNT = 10_000;

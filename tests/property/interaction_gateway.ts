@@ -13,7 +13,7 @@ import { NO_TRACER } from "../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../audit/audit_log_fixtures.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { readConfiguration } from "../gateway/session_fixture.ts";
-import { withoutMailbox } from "../gateway/without_approvals.ts";
+import { withoutMailbox } from "../gateway/without_mailbox.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -12,7 +12,7 @@ import { Metrics } from "../../../src/metrics/mod.ts";
 import { NO_TRACER } from "../../../src/trace.ts";
 import { createRecordingLog, TestFolder } from "../../audit/audit_log_fixtures.ts";
 import { readConfiguration } from "../session_fixture.ts";
-import { withoutMailbox } from "../without_approvals.ts";
+import { withoutMailbox } from "../without_mailbox.ts";
 
 /** A server in this process. */
 export interface MemoryServer {
