@@ -295,6 +295,15 @@ Deno.test("[approvals.expiry] a form that a stateless client holds for longer th
   assert.equal(again.questions.length, 1);
 });
 
+Deno.test("[approvals.form] a client of an earlier revision shows no form for a call that does not wait", async () => {
+  await using given = await FormFixture.start("earlier", { times: { wait_s: 0, expires_s: 60 } });
+  const { fixture } = given;
+  const { result, questions } = await given.call({ id: "now" }, ONCE);
+  assert.equal(readRefusal(contentOf(result)).code, "APPROVAL_REQUIRED");
+  assert.deepEqual([questions.length, fixture.effects("now")], [0, 0]);
+  assert.equal((await fixture.requests()).length, 1);
+});
+
 Deno.test("[approvals.form] arguments that are too long for a form are shown at the shell only", async () => {
   await using given = await FormFixture.start("earlier");
   const { fixture } = given;
