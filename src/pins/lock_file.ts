@@ -51,7 +51,10 @@ export type LockFile = ReadonlyMap<string, LockedServer>;
 /** The content of a lock file, or the reason why it cannot be used. */
 export type ParsedLockFile = { readonly lockFile: LockFile } | { readonly failure: string };
 
-/** Reads the text of a lock file. Anything unexpected in it is a failure: what cannot be read pins nothing. */
+/**
+ * Reads the text of a lock file. Anything unexpected in it is a failure, because the pin that it was meant for would not
+ * be enforced.
+ */
 export function parseLockFile(text: string): ParsedLockFile {
   let value: unknown;
   try {
@@ -67,38 +70,43 @@ export function parseLockFile(text: string): ParsedLockFile {
   }
   if (!isRecord(value.servers)) return { failure: 'it has no object "servers"' };
   const lockFile = new Map<string, LockedServer>();
-  for (const [name, server] of Object.entries(value.servers)) {
-    const path = `servers[${JSON.stringify(name)}]`;
-    if (!isRecord(server)) return { failure: `${path} is not an object` };
-    const unknown = Object.keys(server).find((key) => !KNOWN_KEYS.includes(key));
-    if (unknown !== undefined) {
-      return { failure: `${path} has the unknown key ${JSON.stringify(unknown)}` };
-    }
-    const pins: Partial<Record<PinnedKind, ReadonlyMap<string, Pin>>> = {};
-    for (const kind of PINNED_KINDS) {
-      const items = server[kind] ?? {};
-      if (!isRecord(items)) return { failure: `${path}.${kind} is not an object` };
-      for (const [item, pin] of Object.entries(items)) {
-        if (!isPin(pin)) {
-          return {
-            failure: `${path}.${kind}[${
-              JSON.stringify(item)
-            }] is not a pin with "sha256" and "definition"`,
-          };
-        }
-      }
-      pins[kind] = new Map(Object.entries(items as Record<string, Pin>));
-    }
-    const { serverInfo = {} } = server;
-    if (!isServerInfo(serverInfo)) {
-      return { failure: `${path}.serverInfo is not an object with "name" and "version"` };
-    }
-    lockFile.set(name, { serverInfo, pins: pins as ServerPins });
+  for (const [name, entry] of Object.entries(value.servers)) {
+    const server = readServer(entry, `servers[${JSON.stringify(name)}]`);
+    if ("failure" in server) return server;
+    lockFile.set(name, server);
   }
   return { lockFile };
 }
 
-const KNOWN_KEYS: readonly string[] = ["serverInfo", ...PINNED_KINDS];
+/** The keys of a server in the lock file. */
+const SERVER_KEYS: readonly string[] = ["serverInfo", ...PINNED_KINDS];
+
+function readServer(value: unknown, path: string): LockedServer | { readonly failure: string } {
+  if (!isRecord(value)) return { failure: `${path} is not an object` };
+  const unknown = Object.keys(value).find((key) => !SERVER_KEYS.includes(key));
+  if (unknown !== undefined) {
+    return { failure: `${path} has the unknown key ${JSON.stringify(unknown)}` };
+  }
+  const pins: Partial<Record<PinnedKind, ReadonlyMap<string, Pin>>> = {};
+  for (const kind of PINNED_KINDS) {
+    const items = value[kind] ?? {};
+    if (!isRecord(items)) return { failure: `${path}.${kind} is not an object` };
+    const pinsOfKind = new Map<string, Pin>();
+    for (const [name, pin] of Object.entries(items)) {
+      if (!isPin(pin)) {
+        const pinPath = `${path}.${kind}[${JSON.stringify(name)}]`;
+        return { failure: `${pinPath} is not a pin with "sha256" and "definition"` };
+      }
+      pinsOfKind.set(name, pin);
+    }
+    pins[kind] = pinsOfKind;
+  }
+  const { serverInfo = {} } = value;
+  if (!isServerInfo(serverInfo)) {
+    return { failure: `${path}.serverInfo is not an object with "name" and "version"` };
+  }
+  return { serverInfo, pins: pins as ServerPins };
+}
 
 function isPin(value: unknown): value is Pin {
   return isRecord(value) && typeof value.sha256 === "string" &&
