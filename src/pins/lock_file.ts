@@ -68,6 +68,8 @@ export function parseLockFile(text: string): ParsedLockFile {
       failure: `its "version" is not ${VERSION}, so another release of the gateway wrote it`,
     };
   }
+  const unknown = findUnknownKey(value, FILE_KEYS);
+  if (unknown !== undefined) return { failure: `it has the unknown key ${unknown}` };
   if (!isRecord(value.servers)) return { failure: 'it has no object "servers"' };
   const lockFile = new Map<string, LockedServer>();
   for (const [name, entry] of Object.entries(value.servers)) {
@@ -78,15 +80,19 @@ export function parseLockFile(text: string): ParsedLockFile {
   return { lockFile };
 }
 
-/** The keys of a server in the lock file. */
+/** The keys of the lock file, and of a server in it. */
+const FILE_KEYS: readonly string[] = ["version", "servers"];
 const SERVER_KEYS: readonly string[] = ["serverInfo", ...PINNED_KINDS];
+
+/** Returns the first key that is not known, as JSON. */
+function findUnknownKey(value: object, known: readonly string[]): string | undefined {
+  return JSON.stringify(Object.keys(value).find((key) => !known.includes(key)));
+}
 
 function readServer(value: unknown, path: string): LockedServer | { readonly failure: string } {
   if (!isRecord(value)) return { failure: `${path} is not an object` };
-  const unknown = Object.keys(value).find((key) => !SERVER_KEYS.includes(key));
-  if (unknown !== undefined) {
-    return { failure: `${path} has the unknown key ${JSON.stringify(unknown)}` };
-  }
+  const unknown = findUnknownKey(value, SERVER_KEYS);
+  if (unknown !== undefined) return { failure: `${path} has the unknown key ${unknown}` };
   const pins: Partial<Record<PinnedKind, ReadonlyMap<string, Pin>>> = {};
   for (const kind of PINNED_KINDS) {
     const items = value[kind] ?? {};

@@ -112,6 +112,7 @@ Deno.test("[pins.file] anything unexpected in a lock file is a failure that says
       ["{}", /"version" is not 1/],
       ['{"version":2,"servers":{}}', /another release/],
       ['{"version":1}', /no object "servers"/],
+      ['{"version":1,"servers":{},"server":{}}', /^it has the unknown key "server"/],
       [server([]), /servers\["s"\] is not an object/],
       [server({ tool: {} }), /unknown key "tool"/],
       [server({ tools: [] }), /tools is not an object/],
