@@ -188,6 +188,7 @@ export class FileWatch {
 
 /** Returns `=` and the content of a file, or why it cannot be read; no reason begins with `=`. */
 function readContent(path: string): string {
+  // The lock file may be the largest of the watched files.
   const read = readText(path, MAX_LOCK_FILE_BYTES);
   if ("text" in read) return `=${read.text}`;
   // A link that leads nowhere is not the same as no file.

@@ -38,7 +38,7 @@ export async function requirePinned(
   const { server } = pooled.session;
   const list = await untilAborted(listOwn(pooled, { lists, kind: item.kind }), signal);
   refuseHeldBack(list, { ...item, server });
-  // A completion may name a URI, for which a template is found by the server.
+  // A completion may name a URI that is no template: the server finds the template.
   if (invocation.kind !== "completion" && list.get(item.name) === undefined) {
     throw heldBackError(undefined, { ...item, server });
   }

@@ -57,7 +57,7 @@ export function findHiddenText(definition: unknown): HiddenText[] {
       found.set(kind, {
         kind,
         path: pathText(path),
-        // The letters would look like others.
+        // Without escapes, nobody could see which letters are of another alphabet.
         excerpt: kind === MIXED_LETTERS ? escapeNonAscii(excerpt) : excerpt,
       });
     }

@@ -6,12 +6,13 @@ import { shortenText } from "../../text.ts";
 import { serverCommand } from "../server_command.ts";
 import { type HeldBackReason, type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
 
-/** The kind of the pins for each kind of list; the list of resources is not pinned. */
-const PINNED_KIND_OF_LIST: Readonly<Partial<Record<ListKind, PinnedKind>>> = {
+/** The kind of the pins for each kind of list; resources are not pinned. */
+const PINNED_KIND_OF_LIST = {
   tools: "tools",
+  resources: undefined,
   templates: "resourceTemplates",
   prompts: "prompts",
-};
+} as const satisfies Readonly<Record<ListKind, PinnedKind | undefined>>;
 
 /** Maximum length of a name in an error, in UTF-16 code units. */
 const MAX_NAME_LENGTH = 200;
@@ -61,9 +62,10 @@ export function areHashesEqual(
   other: PinnedHashes | undefined,
 ): boolean {
   if (one === undefined || other === undefined) return one === other;
-  return (["tools", "resourceTemplates", "prompts"] as const).every((kind) =>
-    one[kind].size === other[kind].size &&
-    one[kind].entries().every(([name, hash]) => other[kind].get(name) === hash)
+  return Object.values(PINNED_KIND_OF_LIST).every((kind) =>
+    kind === undefined ||
+    (one[kind].size === other[kind].size &&
+      one[kind].entries().every(([name, hash]) => other[kind].get(name) === hash))
   );
 }
 
