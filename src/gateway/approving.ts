@@ -53,13 +53,13 @@ interface AskedCall {
 }
 
 /** A call that will not be made. */
-interface RefusedCall {
+export interface RefusedCall {
   readonly kind: "refused";
   readonly record: OperationRecord;
 }
 
 /**
- * Waits until a person has approved a call that needs it.
+ * Waits until a person has approved a call that needs it, or rules that have changed need it no longer.
  *
  * @param judged The call, as the rules have decided about it.
  * @returns The call to make, or the record of its refusal.
@@ -69,10 +69,9 @@ export async function approveCall(
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
   const { request, agent, context } = approving;
-  const { operation, askedBy, deny } = judged;
-  if (askedBy === undefined) return { kind: "approved", judged, context, approval: undefined };
-  if (operation.kind !== "server-tool" || deny === undefined) {
-    throw new Error("Only calls of tools are approved");
+  const { operation, askedBy } = judged;
+  if (askedBy === undefined || operation.kind !== "server-tool") {
+    throw new Error("Only calls of tools are approved, and only those that need it");
   }
   const call = callToApprove(agent, operation);
   const asked = { judged, askedBy, call, context };

@@ -2,7 +2,7 @@ import type { ClientConnection } from "../downstream/mod.ts";
 import { CallerError } from "../errors.ts";
 import { limitsOf, type Permit } from "../limits/mod.ts";
 import type { Span } from "../trace.ts";
-import type { ApprovedOperation } from "./approving.ts";
+import type { ApprovedOperation, RefusedCall } from "./approving.ts";
 import { DeniedBeforeSend } from "./deciding.ts";
 import {
   type ErrorBody,
@@ -254,8 +254,8 @@ async function runAdmitted(
   if (judged.kind === "refused") return judged.record;
 
   // Approval.
-  const approved = judged.askedBy === undefined
-    ? { judged, context: stageContext.context }
+  const approved: ApprovedOperation | RefusedCall = judged.askedBy === undefined
+    ? { kind: "approved", judged, context: stageContext.context, approval: undefined }
     : await (await loadApproving()).approveCall(judged, {
       request,
       agent,
@@ -265,9 +265,9 @@ async function runAdmitted(
       judgeBy,
       context: stageContext.context,
     });
-  if ("record" in approved) return approved.record;
+  if (approved.kind === "refused") return approved.record;
   const { judged: { operation, subject, rule, shadow, checkTool, deny }, context } = approved;
-  const { approval, binding }: Partial<ApprovedOperation> = approved;
+  const { approval, binding } = approved;
 
   // The server, or the gateway's own tool.
   const record = { caller, subject, rule, shadow, approval, binding };
