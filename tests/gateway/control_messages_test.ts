@@ -10,7 +10,12 @@ import {
   undecidedBody,
 } from "../../src/gateway/approval_errors.ts";
 import { denialErrorBody, type ErrorBody, errorBodyOf } from "../../src/gateway/error_body.ts";
-import { type AccessRequest, compilePolicy, type Decision } from "../../src/policy/mod.ts";
+import {
+  type AccessRequest,
+  compilePolicy,
+  type Decision,
+  type Effect,
+} from "../../src/policy/mod.ts";
 import { checkFiles } from "../config/check_files.ts";
 import { readConfiguration } from "./session_fixture.ts";
 
@@ -111,8 +116,6 @@ const HINTS: Readonly<Record<string, { readonly annotations: Json; readonly adje
 
 /** Annotations that match no hint. */
 const NO_HINT = { readOnlyHint: false, destructiveHint: false, openWorldHint: false };
-
-type Effect = "allow" | "deny" | "ask";
 
 const RULES: Readonly<Record<Effect, string>> = {
   allow: "agents.a.allow.tools.s[0]",
