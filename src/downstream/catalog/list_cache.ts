@@ -21,7 +21,7 @@ const MAX_LOGGED_LINES = 100;
 
 /** Maximum number of names of items in a log line, and of the characters of one. */
 const MAX_LOGGED_NAMES = 10;
-const MAX_NAME_LENGTH = 80;
+const MAX_LOGGED_NAME_LENGTH = 80;
 
 /** A session of the server, as far as its lists are concerned. */
 export interface ListingSession {
@@ -327,16 +327,16 @@ export class ListCache {
 
   #logHeldBack({ heldBack }: ItemList): void {
     if (heldBack.size === 0) return;
-    const { server } = this.#options;
+    const { items } = LIST_WORDS[this.#kind];
     const names = heldBack.keys().take(MAX_LOGGED_NAMES)
-      .map((name) => quoteEscaped(shortenText(escapeControls(name), MAX_NAME_LENGTH)));
-    const more = heldBack.size - MAX_LOGGED_NAMES;
+      .map((name) => quoteEscaped(shortenText(escapeControls(name), MAX_LOGGED_NAME_LENGTH)));
+    const hiddenNames = heldBack.size - MAX_LOGGED_NAMES;
+    const more = hiddenNames > 0 ? ` and ${hiddenNames} more` : "";
+    const command = serverCommand("pin", this.#options.server, "--diff");
     this.#warn(
-      `Held back, because they are new or have changed since the server was pinned: ${heldBack.size} ` +
-        `${LIST_WORDS[this.#kind].items}: ${[...names].join(", ")}${
-          more > 0 ? ` and ${more} more` : ""
-        }; ` +
-        `${serverCommand("pin", server, "--diff")} shows the differences`,
+      "Held back, because they are new or have changed since the server was pinned: " +
+        `${heldBack.size} ${items}: ${[...names].join(", ")}${more}; ` +
+        `${command} shows the differences`,
     );
   }
 
