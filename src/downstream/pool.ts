@@ -25,7 +25,7 @@ export interface PooledSession extends Deadline {
   /** Number of operations that use the session. */
   leaseCount: number;
   /** Whether the session stays open although no operation uses it. */
-  isPinned: boolean;
+  isKeptOpen: boolean;
   /** Called when the last operation has released the session. */
   readonly unusedCallbacks: (() => void)[];
   /** Whether the session is out of use, so that no further caller gets it. */
@@ -143,13 +143,13 @@ export class SessionPool {
   }
 
   /** Keeps a session open although no operation uses it. The session is being held. */
-  pin(pooled: PooledSession): void {
-    pooled.isPinned = true;
+  keepOpen(pooled: PooledSession): void {
+    pooled.isKeptOpen = true;
   }
 
-  /** Ends `pin`: an unused session stays open for its idle time, unless it was for a single call. */
-  unpin(pooled: PooledSession): void {
-    pooled.isPinned = false;
+  /** Ends `keepOpen`: an unused session stays open for its idle time, unless it was for a single call. */
+  allowEnd(pooled: PooledSession): void {
+    pooled.isKeptOpen = false;
     if (pooled.leaseCount === 0 && !pooled.isWithdrawn) this.#leaveUnused(pooled);
   }
 
@@ -157,7 +157,7 @@ export class SessionPool {
   release(pooled: PooledSession): void {
     if (--pooled.leaseCount > 0) return;
     for (const onUnused of pooled.unusedCallbacks.splice(0)) onUnused();
-    if (!pooled.isWithdrawn && !pooled.isPinned) this.#leaveUnused(pooled);
+    if (!pooled.isWithdrawn && !pooled.isKeptOpen) this.#leaveUnused(pooled);
   }
 
   #leaveUnused(pooled: PooledSession): void {
@@ -292,7 +292,7 @@ export class SessionPool {
       // A prewarmed session is not needed yet.
       isNeeded: connection?.agent !== undefined,
       get idleSince() {
-        const isIdle = pooled.leaseCount === 0 && !pooled.isPinned && !pooled.isWithdrawn;
+        const isIdle = pooled.leaseCount === 0 && !pooled.isKeptOpen && !pooled.isWithdrawn;
         return isIdle ? pooled.dueAt - idleTimeoutMs : undefined;
       },
       end: () => this.#end(pooled, IDLE_GRACE),
@@ -307,7 +307,7 @@ export class SessionPool {
       clientChannel: client?.channel?.outsideCalls,
       capabilitiesKey,
       leaseCount: 0,
-      isPinned: false,
+      isKeptOpen: false,
       unusedCallbacks: [],
       isWithdrawn: false,
       dueAt: Infinity,

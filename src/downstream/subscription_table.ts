@@ -67,7 +67,7 @@ export class SubscriptionTable {
     const ofSession = this.#bySession.get(session);
     if (ofSession === undefined) {
       this.#bySession.set(session, new Map([[uri, subscription]]));
-      this.#pool.pin(pooled);
+      this.#pool.keepOpen(pooled);
     } else ofSession.set(uri, subscription);
     return subscription;
   }
@@ -101,7 +101,7 @@ export class SubscriptionTable {
     ofSession.delete(uri);
     if (ofSession.size === 0) {
       this.#bySession.delete(pooled.session);
-      this.#pool.unpin(pooled);
+      this.#pool.allowEnd(pooled);
     }
     return true;
   }
