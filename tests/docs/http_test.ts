@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
+import {
+  CONNECTION_CHUNKS,
+  MIN_AVERAGE_BYTES,
+  REQUEST_CHUNKS,
+} from "../../src/gateway/http/chunk_limit.ts";
 import { HTTP_LIMITS } from "../../src/gateway/http/limits.ts";
 import { waitForListeningUrl } from "../e2e/gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "../e2e/gateway_command.ts";
@@ -130,10 +135,15 @@ Deno.test("[docs.http] the limits on the page are those in the code", () => {
       "a message",
       `${mib(bodyBytes)} in ${s(requestMs)}; the first of a session ${mib(firstBodyBytes)}`,
     ],
+    [
+      "chunks of a body",
+      `${CONNECTION_CHUNKS} of a connection and ${REQUEST_CHUNKS} of each request`,
+    ],
     ["idle connection", s(HTTP_LIMITS.keepAliveMs)],
     [
       "waiting for a client that reads slowly",
       `${queuedBytes / 1024 ** 2} MiB, or nothing read for ${s(HTTP_LIMITS.stalledMs)}`,
     ],
   ]);
+  assert.ok(PAGE.text.includes(`with each ${MIN_AVERAGE_BYTES} bytes that arrive in chunks`));
 });

@@ -2,13 +2,13 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 
 /** Number of chunks that a connection may send, besides those of each request. */
-const CONNECTION_CHUNKS = 1000;
+export const CONNECTION_CHUNKS = 1000;
 
 /** Number of chunks that each request may have. */
-const REQUEST_CHUNKS = 16;
+export const REQUEST_CHUNKS = 16;
 
 /** Minimum average size of all further chunks, in bytes. */
-const MIN_AVERAGE_BYTES = 64;
+export const MIN_AVERAGE_BYTES = 64;
 
 /** Number of chunks that each connection may still send. */
 const remaining = new WeakMap<Socket, number>();
