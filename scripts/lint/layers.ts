@@ -53,6 +53,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "host_name.ts",
     "json.ts",
     "loopback.ts",
+    "own_server.ts",
     "revisions.ts",
     "rounding.ts",
     "severity.ts",
