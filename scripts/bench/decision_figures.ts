@@ -6,27 +6,76 @@ import type { Figures } from "./summary.ts";
 /** Number of agents with 100 entries each. */
 const AGENT_COUNT = 1_000;
 
-const ENTRIES = Array.from({ length: 100 }, (_, index): ToolEntry => {
-  if (index % 3 !== 0) return `other_${index}_*`;
-  const test = index % 2 === 0 ? { within: ["/srv/notes"] } : { like: ["a*", "*b?"] };
-  return { tool: "write_*", when: new Map([["path", test]]) };
-});
+/** Number of decisions for each agent before the measured ones: the first compiles the rules, others the program. */
+const WARM_UP_ROUNDS = 4;
 
-/** Rules by which a call of `write_file` is denied, after one of several searches in 100 entries. */
-const GRANTS: readonly AgentGrants[] = [
-  { allow: { servers: ["*"], tools: new Map([["files", ENTRIES]]) } },
+/** A kind of rules whose denials are measured. */
+interface Variant {
+  /** The name in the table of figures. */
+  readonly name: string;
+  /** Returns the tool of an entry with a condition; the called tool is `write_file`. */
+  readonly toolOf: (index: number) => string;
+  /** Returns the folder that the conditions of an agent name. */
+  readonly folderOf: (agent: number) => string;
+}
+
+const VARIANTS: readonly Variant[] = [
   {
-    allow: { servers: ["*"], tools: new Map([["files", ["read_*"]]]) },
-    ask: { tools: new Map([["files", ENTRIES]]) },
+    name: "all conditions are judged",
+    toolOf: () => "write_*",
+    folderOf: () => "/srv/notes",
   },
-  { allow: { servers: ["*"] }, deny: { tools: new Map([["files", [...ENTRIES, "write_*"]]]) } },
+  {
+    name: "all conditions are judged, each agent has its own",
+    toolOf: () => "write_*",
+    folderOf: (agent) => `/srv/agents/${agent}`,
+  },
+  {
+    name: "three conditions are judged, each agent has its own",
+    toolOf: (index) => index < 9 ? "write_*" : `tool_${index}`,
+    folderOf: (agent) => `/srv/agents/${agent}`,
+  },
 ];
+
+/** Returns 100 entries, a third of them with conditions. */
+function createEntries({ toolOf, folderOf }: Variant, agent: number): ToolEntry[] {
+  return Array.from({ length: 100 }, (_, index) => {
+    if (index % 3 !== 0) return `other_${index}_*`;
+    const folder = folderOf(agent);
+    const test = index % 2 === 0 ? { within: [folder] } : { like: [`${folder}/a*`, "*b?"] };
+    return { tool: toolOf(index), when: new Map([["path", test]]) };
+  });
+}
+
+/** Returns rules by which a call of `write_file` is denied, after one of several searches in the entries. */
+function createGrants(variant: Variant, agent: number): AgentGrants {
+  const entries = createEntries(variant, agent);
+  const servers = ["*"];
+  switch (agent % 3) {
+    case 0:
+      return { allow: { servers, tools: new Map([["files", entries]]) } };
+    case 1:
+      return {
+        allow: { servers, tools: new Map([["files", ["read_*"]]]) },
+        ask: { tools: new Map([["files", entries]]) },
+      };
+    default:
+      return { allow: { servers }, deny: { tools: new Map([["files", [...entries, "write_*"]]]) } };
+  }
+}
 
 /**
  * Measures the processor time of the decision to deny a call, in the process of the benchmark: the median over 1,000
  * agents of 100 entries, of which a third have conditions.
  */
 export function measureDecisions(rounds: number, figures: Figures): void {
+  for (const variant of VARIANTS) measureVariant(variant, { rounds, figures });
+}
+
+function measureVariant(
+  variant: Variant,
+  { rounds, figures }: { readonly rounds: number; readonly figures: Figures },
+): void {
   const value = { path: "/srv/private/a.txt", content: "x".repeat(500) };
   const json = JSON.stringify(value);
   const request = {
@@ -36,9 +85,9 @@ export function measureDecisions(rounds: number, figures: Figures): void {
     args: () => ({ json, value }),
   } as const;
   const ids = Array.from({ length: AGENT_COUNT }, (_, index) => `agent-${index}`);
-  const agents = new Map(ids.map((id, index) => [id, GRANTS[index % GRANTS.length] ?? {}]));
+  const agents = new Map(ids.map((id, index) => [id, createGrants(variant, index)]));
   const policy = compilePolicy({ agents, denyOverrides: false });
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     const timesMs = ids.map((id) => {
       const startMs = processorMs();
       const { effect } = policy.decide(id, request);
@@ -46,10 +95,9 @@ export function measureDecisions(rounds: number, figures: Figures): void {
       if (effect !== "deny") throw new Error(`Not denied: ${effect}`);
       return timeMs;
     }).sort((left, right) => left - right);
-    // The first round compiles the rules.
     if (round < 0) continue;
-    const title = "the decision of a denial, 1,000 agents of 100 entries, a third with conditions";
-    figures.addValue(`${title}, p50`, "source", "ms", timesMs[AGENT_COUNT / 2] ?? NaN);
+    const title = `the decision of a denial: 1,000 agents of 100 entries; ${variant.name}; p50`;
+    figures.addValue(title, "source", "ms", timesMs[AGENT_COUNT / 2] ?? NaN);
   }
 }
 

@@ -8,7 +8,7 @@ import {
 import { formatPath } from "../json.ts";
 import { compileEntries, type FindEntry } from "./entries.ts";
 import type { AgentGrants, AskLists, GrantLists } from "./rules.ts";
-import { compileToolEntries, type ToolName } from "./tool_entries.ts";
+import type { CompileToolEntries, ToolName } from "./tool_entries.ts";
 import { compileUriEntries, type UriName } from "./uri_entries.ts";
 
 /** One list of patterns of the rules file, ready to search. */
@@ -50,30 +50,41 @@ export interface CompiledAsk {
 
 type RulePath = readonly string[];
 
+/** Options of compiling the rules of one agent. */
+export interface CompileAgentOptions {
+  /** The agent's id. */
+  readonly agent: string;
+  /** Compiles lists of tools; all agents of a policy share it. */
+  readonly compileTools: CompileToolEntries;
+}
+
 /** Compiles the rules of one agent. */
-export function compileAgent(agent: string, grants: AgentGrants): CompiledAgent {
+export function compileAgent(grants: AgentGrants, options: CompileAgentOptions): CompiledAgent {
+  const { agent } = options;
   return {
-    allow: compileGrants(agent, grants.allow, "allow"),
-    deny: compileGrants(agent, grants.deny, "deny"),
-    ask: grants.ask && compileAsk(agent, grants.ask),
+    allow: compileGrants(grants.allow, { ...options, effect: "allow" }),
+    deny: compileGrants(grants.deny, { ...options, effect: "deny" }),
+    ask: grants.ask && compileAsk(grants.ask, options),
     isShadowed: grants.isShadowed ?? false,
     status: { isGranted: grants.status ?? false, path: formatPath(["agents", agent, "status"]) },
   };
 }
 
-function compileAsk(agent: string, { tools }: AskLists): CompiledAsk {
+function compileAsk(
+  { tools }: AskLists,
+  { agent, compileTools }: CompileAgentOptions,
+): CompiledAsk {
   return {
     tools: compileServerLists(tools ?? new Map(), {
       path: ["agents", agent, "ask", "tools"],
-      compile: (entries) => compileToolEntries(entries, "ask"),
+      compile: (entries) => compileTools(entries, "ask"),
     }),
   };
 }
 
 function compileGrants(
-  agent: string,
   grants: GrantLists | undefined,
-  effect: "allow" | "deny",
+  { agent, effect, compileTools }: CompileAgentOptions & { readonly effect: "allow" | "deny" },
 ): CompiledGrants {
   const path = ["agents", agent, effect];
   const listsByServer = <Name>(
@@ -87,7 +98,7 @@ function compileGrants(
     }),
     tools: compileServerLists(grants?.tools ?? new Map(), {
       path: [...path, "tools"],
-      compile: (entries) => compileToolEntries(entries, effect),
+      compile: (entries) => compileTools(entries, effect),
     }),
     resources: listsByServer("resources", (entries) => compileUriEntries(entries, effect)),
     prompts: listsByServer("prompts", compileEntries),

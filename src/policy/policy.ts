@@ -3,6 +3,7 @@ import { decideFor, decideUnknownAgent, denyForError } from "./decide.ts";
 import type { AccessRequest, Decision, Step } from "./decision.ts";
 import { formatPath } from "../json.ts";
 import type { PolicyRules } from "./rules.ts";
+import { createToolEntryCompiler } from "./tool_entries.ts";
 
 /** A decision with the steps that led to it. */
 export interface Explanation extends Decision {
@@ -39,13 +40,14 @@ export function compilePolicy(rules: PolicyRules): Policy {
   const { agents, denyOverrides } = rules;
   // Contains only agents in the rules, so that callers cannot make it grow.
   const compiledAgents = new Map<string, CompiledAgent>();
+  const compileTools = createToolEntryCompiler();
 
   const compiledRulesOf = (agent: string): CompiledAgent | undefined => {
     const cached = compiledAgents.get(agent);
     if (cached !== undefined) return cached;
     const grants = agents.get(agent);
     if (grants === undefined) return undefined;
-    const compiledAgent = compileAgent(agent, grants);
+    const compiledAgent = compileAgent(grants, { agent, compileTools });
     compiledAgents.set(agent, compiledAgent);
     return compiledAgent;
   };
