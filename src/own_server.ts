@@ -1,5 +1,6 @@
 /**
- * The name of the gateway's own server, which runs in the gateway's process. No entry of the servers file may have it.
+ * The name of the gateway's own server, which runs in the gateway's process, and the names of its tools. No entry of the
+ * servers file may have its name.
  *
  * @module
  */
@@ -7,7 +8,19 @@
 /** Name of the gateway's own server. */
 export const OWN_SERVER = "gateway";
 
-/** Whether a pattern of server names holds the name of the own server as a whole, as `gateway` and `gateway*` do. */
+/** The own server's tool that runs code. */
+export const RUN_CODE = "run_code";
+
+/** The own server's tool that reads a part of a result that was cut. */
+export const READ_RESULT = "read_result";
+
+/** Matches the patterns that match the own server's name and hold it as a whole word: only stars may be around it. */
+const OWN_SERVER_PATTERN = new RegExp(`^\\**${OWN_SERVER}\\**$`);
+
+/**
+ * Whether a pattern in `allow.servers` grants the own server, as `gateway` and `gateway*` do. Patterns such as `*` and
+ * `g*` match its name, but were written for other servers.
+ */
 export function namesOwnServer(pattern: string): boolean {
-  return pattern.includes(OWN_SERVER);
+  return OWN_SERVER_PATTERN.test(pattern);
 }

@@ -19,6 +19,7 @@ import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OFFERED } from "./requirements/offered.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
+import { OWN_SERVER_RULES } from "./requirements/own_server_rules.ts";
 import { PARSERS } from "./requirements/parsers.ts";
 import { PINS } from "./requirements/pins.ts";
 import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
@@ -57,6 +58,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(CONDITIONS),
   ...Object.entries(ASK_AND_SHADOW),
+  ...Object.entries(OWN_SERVER_RULES),
   ...Object.entries(PINS),
   ...Object.entries(APPROVALS),
   ...Object.entries(TRYING),

@@ -47,6 +47,7 @@ const PURE_FILES: ReadonlySet<string> = new Set([
   "exact_json.ts",
   "host_name.ts",
   "json.ts",
+  "own_server.ts",
   "text.ts",
   "wildcards/mod.ts",
 ]);

@@ -1,6 +1,7 @@
 import { JsonText } from "../jsonrpc/mod.ts";
+import { compileRules } from "../gateway/mod.ts";
 import { similarNames } from "../similar_names.ts";
-import { compilePattern, compilePolicy } from "../policy/mod.ts";
+import { compilePattern } from "../policy/mod.ts";
 import { type CallResult, readResult, refusalText, resultText } from "./call_result.ts";
 import {
   agentFlag,
@@ -79,13 +80,13 @@ export const command = defineCommand({
 function suggestTool(
   { refusal }: CallResult,
   { server, tool }: { server: string; tool: string },
-  { settings, configuration: { rules } }: OpenedConfiguration,
+  { settings, configuration }: OpenedConfiguration,
 ): string {
   const { agent } = settings;
   if (agent === undefined || !refusal?.startsWith("DENIED_BY_POLICY:")) return "";
-  const policy = compilePolicy(rules);
+  const policy = compileRules(configuration);
   if (!policy.allows(agent, { kind: "server", server })) return "";
-  const patterns = listServerEntries(rules, { agent, server, key: "tools" })
+  const patterns = listServerEntries(configuration.rules, { agent, server, key: "tools" })
     .map(({ entry }) => patternOf(entry));
   const callableNames = new Set(patterns.filter((name) => {
     return compilePattern(name).isExplicit &&

@@ -1,5 +1,5 @@
 import type { ConfigProblem, Configuration } from "../config/mod.ts";
-import { type CallArguments, compilePolicy, type Policy } from "../policy/mod.ts";
+import type { CallArguments, Policy } from "../policy/mod.ts";
 import {
   agentFlag,
   defineCommand,
@@ -21,7 +21,7 @@ import {
   type ServerRow,
 } from "./explain_decision.ts";
 import { agentsText, decisionText, serversText, SHADOW_NOTE } from "./explain_text.ts";
-import { readOfferedName } from "../gateway/mod.ts";
+import { compileRules, readOfferedName } from "../gateway/mod.ts";
 import { foldProblems } from "./fold_problems.ts";
 import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
@@ -99,7 +99,7 @@ export const command = defineCommand({
     const args = argsText === undefined ? undefined : readArguments(argsText);
     const opened = await openConfiguration(files);
     const { configuration } = opened;
-    const policy = compilePolicy(configuration.rules);
+    const policy = compileRules(configuration);
     noteUnknownNames(flags, configuration, stderr);
     const toOwnName = (name: string | undefined) =>
       readOwnName(name, { server, maxNameLength: opened.settings.maxNameLength, stderr });

@@ -1,7 +1,7 @@
-import type { Rules } from "../config/mod.ts";
+import type { Configuration, Rules } from "../config/mod.ts";
+import { compileRules } from "../gateway/mod.ts";
 import {
   compilePattern,
-  compilePolicy,
   type DecidingCondition,
   type Decision,
   type ListedTool,
@@ -35,9 +35,12 @@ export class Redecider {
   readonly #argumentNames = new Map<string, ReadonlySet<string>>();
 
   /** @param catalogs Where annotations of tools are found. */
-  constructor(rules: Rules, catalogs: RememberedCatalogs) {
-    this.#rules = rules;
-    this.#policy = compilePolicy(rules);
+  constructor(
+    configuration: Pick<Configuration, "rules" | "servers">,
+    catalogs: RememberedCatalogs,
+  ) {
+    this.#rules = configuration.rules;
+    this.#policy = compileRules(configuration);
     this.#catalogs = catalogs;
   }
 

@@ -27,9 +27,9 @@ export const command = defineCommand({
   async run({ flags, stdout, stderr }) {
     const { since = -Infinity, agent, auditLog, json, ...fileFlags } = flags;
     const { configuration, log } = await openConfiguration(fileFlags, { startsServers: false });
-    const { rules, servers } = configuration;
+    const { servers } = configuration;
     const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
-    const redecider = new Redecider(rules, catalogs);
+    const redecider = new Redecider(configuration, catalogs);
     const tally = new ReplayTally();
     const isConfigured = (server: string): boolean => servers.has(server);
     let logFacts = {};

@@ -47,7 +47,7 @@ export async function suggestRules(
       dropped.has(JSON.stringify([server, tool]));
     const grants = suggestGrants(usage, { agent, rules, dropsConditions });
     const { text, rules: suggested } = replaceGrants(content, { agent, ...grants });
-    const redecider = new Redecider(suggested, catalogs);
+    const redecider = new Redecider({ rules: suggested, servers }, catalogs);
     const tally = new ReplayTally();
     using again = new AuditTrailFiles(files.path);
     for (const operation of recordedOperations(again, selection)) {

@@ -9,7 +9,7 @@ import {
 import { type PolicyCase, readCases } from "../config/editing/mod.ts";
 import { formatProblem } from "../errors.ts";
 import { formatPath } from "../json.ts";
-import { compilePolicy } from "../policy/mod.ts";
+import { compileRules } from "../gateway/mod.ts";
 import { escapeLines } from "../text.ts";
 import { checkCase, type Difference } from "./check_case.ts";
 import { argument, defineCommand, FILE_FLAGS, JSON_FLAG, optional, switchFlag } from "./command.ts";
@@ -41,7 +41,7 @@ export const command = defineCommand({
     const opened = await openConfiguration(fileFlags, { startsServers: false });
     const { configuration, files: { rules: rulesFile }, log } = opened;
     const cases = openCases(file, rulesFile.path);
-    const policy = compilePolicy(configuration.rules);
+    const policy = compileRules(configuration);
     const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
     const differences: Difference[] = [];
     const warnings: string[] = [];

@@ -113,10 +113,13 @@ function decodeKeys(value: JsonValue): unknown {
   return Object.fromEntries(entriesOf(value).map(([key, member]) => [key, decodeKeys(member)]));
 }
 
-function buildLimits({ per_minute: perMinute, concurrent }: LimitsEntry): Limits {
+function buildLimits(
+  { per_minute: perMinute, concurrent, max_result_tokens: maxResultTokens }: LimitsEntry,
+): Limits {
   return {
     ...(perMinute === undefined ? {} : { perMinute }),
     ...(concurrent === undefined ? {} : { concurrent }),
+    ...(maxResultTokens === undefined ? {} : { maxResultTokens }),
   };
 }
 

@@ -236,6 +236,9 @@ function buildOptions(
     callTimeoutMs: gateway.call_timeout_ms,
     maxCallMs: gateway.max_call_ms,
     maxConcurrency: gateway.max_concurrency,
+    ...(gateway.max_result_tokens === undefined
+      ? {}
+      : { maxResultTokens: gateway.max_result_tokens }),
     forward: gateway.forward,
     ...(gateway.protocol === "auto" ? {} : { protocol: gateway.protocol }),
     inheritEnv: gateway.inherit_env,

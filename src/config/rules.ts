@@ -60,12 +60,14 @@ export interface Grants {
   readonly prompts?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Limits on the operations of an agent. */
+/** Limits on the operations of an agent, and on their results. */
 export interface Limits {
   /** Operations per minute, at least 1. */
   readonly perMinute?: number;
   /** Operations at the same time, at least 1. */
   readonly concurrent?: number;
+  /** Tokens of a tool's result, at least 200; a larger one is cut. */
+  readonly maxResultTokens?: number;
 }
 
 /** The hash of a bearer token. */

@@ -9,6 +9,7 @@ import {
   enumSchema,
   integerSchema,
   listSchema,
+  maxResultTokens,
   numberSchema,
   objectSchema,
   recordSchema,
@@ -24,7 +25,8 @@ const MAX_EXPIRES_S = 86_400;
 const limits = objectSchema({
   per_minute: z.optional(integerSchema([1, MAX_LIMIT], "Operations per minute.")),
   concurrent: z.optional(integerSchema([1, MAX_LIMIT], "Operations at the same time.")),
-}, "Limits on the operations of an agent.");
+  max_result_tokens: maxResultTokens,
+}, "Limits on the operations of an agent, and on their results.");
 
 const pattern = stringSchema("A name; `*` matches any run of characters, `?` exactly one.");
 const uriPattern = stringSchema("A URI; `*` matches any run of characters, `?` exactly one.");

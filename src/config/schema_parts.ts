@@ -93,3 +93,14 @@ export function objectSchema<T extends z.core.$ZodShape>(shape: T, brief: string
     issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : "an object";
   return addDescription(z.strictObject(shape, { error }), brief);
 }
+
+/** Minimum tokens of a result: a smaller limit would leave no room for the head, the tail and the hint of a cut result. */
+const MIN_RESULT_TOKENS = 200;
+
+/** The schema of `max_result_tokens`, which both files have. */
+export const maxResultTokens = z.optional(
+  integerSchema(
+    [MIN_RESULT_TOKENS, 2 ** 31 - 1],
+    "Tokens of a tool's result; a larger one is cut, and the whole is kept for `read_result`.",
+  ),
+);

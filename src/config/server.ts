@@ -67,6 +67,8 @@ export interface ServerOptions {
   readonly maxCallMs: number;
   /** Maximum number of active calls per session, at least 1; default 64. */
   readonly maxConcurrency: number;
+  /** Tokens of a tool's result, at least 200; a larger one is cut. Default: no limit. */
+  readonly maxResultTokens?: number;
   /** The server requests that are forwarded to the client; default elicitation and roots. */
   readonly forward: readonly ForwardedRequest[];
   /** The MCP revisions that the server may speak; default `auto`. */

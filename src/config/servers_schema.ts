@@ -5,6 +5,7 @@ import {
   enumSchema,
   integerSchema,
   listSchema,
+  maxResultTokens,
   objectSchema,
   recordSchema,
   stringSchema,
@@ -81,6 +82,7 @@ const gateway = objectSchema({
     integerSchema([1, 1_000_000], "Active calls per session; further calls are queued."),
     64,
   ),
+  max_result_tokens: maxResultTokens,
   forward: z._default(
     listSchema(
       enumSchema(["elicitation", "roots", "sampling"], "A kind of request."),

@@ -77,6 +77,10 @@ export interface Settings {
   readonly maxCalls: number;
   /** Maximum memory for messages and active calls, in MiB, at least 64; default 512. */
   readonly maxHeldMib: number;
+  /** Milliseconds that a program of `run_code` may run by default, 1 to 300,000; default 30,000. */
+  readonly codeTimeoutMs: number;
+  /** Maximum number of programs of `run_code` that run at a time, 1 to 64; default 4. */
+  readonly maxSandboxes: number;
   /** Maximum number of calls per minute of all agents, at least 1; default: no limit. */
   readonly callsPerMinute?: number;
   /** Store of the counts per minute: `memory`, or the address of a Redis; default `memory`. */
@@ -323,6 +327,18 @@ export const SETTING_DEFINITIONS: {
     brief: "Maximum memory for messages and active calls, in MiB",
     ...createIntegerParser(64, 1_000_000),
     fallback: 512,
+  },
+  codeTimeoutMs: {
+    variable: "GATEWAY_CODE_TIMEOUT_MS",
+    brief: "Milliseconds that a program of run_code may run, at most 300000",
+    ...createIntegerParser(1, 300_000),
+    fallback: 30_000,
+  },
+  maxSandboxes: {
+    variable: "GATEWAY_MAX_SANDBOXES",
+    brief: "Maximum number of programs of run_code that run at a time",
+    ...createIntegerParser(1, 64),
+    fallback: 4,
   },
   callsPerMinute: {
     variable: "GATEWAY_CALLS_PER_MINUTE",

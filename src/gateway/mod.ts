@@ -8,6 +8,7 @@
 
 export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
 export type { ConnectedClient } from "./http/mod.ts";
+export { compileRules } from "./compile_rules.ts";
 export { Gateway } from "./gateway.ts";
 export type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
 export { loadDirectTools, readOfferedName } from "./offered/mod.ts";

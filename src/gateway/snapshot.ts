@@ -1,6 +1,7 @@
 import type { Configuration } from "../config/mod.ts";
 import { DownstreamServer, type ServerContext } from "../downstream/mod.ts";
-import { compilePolicy, type Policy } from "../policy/mod.ts";
+import type { Policy } from "../policy/mod.ts";
+import { compileRules } from "./compile_rules.ts";
 
 /** The content of one pair of configuration files, ready for use; immutable. */
 export interface Snapshot {
@@ -36,5 +37,5 @@ export function buildSnapshot(
     server.usePins(configuration.pins?.get(name));
     servers.set(name, server);
   }
-  return { configuration, policy: compilePolicy(configuration.rules), servers };
+  return { configuration, policy: compileRules(configuration), servers };
 }

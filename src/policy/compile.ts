@@ -6,6 +6,7 @@ import {
   toCharacters,
 } from "../wildcards/mod.ts";
 import { formatPath } from "../json.ts";
+import { namesOwnServer, OWN_SERVER } from "../own_server.ts";
 import { compileEntries, type FindEntry } from "./entries.ts";
 import type { AgentGrants, AskLists, GrantLists } from "./rules.ts";
 import type { CompileToolEntries, ToolName } from "./tool_entries.ts";
@@ -31,6 +32,8 @@ export interface CompiledAgent {
   /** Absent if the agent's rules have no `ask`. */
   readonly ask: CompiledAsk | undefined;
   readonly isShadowed: boolean;
+  /** Path of the limit on results whose rest the agent may read; absent if there is none. */
+  readonly resultLimit?: string | undefined;
   /** The permission to read the gateway's status, and the path of its entry. */
   readonly status: { readonly isGranted: boolean; readonly path: string };
 }
@@ -94,7 +97,7 @@ function compileGrants(
   return {
     servers: compileList(grants?.servers ?? [], {
       path: [...path, "servers"],
-      compile: compileEntries,
+      compile: effect === "allow" ? compileGrantedServers : compileEntries,
     }),
     tools: compileServerLists(grants?.tools ?? new Map(), {
       path: [...path, "tools"],
@@ -102,6 +105,16 @@ function compileGrants(
     }),
     resources: listsByServer("resources", (entries) => compileUriEntries(entries, effect)),
     prompts: listsByServer("prompts", compileEntries),
+  };
+}
+
+/** Compiles `allow.servers`, in which only a pattern with the whole name of the own server grants it. */
+function compileGrantedServers(patterns: readonly string[]): FindEntry<string> {
+  const findEntry = compileEntries(patterns);
+  const ownIndex = patterns.findIndex(namesOwnServer);
+  return (kind, name) => {
+    if (name !== OWN_SERVER) return findEntry(kind, name);
+    return ownIndex < 0 ? undefined : ownIndex;
   };
 }
 

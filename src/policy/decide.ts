@@ -1,5 +1,6 @@
 import type { CompiledAgent, CompiledGrants, RuleList, ServerLists } from "./compile.ts";
 import type { AccessRequest, DecidingCondition, Decision, Step, StepName } from "./decision.ts";
+import { OWN_SERVER, READ_RESULT } from "../own_server.ts";
 import type { EntryKind, JudgedCondition, SkippedEntry } from "./entries.ts";
 import type { Effect } from "./rules.ts";
 import { toToolName } from "./tool_entries.ts";
@@ -76,15 +77,21 @@ export function decideFor(
 ): Decision {
   switch (request.kind) {
     case "server":
-      return decideServer(agent, request.server, options.steps);
-    case "tool":
+      return decideServer(agent, request.server, {
+        limit: request.server === OWN_SERVER ? agent.resultLimit : undefined,
+        steps: options.steps,
+      });
+    case "tool": {
+      const { server, tool } = request;
       return decideItem(agent, {
         kind: "tool",
-        server: request.server,
+        server,
         name: toToolName(request),
         listsIn: ({ tools }) => tools,
         askLists: agent.ask?.tools,
+        limit: server === OWN_SERVER && tool === READ_RESULT ? agent.resultLimit : undefined,
       }, options);
+    }
     case "resource":
       return decideItem(agent, {
         ...request,
@@ -102,11 +109,16 @@ export function decideFor(
   }
 }
 
-function decideServer(agent: CompiledAgent, server: string, steps?: Step[]): Decision {
+function decideServer(
+  agent: CompiledAgent,
+  server: string,
+  { limit, steps }: { readonly limit: string | undefined; readonly steps: Step[] | undefined },
+): Decision {
   for (const search of SERVER_ORDER) {
     const decision = runStep(search, [agent[search.effect].servers], { name: server, steps });
     if (decision !== undefined) return decision;
   }
+  if (limit !== undefined) return allowByLimit(limit, steps);
   const { path } = agent.allow.servers;
   return addDecidingStep(deny(path), { name: "server default", searched: [] }, steps);
 }
@@ -119,14 +131,16 @@ interface ItemRequest<Name> {
   readonly listsIn: (grants: CompiledGrants) => ServerLists<Name>;
   /** The lists under `ask`; absent if there are none. */
   readonly askLists?: ServerLists<Name> | undefined;
+  /** Path of the limit that allows the access unless an entry decides; absent if there is none. */
+  readonly limit?: string | undefined;
 }
 
 function decideItem<Name>(
   agent: CompiledAgent,
-  { kind, server, name, listsIn, askLists }: ItemRequest<Name>,
+  { kind, server, name, listsIn, askLists, limit }: ItemRequest<Name>,
   { denyOverrides = false, steps }: DecideOptions,
 ): Decision {
-  const serverDecision = decideServer(agent, server, steps);
+  const serverDecision = decideServer(agent, server, { limit, steps });
   if (serverDecision.effect === "deny") return serverDecision;
   const lists = {
     allow: listsIn(agent.allow).listsFor(server),
@@ -140,6 +154,7 @@ function decideItem<Name>(
     const decision = runStep(search, searched, { name, steps, skipped });
     if (decision !== undefined) return concludeUndecided(decision, skipped);
   }
+  if (limit !== undefined) return concludeUndecided(allowByLimit(limit, steps), skipped);
   // An allowed server allows all its items of this kind, unless the rules also list allowed ones.
   const [firstList] = lists.allow;
   const decision = firstList === undefined
@@ -147,6 +162,12 @@ function decideItem<Name>(
     : denyByDefault(firstList.path, skipped);
   const step = { name: `${kind} default`, searched: [] } as const;
   return concludeUndecided(addDecidingStep(decision, step, steps), skipped);
+}
+
+/** Allows an agent whose results are limited to read the rest of them. */
+function allowByLimit(limit: string, steps: Step[] | undefined): Decision {
+  const decision: Decision = { effect: "allow", rule: limit, errors: NO_ERRORS };
+  return addDecidingStep(decision, { name: "result limit", searched: [limit] }, steps);
 }
 
 /** Denies because no entry has allowed the access; names an entry whose condition does not hold, if there is one. */

@@ -42,7 +42,7 @@ export interface Decision {
   readonly effect: Effect | "depends";
   /**
    * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`, or that decides first, if its
-   * condition holds. If no entry matched, the path of the entry whose condition did not hold, else of the list in
+   * condition holds; for the tool that reads the rest of results, it may be the path of their limit. If no entry matched, the path of the entry whose condition did not hold, else of the list in
    * which an entry could have allowed the access.
    */
   readonly rule: string;
@@ -53,7 +53,8 @@ export interface Decision {
   readonly conditions?: readonly DecidingCondition[];
   /**
    * Whether the agent is in shadow mode, so that the access is let through although the rules do not allow it. Absent for
-   * an allowed access, and for all that is enforced in shadow mode: the status, and decisions with errors.
+   * an allowed access, and for all that is enforced in shadow mode: the status, the gateway's own server, and decisions
+   * with errors.
    */
   readonly isShadowed?: true;
   /** Errors while deciding, for the log only. A decision with errors denies. */
@@ -76,8 +77,9 @@ export interface DecidingCondition {
 }
 
 /**
- * The name of a step. A `default` step decides if the searches before it have found nothing. `agent` denies an
- * unknown agent, and `error` denies because deciding failed.
+ * The name of a step. A `default` step decides if the searches before it have found nothing; so does `result limit`,
+ * because of which the agent may read the rest of its results. `agent` denies an unknown agent, and `error` denies because
+ * deciding failed.
  */
 export type StepName =
   | "agent"
@@ -86,6 +88,7 @@ export type StepName =
   | "server deny"
   | "server allow"
   | "server default"
+  | "result limit"
   | "explicit deny"
   | "explicit ask"
   | "explicit allow"

@@ -24,5 +24,12 @@ export type {
   StepName,
 } from "./decision.ts";
 export { compilePattern, type Pattern } from "../wildcards/mod.ts";
-export { compilePolicy, type Explanation, type Policy } from "./policy.ts";
-export type { AgentGrants, AskLists, Effect, GrantLists, PolicyRules } from "./rules.ts";
+export { compilePolicy, type Explanation, type Policy, type PolicyOptions } from "./policy.ts";
+export type {
+  AgentGrants,
+  AskLists,
+  Effect,
+  GrantLists,
+  PolicyRules,
+  ResultLimits,
+} from "./rules.ts";

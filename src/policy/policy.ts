@@ -2,6 +2,8 @@ import { compileAgent, type CompiledAgent } from "./compile.ts";
 import { decideFor, decideUnknownAgent, denyForError } from "./decide.ts";
 import type { AccessRequest, Decision, Step } from "./decision.ts";
 import { formatPath } from "../json.ts";
+import { OWN_SERVER } from "../own_server.ts";
+import { findResultLimit } from "./result_limit.ts";
 import type { PolicyRules } from "./rules.ts";
 import { createToolEntryCompiler } from "./tool_entries.ts";
 
@@ -30,13 +32,22 @@ export interface Policy {
   readonly explain: (agent: string, request: AccessRequest) => Explanation;
 }
 
+/** Facts besides the rules on which a policy depends. */
+export interface PolicyOptions {
+  /** Names of the servers that limit their results, so that agents read the rest of them; default: none. */
+  readonly limitedServers?: readonly string[];
+}
+
 /**
  * Compiles rules to a policy.
  *
  * @param rules Valid rules, which must not change afterwards: an agent's rules are compiled at its first
  * request.
  */
-export function compilePolicy(rules: PolicyRules): Policy {
+export function compilePolicy(
+  rules: PolicyRules,
+  { limitedServers = [] }: PolicyOptions = {},
+): Policy {
   const { agents, denyOverrides } = rules;
   // Contains only agents in the rules, so that callers cannot make it grow.
   const compiledAgents = new Map<string, CompiledAgent>();
@@ -47,7 +58,9 @@ export function compilePolicy(rules: PolicyRules): Policy {
     if (cached !== undefined) return cached;
     const grants = agents.get(agent);
     if (grants === undefined) return undefined;
-    const compiledAgent = compileAgent(grants, { agent, compileTools });
+    const compiledGrants = compileAgent(grants, { agent, compileTools });
+    const resultLimit = findResultLimit(agent, { rules, limitedServers, compiledGrants });
+    const compiledAgent = { ...compiledGrants, resultLimit };
     compiledAgents.set(agent, compiledAgent);
     return compiledAgent;
   };
@@ -59,9 +72,9 @@ export function compilePolicy(rules: PolicyRules): Policy {
         return decideUnknownAgent(formatPath(["agents", agent]), steps);
       }
       const decision = decideFor(compiledAgent, request, { denyOverrides, steps });
-      return compiledAgent.isShadowed && decision.effect !== "allow" && request.kind !== "status"
-        ? { ...decision, isShadowed: true }
-        : decision;
+      const isLetThrough = compiledAgent.isShadowed && decision.effect !== "allow" &&
+        !isEnforced(request);
+      return isLetThrough ? { ...decision, isShadowed: true } : decision;
     } catch (error) {
       return denyForError(formatPath(["agents", agent]), error, steps);
     }
@@ -80,4 +93,9 @@ export function compilePolicy(rules: PolicyRules): Policy {
       return { ...decision, steps };
     },
   };
+}
+
+/** Whether shadow mode does not let the access through: the status, and the gateway's own server. */
+function isEnforced(request: AccessRequest): boolean {
+  return request.kind === "status" || request.server === OWN_SERVER;
 }

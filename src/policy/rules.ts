@@ -6,6 +6,14 @@ export interface PolicyRules {
   readonly agents: ReadonlyMap<string, AgentGrants>;
   /** Whether every deny is searched before every allow. */
   readonly denyOverrides: boolean;
+  /** Limits of agents that do not set their own. */
+  readonly limits?: ResultLimits | undefined;
+}
+
+/** The limit on the results of an agent. */
+export interface ResultLimits {
+  /** Tokens of a tool's result; the agent may read the rest of a larger one. Default: no limit. */
+  readonly maxResultTokens?: number | undefined;
 }
 
 /** The rules of one agent. */
@@ -19,8 +27,10 @@ export interface AgentGrants {
   readonly deny?: GrantLists | undefined;
   /** The tools whose calls need a person's approval; an entry here wins over one of the same kind in `allow`. */
   readonly ask?: AskLists | undefined;
-  /** Whether what the rules do not allow is let through, and only recorded. Default: no. */
+  /** Whether what the rules do not allow is let through, and only recorded; not the gateway's own server. Default: no. */
   readonly isShadowed?: boolean | undefined;
+  /** The agent's own limits; a missing one falls back to `PolicyRules.limits`. */
+  readonly limits?: ResultLimits | undefined;
   /** Whether the agent may read the gateway's status over HTTP. Default: no. */
   readonly status?: boolean | undefined;
 }

@@ -46,6 +46,8 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     sessionMaxS: 86_400,
     maxCalls: 100_000,
     maxHeldMib: 512,
+    codeTimeoutMs: 30_000,
+    maxSandboxes: 4,
     stateStore: "memory",
     stateTtlS: 600,
   });

@@ -1,5 +1,5 @@
 /**
- * Checks the tables of decisions in tests/golden/policy: `{title, rules, rows}` with rows of
+ * Checks the tables of decisions in tests/golden/policy: `{title, rules, limitedServers?, rows}` with rows of
  * `[agent, server, item, "allow", "deny" or "ask", rule]`. The item is the name of a tool, `{resource}`, `{prompt}`, or
  * null for the server itself.
  */
@@ -13,6 +13,7 @@ type Row = [agent: string, server: string, item: Item, Decision["effect"], rule:
 interface Table {
   readonly title: string;
   readonly rules: WrittenRules;
+  readonly limitedServers?: readonly string[];
   readonly rows: readonly Row[];
 }
 
@@ -25,9 +26,9 @@ Deno.test("the folder of golden decisions is not empty", () => {
 
 for (const fileName of fileNames) {
   const text = Deno.readTextFileSync(new URL(fileName, folder));
-  const { title, rules, rows }: Table = JSON.parse(text);
+  const { title, rules, limitedServers, rows }: Table = JSON.parse(text);
   Deno.test(`${title} (${fileName})`, () => {
-    const policy = compilePolicy(readRules(rules));
+    const policy = compilePolicy(readRules(rules), limitedServers && { limitedServers });
     const decidedRows = rows.map(([agent, server, item]): Row => {
       const { effect, rule } = policy.decide(agent, createAccessRequest(server, item));
       return [agent, server, item, effect, rule];

@@ -4,9 +4,19 @@ import type { AgentGrants, GrantLists, PolicyRules } from "../../src/policy/mod.
 export interface WrittenRules {
   readonly agents: Record<
     string,
-    { allow?: WrittenGrants; deny?: WrittenGrants; ask?: Pick<WrittenGrants, "tools"> }
+    {
+      allow?: WrittenGrants;
+      deny?: WrittenGrants;
+      ask?: Pick<WrittenGrants, "tools">;
+      mode?: "shadow";
+      limits?: WrittenLimits;
+    }
   >;
-  readonly defaults?: { readonly deny_overrides?: boolean };
+  readonly defaults?: { readonly deny_overrides?: boolean; readonly limits?: WrittenLimits };
+}
+
+interface WrittenLimits {
+  readonly max_result_tokens?: number;
 }
 
 interface WrittenGrants {
@@ -19,17 +29,21 @@ interface WrittenGrants {
 /** Converts rules as written to the policy's rules. */
 export function readRules(written: WrittenRules): PolicyRules {
   const agents = Object.entries(written.agents)
-    .map(([id, { allow, deny, ask }]): [string, AgentGrants] => [
+    .map(([id, { allow, deny, ask, mode, limits }]): [string, AgentGrants] => [
       id,
       {
         ...(allow && { allow: readGrants(allow) }),
         ...(deny && { deny: readGrants(deny) }),
         ...(ask && { ask: readGrants(ask) }),
+        ...(mode && { isShadowed: true }),
+        ...(limits && { limits: { maxResultTokens: limits.max_result_tokens } }),
       },
     ]);
+  const { limits } = written.defaults ?? {};
   return {
     agents: new Map(agents),
     denyOverrides: written.defaults?.deny_overrides ?? false,
+    ...(limits && { limits: { maxResultTokens: limits.max_result_tokens } }),
   };
 }
 

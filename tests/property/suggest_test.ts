@@ -136,7 +136,7 @@ Deno.test("[try.suggest] the suggested rules are valid, keep all else, and decid
             [...lines, lines[0]?.replace('"agent_id":"a"', '"agent_id":"b"')].join("\n") + "\n",
           );
           if (lines.every((line) => /"DENY","code":"D(?!.*approval)/.test(line))) return;
-          const servers = new Map(["files", "web"].map((name) => [name, undefined]));
+          const servers = new Map(["files", "web"].map((name) => [name, { name, options: {} }]));
           const configuration = { rules, servers } as unknown as Configuration;
           using files = new AuditTrailFiles(path);
           const { text: suggested, figures } = await suggestRules(files, {

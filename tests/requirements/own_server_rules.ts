@@ -1,0 +1,14 @@
+import type { Section } from "../requirements.ts";
+
+/** Section 17 of the promises, the part about rules and configuration. */
+export const OWN_SERVER_RULES: Readonly<Record<string, Section>> = {
+  "17 The gateway's own server: rules": {
+    "own.named-only":
+      "only an entry of allow.servers with its whole name grants the gateway's own server",
+    "own.read-by-limit":
+      "an agent with a limit on results may use read_result without a rule for it",
+    "own.limits":
+      "max_result_tokens is a limit of servers, agents and defaults, and leaves room for a hint",
+    "own.use": "a configuration that does not use the own server is known by its files alone",
+  },
+};
