@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { CheckedFile, FileChecks } from "../../src/config/file_checks.ts";
 import { diagnosticChecks } from "../../src/config/diagnostic_checks.ts";
 import { fastChecks } from "../../src/config/fast_checks.ts";
+import { runs } from "./runs.ts";
 
 type Kind = "servers" | "rules";
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -200,10 +201,10 @@ for (const kind of ["servers", "rules"] as const) {
         if (isAcceptedFast(kind, JSON.stringify(changedFile))) acceptedCount++;
         else otherCount++;
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(750) },
     );
     assert.ok(
-      acceptedCount > 300 && otherCount > 300,
+      acceptedCount > runs(75) && otherCount > runs(75),
       `${acceptedCount} accepted, ${otherCount} not`,
     );
   });

@@ -6,6 +6,7 @@ import { checkConfiguration, locateFiles } from "../../src/config/mod.ts";
 import type { ConfigProblem } from "../../src/errors.ts";
 import { createEnvironment } from "../config/check_files.ts";
 import { TempFolder } from "../config/temp_folder.ts";
+import { runs } from "./runs.ts";
 
 const env = createEnvironment({ HOME: "/home/someone", SET: "value" });
 
@@ -69,7 +70,7 @@ Deno.test("[config.never-crashes] any text gives a configuration, or errors with
         assertInside(problem, problem.file === "mcp.json" ? mcpConfig : rules);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: runs(133) },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseDocument } from "../../src/config/document.ts";
 import { readPlainJson } from "../../src/config/plain_json.ts";
+import { runs } from "./runs.ts";
 
 const anyPiece = fc.constantFrom(
   ...[
@@ -65,9 +66,9 @@ Deno.test("[config.strict-json] readPlainJson gives the same value as the parser
       // The order must be the same too.
       assert.equal(JSON.stringify(document?.value), JSON.stringify(value));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(666) },
   );
-  assert.ok(plainCount > 300, `${plainCount} texts`);
+  assert.ok(plainCount > runs(100), `${plainCount} texts`);
 });
 
 Deno.test("[config.strict-json] readPlainJson gives no value for text that needs the parser with positions", () => {

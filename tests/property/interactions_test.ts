@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { claim } from "../gateway/stateless/claims.ts";
 import { type Effects, InteractionGateway } from "./interaction_gateway.ts";
+import { runs } from "./runs.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -215,6 +216,6 @@ Deno.test("[interaction.once] [interaction.ends] no step of a call runs twice an
         if (isDone && !hasWithdrawn) assert.deepEqual(steps, expected);
       }
     }),
-    { numRuns: 100, endOnFailure: true },
+    { numRuns: runs(50), endOnFailure: true },
   );
 });

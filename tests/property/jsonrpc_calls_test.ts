@@ -7,6 +7,7 @@ import {
   type PeerHandler,
 } from "../../src/jsonrpc/mod.ts";
 import { createPipe, settle } from "../jsonrpc/byte_streams.ts";
+import { runs } from "./runs.ts";
 
 const QUIET: PeerHandler = {
   request: (request) => request.failUnknownMethod(),
@@ -102,7 +103,7 @@ Deno.test("[protocol.multiplex] answers in any order settle their requests, each
       assert.deepEqual([pair.asking.pendingCount, pair.answering.incomingCount], [0, 0]);
       assert.deepEqual(pair.reports, []);
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -142,6 +143,6 @@ Deno.test("[protocol.cancel] each call ends once, cancelled or answered, and the
         assert.equal(request.signal.aborted, cancels[index] === "before");
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });

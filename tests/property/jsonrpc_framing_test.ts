@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
 import { LineChannel } from "../../src/jsonrpc/mod.ts";
 import { joinBytes, TestByteSink, TestByteSource } from "../jsonrpc/byte_streams.ts";
+import { runs } from "./runs.ts";
 
 type Line = readonly ["line", string] | readonly ["too long", number];
 
@@ -46,7 +47,7 @@ Deno.test("[protocol.framing] bytes in any chunks are split into lines as the pr
       splitter.end();
       assert.deepEqual(lines, splitByDefinition(stream, maxBytes));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -72,7 +73,7 @@ Deno.test("[protocol.too-long] the beginning and the end of a line that is too l
         assert.equal(tail, text.slice(-1024));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -109,7 +110,7 @@ Deno.test("[protocol.framing] messages cut at any offsets arrive unchanged", asy
         assert.deepEqual(await receive(splitAt(bytes, offsets)), messages);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -154,7 +155,7 @@ Deno.test("[protocol.framing] messages of any size are written whole and in orde
       // A lone surrogate is not a character and cannot be encoded.
       assert.deepEqual(sink.lines(), bursts.flat().map((text) => text.toWellFormed()));
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

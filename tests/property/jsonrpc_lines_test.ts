@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LineDecoder } from "../../src/jsonrpc/line_decoder.ts";
 import { LineSplitter } from "../../src/jsonrpc/line_splitter.ts";
+import { runs } from "./runs.ts";
 
 type Event = readonly ["message", string, number] | readonly ["dropped", string, number];
 
@@ -77,6 +78,6 @@ Deno.test("[protocol.framing] lines of any content, in any chunks, give the same
         );
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

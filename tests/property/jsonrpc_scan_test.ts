@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { elementTexts, textAt } from "../../src/jsonrpc/mod.ts";
+import { runs } from "./runs.ts";
 
 const anySpace = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\r"), maxLength: 2 });
 
@@ -72,7 +73,7 @@ function checkTexts(json: string, path: readonly string[], value: unknown): void
 
 Deno.test("[protocol.pass-through] the text at any path is the text of the value that JSON.parse reads at that path", () => {
   fc.assert(fc.property(anyJson, (json) => checkTexts(json, [], JSON.parse(json))), {
-    numRuns: 2000,
+    numRuns: runs(1000),
   });
 });
 
@@ -82,6 +83,6 @@ Deno.test("[protocol.pass-through] elementTexts returns the texts from which an 
       const texts = elementTexts(`[${elements.join(",")}]`);
       assert.deepEqual(texts, elements.map((element) => element.trim()));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(250) },
   );
 });

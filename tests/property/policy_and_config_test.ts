@@ -7,6 +7,7 @@ import fc from "fast-check";
 import type { Rules } from "../../src/config/mod.ts";
 import { formatPath } from "../../src/json.ts";
 import { compilePolicy, type Policy } from "../../src/policy/mod.ts";
+import { runs } from "./runs.ts";
 
 // The type of the configuration's rules must be assignable to that of the policy's rules.
 compilePolicy satisfies (rules: Rules) => Policy;
@@ -26,6 +27,6 @@ Deno.test("[rules.rule-path] a rule path has the format of the paths in configur
         formatPath(["agents", agent, "allow", "tools", key, 0]),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

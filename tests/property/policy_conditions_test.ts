@@ -11,6 +11,7 @@ import { foldCase } from "../../src/text.ts";
 import type { ArgumentTest, ConditionalEntry, ToolEntry } from "../../src/tool_entry.ts";
 import { holdsByContract, withSource } from "../policy/judge_by_contract.ts";
 import { spellJson } from "../policy/spell_json.ts";
+import { runs } from "./runs.ts";
 
 const anyKey = fc.constantFrom("a", "b", "path", "__proto__", "0", "a/b", "~");
 const anyNumber = fc.constantFrom(0, 1, -1, 0.5, 100, 9007199254740991, 0.1, -2.5);
@@ -118,7 +119,7 @@ Deno.test("[rules.conditions] [rules.ask-conditions] conditions hold as in an im
       // A call that an `allow` lets through is stopped by a `deny` with the same condition.
       if (allowed) assert.ok(denied);
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(1000) },
   );
   assert.ok(heldCount > count / 50, `${heldCount} of ${count} conditions held`);
 });
@@ -177,9 +178,9 @@ for (const effect of ["deny", "ask"] as const) {
         }
         if (isAllowed(withEntry) && !isAllowed(stricter)) narrowedCount++;
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(1000) },
     );
-    assert.ok(narrowedCount > 10, `${narrowedCount} removals denied more`);
+    assert.ok(narrowedCount > runs(3), `${narrowedCount} removals denied more`);
   });
 }
 
@@ -196,7 +197,7 @@ Deno.test("[rules.conditions-depend] a decision without arguments depends on the
         for (const json of texts) assert.equal(decide(lists, requestOf(json)).effect, effect);
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: runs(666) },
   );
 });
 
@@ -215,7 +216,7 @@ Deno.test("[rules.conditions-sent] keys and values are read exactly, whatever V8
         assert.equal(JSON.stringify(value), JSON.stringify(JSON.parse(json)));
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(1000) },
   );
   for (
     const json of [

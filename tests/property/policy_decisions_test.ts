@@ -9,6 +9,7 @@ import {
   type PolicyRules,
 } from "../../src/policy/mod.ts";
 import { decideByContract, type NamedItem } from "../policy/decide_by_contract.ts";
+import { runs } from "./runs.ts";
 
 type ServerLists = [key: string, entries: string[]][];
 /** The entries of an `allow` or a `deny`. */
@@ -126,7 +127,7 @@ function createAccessRequest(server: string, item: NamedItem | undefined): Acces
 const isAllowed = ({ effect }: Decision) => effect === "allow";
 const rankOf = ({ effect }: Decision) => ["deny", "ask", "allow"].indexOf(effect);
 
-const options = { numRuns: 150 };
+const options = { numRuns: runs(50) };
 
 Deno.test("[rules.five-steps] decisions and their rules agree with an independent implementation of the contract", () => {
   fc.assert(
@@ -136,7 +137,7 @@ Deno.test("[rules.five-steps] decisions and their rules agree with an independen
         assert.deepEqual(decide(question), decideByContract(toPolicyRules(rules), question));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runs(166) },
   );
 });
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { toCharacters } from "../../src/wildcards/characters.ts";
 import { compilePattern } from "../../src/policy/mod.ts";
 import { compileWildcards } from "../../src/wildcards/pattern.ts";
+import { runs } from "./runs.ts";
 
 /** Whether a name matches a pattern by the definition of wildcards, character by character. */
 function matchesByDefinition(pattern: string, name: string): boolean {
@@ -33,7 +34,7 @@ Deno.test("[rules.patterns] a compiled pattern agrees with the definition of wil
     fc.property(anyPattern, anyName, (pattern, name) => {
       assert.equal(compilePattern(pattern).matches(name), matchesByDefinition(pattern, name));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(1000) },
   );
 });
 
@@ -73,7 +74,7 @@ Deno.test("[rules.patterns] a segment is found even after partial matches of the
         );
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(750) },
   );
 });
 
@@ -92,7 +93,7 @@ Deno.test("[rules.patterns] a pattern matches names that are made by filling in 
       const name = parts.map(([, namePart]) => namePart).join("");
       assert.ok(compilePattern(pattern).matches(name));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(250) },
   );
 });
 
