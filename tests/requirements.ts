@@ -19,6 +19,7 @@ import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OFFERED } from "./requirements/offered.ts";
 import { OVER_HTTP } from "./requirements/over_http.ts";
+import { OWN_SERVER } from "./requirements/own_server.ts";
 import { OWN_SERVER_RULES } from "./requirements/own_server_rules.ts";
 import { PARSERS } from "./requirements/parsers.ts";
 import { PINS } from "./requirements/pins.ts";
@@ -55,6 +56,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(FINDING),
   ...Object.entries(DIRECT_FACE),
   ...Object.entries(CATALOGS),
+  ...Object.entries(OWN_SERVER),
   ...Object.entries(RULES_AND_SERVERS),
   ...Object.entries(CONDITIONS),
   ...Object.entries(ASK_AND_SHADOW),

@@ -7,6 +7,7 @@ import {
   type MailboxEntry,
 } from "./mailbox.ts";
 import { MailboxError } from "./mailbox_folder.ts";
+import type { PastRequest, RequestHistory } from "./request_history.ts";
 
 /** Interval at which the mailbox is read while calls or people wait, in milliseconds. */
 export const MAILBOX_POLL_MS: number = 250;
@@ -68,6 +69,8 @@ export interface WaitOptions extends ApprovalOptions {
   readonly poll: () => Promise<readonly MailboxEntry[]>;
   /** Counts the calls of this process that wait for each request. */
   readonly calls: { of(id: string): number; change(id: string, change: 1 | -1): void };
+  /** Remembers what becomes of the requests. */
+  readonly history: RequestHistory;
   /** Called when the call waits no longer. */
   readonly onOver: () => void;
 }
@@ -161,8 +164,9 @@ export class ApprovalWait implements Disposable {
   async accept({ forSession }: { readonly forSession: boolean }): Promise<PersonDecision> {
     const decided = await this.check();
     if (decided !== undefined) return decided;
-    const { id } = this;
+    const { id, expiresAt } = this;
     this.withdraw();
+    this.#note({ id, expiresAt }, "used");
     return { kind: "approved", id, by: "client", forSession, afterMs: this.#elapsedMs() };
   }
 
@@ -184,6 +188,7 @@ export class ApprovalWait implements Disposable {
     const entry = this.#entry;
     this[Symbol.dispose]();
     if (entry === undefined || this.#options.calls.of(entry.id) > 0) return;
+    this.#note(entry, "withdrawn");
     try {
       this.#options.mailbox.withdraw(entry);
     } catch (error) {
@@ -221,6 +226,7 @@ export class ApprovalWait implements Disposable {
     const denial = entriesOfCall.find(isDenied);
     if (denial !== undefined) {
       const { id, state } = denial;
+      this.#note(denial);
       const createdAt = (await mailbox.read(denial))?.createdAt;
       const by = state === "denied" ? "shell" : "client";
       const reason = mailbox.reasonOf(denial);
@@ -229,6 +235,7 @@ export class ApprovalWait implements Disposable {
     for (const entry of entriesOfCall) {
       const request = await mailbox.redeem(entry);
       if (request === undefined) continue;
+      this.#note(entry, "used");
       const forSession = entry.state === "session" && request.connection !== undefined &&
         request.connection === connection;
       const afterMs = this.#elapsedMs(request.createdAt);
@@ -249,7 +256,14 @@ export class ApprovalWait implements Disposable {
     const { calls } = this.#options;
     if (this.#entry !== undefined) calls.change(this.#entry.id, -1);
     this.#entry = entry;
-    if (entry !== undefined) calls.change(entry.id, 1);
+    if (entry === undefined) return;
+    calls.change(entry.id, 1);
+    this.#note(entry);
+  }
+
+  #note({ id, expiresAt }: Pick<PastRequest, "id" | "expiresAt">, end?: PastRequest["end"]): void {
+    const { agent, server, tool } = this.#call;
+    this.#options.history.note({ id, agent, server, tool, expiresAt, end });
   }
 
   #elapsedMs(startedAt: number = this.#startedAt): number {

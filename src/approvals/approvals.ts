@@ -5,8 +5,9 @@ import {
   type CannotAsk,
   MAILBOX_POLL_MS,
 } from "./approval_wait.ts";
-import { approvalKey, type CallToApprove } from "./call_to_approve.ts";
-import type { Mailbox, MailboxEntry } from "./mailbox.ts";
+import { agentPartFor, approvalKey, type CallToApprove } from "./call_to_approve.ts";
+import { type ApprovalState, isDenied, type Mailbox, type MailboxEntry } from "./mailbox.ts";
+import { RequestHistory } from "./request_history.ts";
 import { MAX_ARGS_LENGTH } from "./request_text.ts";
 import { SessionGrants } from "./session_grants.ts";
 
@@ -18,6 +19,7 @@ export class Approvals {
   /** The tools that were approved for the rest of a connection. */
   readonly sessions: SessionGrants = new SessionGrants();
   readonly #mailbox: Mailbox;
+  readonly #history = new RequestHistory();
   // Number of calls that wait, by agent, and by the id of their request.
   readonly #agents = new CallCounts();
   readonly #requests = new CallCounts();
@@ -47,6 +49,7 @@ export class Approvals {
       key,
       poll: this.#poll,
       calls: this.#requests,
+      history: this.#history,
       onOver: () => agents.change(agent, -1),
     });
     using stack = new DisposableStack();
@@ -66,6 +69,37 @@ export class Approvals {
     return `${this.#processId} ${await approvalKey(call)}`;
   }
 
+  /**
+   * Finds the requests of an agent whose ids begin with a text.
+   *
+   * @returns The requests, with their states.
+   * @throws {MailboxError} if the mailbox cannot be used.
+   */
+  async find(agent: string, idStart: string): Promise<RequestStatus[]> {
+    const mailbox = this.#mailbox;
+    const agentPart = await agentPartFor(agent);
+    const found: RequestStatus[] = [];
+    const past = new Map(
+      this.#history.find(agent, idStart).map((request) => [request.id, request]),
+    );
+    for (const entry of mailbox.list()) {
+      if (!entry.key.startsWith(agentPart) || !entry.id.startsWith(idStart)) continue;
+      past.delete(entry.id);
+      const request = await mailbox.read(entry);
+      if (request === undefined) continue;
+      const { id, state, expiresAt } = entry;
+      const { server, tool } = request;
+      const reason = isDenied(entry) ? mailbox.reasonOf(entry) : undefined;
+      found.push({ id, server, tool, state, expiresAt, reason });
+    }
+    for (const { id, server, tool, expiresAt, end } of past.values()) {
+      // Another gateway of the user may have made the call with it.
+      const state = end ?? (expiresAt <= Date.now() ? "expired" : "used");
+      found.push({ id, server, tool, state, expiresAt, reason: undefined });
+    }
+    return found;
+  }
+
   /** Reads the mailbox after the interval; all calls that wait share one poll. */
   readonly #poll = (): Promise<readonly MailboxEntry[]> => {
     return this.#nextPoll ??= new Promise((resolve, reject) => {
@@ -79,6 +113,18 @@ export class Approvals {
       }, MAILBOX_POLL_MS);
     });
   };
+}
+
+/** A request for an approval, and its state. */
+export interface RequestStatus extends Pick<CallToApprove, "server" | "tool"> {
+  /** The request's id. */
+  readonly id: string;
+  /** The decision about it, or its end if it is no longer in the mailbox. */
+  readonly state: ApprovalState | "used" | "withdrawn" | "expired";
+  /** When the request, or the decision about it, expires or has expired, in milliseconds since 1970. */
+  readonly expiresAt: number;
+  /** The person's reason for a denial; `undefined` if none was given. */
+  readonly reason: string | undefined;
 }
 
 /** Counts calls by name. */

@@ -34,7 +34,12 @@ export async function approvalKey(call: CallToApprove): Promise<string> {
     const form = canonical === undefined ? "text" : "canonical";
     return `${JSON.stringify([agent, server, tool, form])} ${canonical ?? args}`;
   });
-  return `${(await sha256(agent)).slice(0, AGENT_LENGTH)}-${await sha256(text)}`;
+  return `${await agentPartFor(agent)}-${await sha256(text)}`;
+}
+
+/** Returns the part that the keys of all calls of an agent have. */
+export async function agentPartFor(agent: string): Promise<string> {
+  return (await sha256(agent)).slice(0, AGENT_LENGTH);
 }
 
 /** Returns the part of a key that all calls of the agent have. */

@@ -222,6 +222,17 @@ export function createApprovalId(): string {
   return Array.from(numbers, (number) => ID_CHARACTERS[number % ID_CHARACTERS.length]).join("");
 }
 
+/**
+ * Minimum length of the beginning of an id. Agents learn the ids of their requests: with a shorter beginning, one of
+ * them could replace the request that the person has read by another one that begins in the same way.
+ */
+export const MIN_APPROVAL_ID_LENGTH = 5;
+
+/** Returns an id, or the beginning of one, as it is in the mailbox. */
+export function cleanApprovalId(typedId: string): string {
+  return typedId.trim().toLowerCase();
+}
+
 function nameOf({ id, key, expiresAt, state }: MailboxEntry): string {
   return `${id}.${key}.${expiresAt}.${state}`;
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { Approvals } from "./approvals.ts";
+export { Approvals, type RequestStatus } from "./approvals.ts";
 export {
   type ApprovalOptions,
   ApprovalWait,
@@ -17,7 +17,14 @@ export {
   type PersonDenial,
 } from "./approval_wait.ts";
 export type { CallToApprove } from "./call_to_approve.ts";
-export { type ApprovalState, isDenied, Mailbox, type MailboxEntry } from "./mailbox.ts";
+export {
+  type ApprovalState,
+  cleanApprovalId,
+  isDenied,
+  Mailbox,
+  type MailboxEntry,
+  MIN_APPROVAL_ID_LENGTH,
+} from "./mailbox.ts";
 export { MailboxError } from "./mailbox_folder.ts";
 export { type ApprovedTool, SessionGrants } from "./session_grants.ts";
 export { shownArguments, shownName } from "./shown_arguments.ts";

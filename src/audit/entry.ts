@@ -63,6 +63,8 @@ export interface AuditEntry {
   readonly session?: string | undefined;
   /** Id of the client's request; a text is cut at 64 characters. */
   readonly request_id?: string | number | undefined;
+  /** Id of the client's request that runs the code which made this call; absent if the client made it. */
+  readonly parent?: string | number | undefined;
   /** Size of the tool's arguments in UTF-8 bytes. */
   readonly args_bytes?: number | undefined;
   /** Size of the result in UTF-8 bytes. */
@@ -117,20 +119,22 @@ export function auditLine(entry: AuditEntry): string {
   if (downstream_ms !== undefined) line += `,"downstream_ms":${roundThousandths(downstream_ms)}`;
   if (rounds !== undefined) line += `,"rounds":${rounds}`;
   if (waited_ms !== undefined) line += `,"waited_ms":${roundThousandths(waited_ms)}`;
-  const { session, request_id } = entry;
+  const { session, request_id, parent } = entry;
   if (session !== undefined) line += `,"session":${quote(session)}`;
-  if (request_id !== undefined) {
-    const requestId = typeof request_id === "string"
-      ? quote(startOfText(request_id, MAX_REQUEST_ID_LENGTH))
-      : JSON.stringify(request_id);
-    line += `,"request_id":${requestId}`;
-  }
+  if (request_id !== undefined) line += `,"request_id":${idText(request_id)}`;
+  if (parent !== undefined) line += `,"parent":${idText(parent)}`;
   if (args_bytes !== undefined) line += `,"args_bytes":${args_bytes}`;
   if (result_bytes !== undefined) line += `,"result_bytes":${result_bytes}`;
   if (entry.tool_error === true) line += ',"tool_error":true';
   if (args !== undefined) line += `,"args":${escapeJson(args)}`;
   if (counts !== undefined) line += `,"counts":${JSON.stringify(counts)}`;
   return `${line}}\n`;
+}
+
+function idText(id: string | number): string {
+  return typeof id === "string"
+    ? quote(startOfText(id, MAX_REQUEST_ID_LENGTH))
+    : JSON.stringify(id);
 }
 
 /** Matches texts that need no escapes in JSON, such as most names of servers and tools. */

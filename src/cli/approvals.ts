@@ -1,10 +1,12 @@
 import {
   type ApprovalRequest,
+  cleanApprovalId,
   isDenied,
   Mailbox,
   MAILBOX_POLL_MS,
   type MailboxEntry,
   MailboxError,
+  MIN_APPROVAL_ID_LENGTH,
   shownArguments,
   shownName,
 } from "../approvals/mod.ts";
@@ -21,12 +23,6 @@ import {
 } from "./command.ts";
 import { CommandError } from "./error_report.ts";
 import { jsonOutput } from "./terminal.ts";
-
-/**
- * Minimum length of the beginning of an id. Agents learn the ids of their requests: with a shorter beginning, one of
- * them could replace the request that the person has read by another one that begins in the same way.
- */
-const MIN_ID_LENGTH = 5;
 
 const ID = argument("The id of the request, or at least its first 5 characters", {
   placeholder: "id",
@@ -194,11 +190,11 @@ async function watchRequests(
 
 /** @throws {CommandError} if no request has the id, or several begin with it, or it is too short. */
 async function findRequest(typedId: string, mailbox: Mailbox): Promise<ListedRequest> {
-  const id = typedId.trim().toLowerCase();
-  if (id.length < MIN_ID_LENGTH) {
+  const id = cleanApprovalId(typedId);
+  if (id.length < MIN_APPROVAL_ID_LENGTH) {
     throw new CommandError(
       `${JSON.stringify(typedId)} is too short: give the whole id, or at least its first ` +
-        `${MIN_ID_LENGTH} characters. agent-mcp-gateway approvals lists the requests`,
+        `${MIN_APPROVAL_ID_LENGTH} characters. agent-mcp-gateway approvals lists the requests`,
     );
   }
   const entries = listEntries(mailbox).filter((entry) => entry.id.startsWith(id));

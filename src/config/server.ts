@@ -33,8 +33,8 @@ export interface ServerConfig {
 
 /** The public part of a server's entry: no args, env, headers, userinfo, query or fragment. */
 export interface PublicServerInfo {
-  /** `stdio` for a command, `http` for a url of any kind. */
-  readonly transport: "stdio" | "http";
+  /** `stdio` for a command, `http` for a url of any kind, `memory` for a server in this process. */
+  readonly transport: "stdio" | "http" | "memory";
   /** The command as written in the file. */
   readonly command?: string;
   /** The url as written in the file, without userinfo, query and fragment. */

@@ -26,12 +26,17 @@ export interface Caller {
   readonly channel: ClientChannel;
   /** The permit that the caller's operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
+  /**
+   * Whether the call waits for input that a server needs, although its client gives input only with a new request.
+   * Default: no; the call ends, and is made again with the input.
+   */
+  readonly awaitsInput?: boolean;
   /** The budget that a call counts against until it has been written. Default: the server's. */
   readonly memory?: Budget;
 }
 
 /** A client's connection, independent of the agent that calls. */
-export type ClientConnection = Omit<Caller, "agent" | "permit" | "memory">;
+export type ClientConnection = Omit<Caller, "agent" | "permit" | "awaitsInput" | "memory">;
 
 /** The permit or the clock of an operation, which is paused while the operation waits for a person. */
 export interface Pausable {

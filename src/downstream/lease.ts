@@ -247,13 +247,14 @@ export class Lease implements Disposable {
     this.#sentCall = isRepeatable(invocation) ? "repeatable" : "unrepeatable";
     const span = startSpan(session, { operation: call.span, invocation });
     const startedAt = clock.restart();
+    const { channel, awaitsInput = false } = this.#options.caller;
     const activeCall = session.activeCalls.begin(this.#options.caller, clock);
     try {
       const reply = await codec.invoke(session.peer, {
         invocation,
         info,
         meta: span.addTraceContext(call.meta),
-        client: { channel: this.#options.caller.channel, clock },
+        client: { channel, awaitsInput, clock },
         given: call.given,
         renewTool,
         signal,

@@ -9,7 +9,6 @@ import {
   type GracePeriods,
   openTransport,
   Processes,
-  type ServerContext,
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import { CallLimits } from "../limits/mod.ts";
@@ -17,12 +16,13 @@ import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import { boundAgent } from "./identification.ts";
 import type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
 import type { ConnectedClient, RecordedRefusal, StatelessConnection } from "./http/mod.ts";
+import { OwnServer } from "./own_server/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
 import { Reloader } from "./reload.ts";
 import { ClientSession } from "./session.ts";
 import { hasDirectTools } from "./shown_tools.ts";
-import { buildSnapshot, type Snapshot } from "./snapshot.ts";
+import { buildSnapshot, type Snapshot, type SnapshotContext } from "./snapshot.ts";
 import type { StatelessService } from "./stateless/mod.ts";
 import { StatelessEndpoint } from "./stateless_endpoint.ts";
 import { buildStatus } from "./status.ts";
@@ -63,7 +63,8 @@ export class Gateway {
   readonly #records: Records;
   readonly #clients = new Set<ServedClient>();
   readonly #processes: Processes;
-  readonly #context: ServerContext;
+  readonly #ownServer: OwnServer;
+  readonly #context: SnapshotContext;
   readonly #reloader: Reloader;
   // Servers of earlier snapshots that are finishing their calls; each promise resolves when the server is closed.
   readonly #replacedServers = new Map<DownstreamServer, Promise<void>>();
@@ -94,7 +95,9 @@ export class Gateway {
     };
     this.#limits = new CallLimits({ ...settings, hasSeveralAgents, memory: this.memory, log });
     this.#processes = new Processes(settings.maxProcesses, log, hasSeveralAgents);
+    this.#ownServer = new OwnServer({ approvals: this.#loadApprovals, version, log });
     this.#context = {
+      ownServer: this.#ownServer.config,
       version,
       log,
       catalogs: options.catalogs,
@@ -329,6 +332,7 @@ export class Gateway {
       snapshot: this.#snapshot,
       latest,
       approvals: this.#loadApprovals,
+      ownServer: this.#ownServer,
       identity: { bound, defaultAgent },
       limits: this.#limits,
       records: { ...this.#records, flushedByChannel },

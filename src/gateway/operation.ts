@@ -1,5 +1,5 @@
 import type { AuditApproval } from "../audit/mod.ts";
-import type { GivenInput, ItemRequest, NeededInput } from "../downstream/mod.ts";
+import type { GivenInput, ItemRequest, NeededInput, Pausable } from "../downstream/mod.ts";
 import type { CallerError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
@@ -132,7 +132,15 @@ export interface EncodedOutcome {
   readonly bytes?: number;
 }
 
-/** A request that a codec passes to the pipeline. */
+/** A call that runs code, which makes further calls. */
+export interface OuterCall {
+  /** Id of the client's request. */
+  readonly requestId: string | number;
+  /** The clock of the code, which is paused while a call that it makes waits for a person. */
+  readonly clock: Pausable;
+}
+
+/** A request that a codec passes to the pipeline, or a call that code makes. */
 export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   /** Name of the operation in records, such as `execute_tool`. */
   readonly name: string;
@@ -151,6 +159,8 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   readonly fault?: CallerError;
   /** The requests for input so far; absent if the operation cannot have any. */
   readonly interaction?: InteractionRecord;
+  /** The call that runs the code which makes this call; absent if the client makes it. */
+  readonly outer?: OuterCall;
   /** Number of the client's unanswered requests, including this one. */
   readonly unansweredCount: number;
   /** The memory that the request takes until it ends, in bytes. */

@@ -1,16 +1,18 @@
 /** The stage of the pipeline that makes an allowed call, or lets the gateway's own tool answer. */
 
-import { isReadOnly } from "../downstream/mod.ts";
+import { isReadOnly, type Tool } from "../downstream/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { Span } from "../trace.ts";
 import type { CheckTool } from "./deciding.ts";
-import { type ClientOffers, loadItemOperations, notifiedList } from "./offered/mod.ts";
+import { loadItemOperations, notifiedList } from "./offered/mod.ts";
 import type { OperationRequest, TargetedOperation } from "./operation.ts";
+import type { OperationOptions } from "./pipeline.ts";
 import type { UnrelayedOutcome } from "./relay.ts";
 import { createSearchContext } from "./targeting.ts";
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
 
 /** The context in which an operation is performed. */
-export interface PerformingContext {
+export interface PerformingContext extends OperationOptions {
   readonly toolContext: ToolContext;
   readonly request: OperationRequest;
   /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
@@ -18,35 +20,39 @@ export interface PerformingContext {
   /** Records the beginning of the operation before it leaves the gateway, which has to wait for the promise. */
   readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
   readonly span: Span;
-  readonly offers: ClientOffers;
-  readonly maxNameLength: number;
 }
 
 /** Performs an allowed operation. */
 export async function performOperation(
   operation: TargetedOperation,
-  { toolContext, request, checkTool, begin, span, offers, maxNameLength }: PerformingContext,
+  performing: PerformingContext,
 ): Promise<UnrelayedOutcome> {
+  const { toolContext, request, checkTool, begin, span, offers } = performing;
   const { name: gatewayToolName, meta, given, signal, onProgress } = request;
   switch (operation.kind) {
-    case "server-tool":
-      return await callServerTool(operation, {
+    case "server-tool": {
+      const call = {
         toolContext,
         gatewayToolName,
         meta,
         given,
         onProgress,
         span,
-        beforeSend: (tool) => {
+        beforeSend: (tool: Tool) => {
           checkTool?.(tool);
           return begin({ isReadOnly: isReadOnly(tool) });
         },
-        onResult: (result) => offers.addResult(operation.server, result),
-      });
+        onResult: (result: unknown) => offers.addResult(operation.server, result),
+      };
+      if (operation.server !== OWN_SERVER) return await callServerTool(operation, call);
+      const { callOwnTool } = await import("./own_call.ts");
+      return await callOwnTool(operation, { call, performing });
+    }
     case "gateway-tool":
       return await operation.tool.run(operation.args, toolContext);
     case "listing": {
       offers.changes.noteRequested(notifiedList(operation.list));
+      const { maxNameLength } = performing.context;
       const { listOffered } = await loadItemOperations();
       return await listOffered(operation, {
         ...createSearchContext(toolContext, { offers, maxNameLength }),

@@ -189,6 +189,7 @@ async function runStages(
     unansweredCount,
     memory,
     isContinued: request.interaction?.continued !== undefined,
+    clock: request.outer?.clock,
   });
   const permit = admission instanceof Promise ? await admission : admission;
   if (permit.kind === "denied") {
@@ -284,8 +285,9 @@ async function runAdmitted(
       checkTool,
       begin,
       span,
+      connection,
       offers,
-      maxNameLength: context.maxNameLength,
+      context,
     });
     const { channel } = connection;
     const { hasBegun } = recorder;
@@ -332,8 +334,9 @@ function createToolContext(
   const { connection: { connectionId, capabilities, channel }, context } = stageContext;
   const { gateway, snapshot: { policy, servers, configuration } } = context;
   const limited = permit && { permit, memory: permit.share };
+  const awaitsInput = request.outer !== undefined;
   return {
-    caller: { connectionId, agent, capabilities, channel, ...limited },
+    caller: { connectionId, agent, capabilities, channel, awaitsInput, ...limited },
     policy,
     serverConfigs: configuration.servers,
     unavailableReasons: configuration.unavailableReasons,

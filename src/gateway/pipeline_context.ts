@@ -4,6 +4,7 @@ import type { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
 import type { IdentityContext } from "../policy/mod.ts";
 import type { Tracer } from "../trace.ts";
+import type { OwnServer } from "./own_server/mod.ts";
 import type { Records } from "./records.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { StatusSource } from "./tools/mod.ts";
@@ -20,6 +21,8 @@ export interface PipelineContext {
   readonly identity: Pick<IdentityContext, "bound" | "defaultAgent">;
   /** Rate and concurrency limits of the agents. */
   readonly limits: CallLimits;
+  /** The gateway's own server. */
+  readonly ownServer: OwnServer;
   /** The audit log and the metrics. */
   readonly records: Records;
   /** Starts the spans of operations. */

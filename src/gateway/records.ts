@@ -88,7 +88,7 @@ export interface Subject {
 /** The context in which an operation is recorded. */
 export interface RecordContext {
   readonly records: Records;
-  readonly request: Pick<OperationRequest, "name" | "unknownTool" | "interaction"> & {
+  readonly request: Pick<OperationRequest, "name" | "unknownTool" | "interaction" | "outer"> & {
     /** Absent for a notification. */
     readonly requestId?: OperationRequest["requestId"];
   };
@@ -208,7 +208,7 @@ export class OperationRecorder {
     { caller, subject, rule, shadow, approval }: Omit<OperationRecord, "outcome">,
   ): Omit<AuditEntry, "decision"> {
     const { records: { auditArgs }, request, session } = this.#context;
-    const { name, requestId, unknownTool, interaction } = request;
+    const { name, requestId, unknownTool, interaction, outer } = request;
     // The beginning and the end of an operation are found by these two.
     const first = interaction?.continued ?? { session, requestId };
     const { server, tool = unknownTool, uri, isUriCut, prompt, args, argsBytes, isCounted = true } =
@@ -231,6 +231,7 @@ export class OperationRecorder {
       approval,
       session: first.session,
       request_id: first.requestId,
+      parent: outer?.requestId,
       args_bytes: argsBytes,
       args: this.#args,
     };

@@ -1,5 +1,6 @@
-import type { Configuration } from "../config/mod.ts";
+import { type Configuration, type ServerConfig, usesOwnServer } from "../config/mod.ts";
 import { DownstreamServer, type ServerContext } from "../downstream/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { Policy } from "../policy/mod.ts";
 import { compileRules } from "./compile_rules.ts";
 
@@ -13,19 +14,26 @@ export interface Snapshot {
   readonly servers: ReadonlyMap<string, DownstreamServer>;
 }
 
+/** The context of the servers of a snapshot. */
+export interface SnapshotContext extends ServerContext {
+  /** The entry of the gateway's own server, which is a server of the snapshots that have a use for it; default: none. */
+  readonly ownServer?: ServerConfig;
+}
+
 /**
  * Builds a snapshot. Starts and ends no server; servers whose entries have not changed are reused with
  * their sessions.
  *
- * @param configuration The two files.
+ * @param files The two files.
  * @param context The shared context of the servers.
  * @param previous The previous snapshot, if any.
  */
 export function buildSnapshot(
-  configuration: Configuration,
-  context: ServerContext,
+  files: Configuration,
+  context: SnapshotContext,
   previous?: Snapshot,
 ): Snapshot {
+  const configuration = withOwnServer(files, context);
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
     const known = previous?.servers.get(name);
@@ -38,4 +46,13 @@ export function buildSnapshot(
     servers.set(name, server);
   }
   return { configuration, policy: compileRules(configuration), servers };
+}
+
+/** Adds the gateway's own server after those of the file, if it is of use. */
+function withOwnServer(
+  files: Configuration,
+  { ownServer }: Pick<SnapshotContext, "ownServer">,
+): Configuration {
+  if (ownServer === undefined || !usesOwnServer(files)) return files;
+  return { ...files, servers: new Map([...files.servers, [OWN_SERVER, ownServer]]) };
 }

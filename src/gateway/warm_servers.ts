@@ -1,5 +1,6 @@
 import type { Settings } from "../config/mod.ts";
 import type { CatalogStore, ClientConnection } from "../downstream/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Options of starting servers in advance. */
@@ -24,7 +25,8 @@ export async function warmServers(
   const learns = initStrategy === "auto";
   const warming: Promise<void>[] = [];
   for (const [name, server] of servers) {
-    if (previous?.servers.get(name) === server) continue;
+    // The own server is always there, and known.
+    if (name === OWN_SERVER || previous?.servers.get(name) === server) continue;
     if (learns) {
       const capabilities = connection?.capabilities ?? {};
       await server.remembered.recall(capabilities);

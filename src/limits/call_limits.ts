@@ -4,7 +4,7 @@ import { isWithinShare } from "../fair_share.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 import { MinuteShares } from "./minute_shares.ts";
-import { type CountCalls, Permit } from "./permit.ts";
+import { type CountCalls, type PausableClock, Permit } from "./permit.ts";
 
 /** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
@@ -50,6 +50,8 @@ export interface CallRequest extends CountedRequest {
   readonly memory?: number;
   /** Whether the call continues one that has been counted against the limits per minute. Default: no. */
   readonly isContinued?: boolean;
+  /** Is paused while the call waits for a person; absent for calls that clients make. */
+  readonly clock?: PausableClock | undefined;
 }
 
 /** A request exceeds a limit. */
@@ -154,7 +156,7 @@ export class CallLimits {
    * between.
    */
   #admitConcurrent(
-    { agent, limits: { concurrent }, memory: callMemory = 0 }: CallRequest,
+    { agent, limits: { concurrent }, memory: callMemory = 0, clock }: CallRequest,
   ): AdmitResult {
     const { maxCalls } = this.#options;
     const activeCount = this.#activeCounts.get(agent) ?? 0;
@@ -176,7 +178,7 @@ export class CallLimits {
     const memory = Math.max(callMemory, MIN_CALL_MEMORY);
     const share = this.#memory.share(`agent ${agent}`);
     if (!share.hasRoom(memory)) return deny(describeNoRoom(agent, memory, share));
-    return new Permit(agent, { count: this.#countCall, memory, share });
+    return new Permit(agent, { count: this.#countCall, memory, share, clock });
   }
 
   /** Stops counting calls per minute, and closes the connection to Redis, if any. */

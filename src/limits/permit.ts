@@ -3,6 +3,14 @@ import type { Budget } from "../budget.ts";
 /** Counts the start or the end of an agent's call. */
 export type CountCalls = (agent: string, change: 1 | -1) => void;
 
+/** A clock that is paused while a call waits for a person. */
+export interface PausableClock {
+  /** Pauses the clock. Each `pause` needs its own `resume`. */
+  pause(): void;
+  /** Ends one pause. */
+  resume(): void;
+}
+
 /** Permits a call and counts it as active until it is disposed of. Disposing is idempotent. */
 export class Permit implements Disposable {
   /** Distinguishes a permit from a denial. */
@@ -12,21 +20,25 @@ export class Permit implements Disposable {
   /** The agent's memory budget. */
   readonly share: Budget;
   readonly #memory: number;
+  readonly #clock: PausableClock | undefined;
   #pauseCount = 0;
   #hasEnded = false;
 
   /** Counts an agent's call, and its memory against the agent's budget. */
   constructor(
     agent: string,
-    { count, memory, share }: {
+    { count, memory, share, clock }: {
       readonly count: CountCalls;
       readonly memory: number;
       readonly share: Budget;
+      /** Is paused with the permit. */
+      readonly clock?: PausableClock | undefined;
     },
   ) {
     this.#agent = agent;
     this.#countCall = count;
     this.#memory = memory;
+    this.#clock = clock;
     this.share = share;
     count(agent, 1);
     share.add(memory);
@@ -34,7 +46,9 @@ export class Permit implements Disposable {
 
   /** Stops counting the call while it waits for a person. Each `pause` needs its own `resume`. */
   pause(): void {
-    if (++this.#pauseCount === 1 && !this.#hasEnded) this.#countCall(this.#agent, -1);
+    if (++this.#pauseCount !== 1 || this.#hasEnded) return;
+    this.#countCall(this.#agent, -1);
+    this.#clock?.pause();
   }
 
   /**
@@ -42,7 +56,9 @@ export class Permit implements Disposable {
    * briefly exceed their limits of active calls. No call is ended for this reason.
    */
   resume(): void {
-    if (--this.#pauseCount === 0 && !this.#hasEnded) this.#countCall(this.#agent, 1);
+    if (--this.#pauseCount !== 0 || this.#hasEnded) return;
+    this.#countCall(this.#agent, 1);
+    this.#clock?.resume();
   }
 
   /** Stops counting the call, because it has ended. */
@@ -50,6 +66,7 @@ export class Permit implements Disposable {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (this.#pauseCount === 0) this.#countCall(this.#agent, -1);
+    else this.#clock?.resume();
     this.share.add(-this.#memory);
   }
 }

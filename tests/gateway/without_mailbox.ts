@@ -1,15 +1,18 @@
 import { Approvals, Mailbox } from "../../src/approvals/mod.ts";
+import { OwnServer } from "../../src/gateway/own_server/mod.ts";
 import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
 
 /** Completes the context of operations, with rules that do not change, and without a mailbox for approvals. */
 export function withoutMailbox(
-  context: Omit<PipelineContext, "latest" | "approvals">,
+  context: Omit<PipelineContext, "latest" | "approvals" | "ownServer">,
 ): PipelineContext {
-  const approvals = new Approvals(new Mailbox(""));
+  const mailbox = new Approvals(new Mailbox(""));
+  const approvals = () => Promise.resolve(mailbox);
   const whole: PipelineContext = {
     ...context,
     latest: () => whole,
-    approvals: () => Promise.resolve(approvals),
+    approvals,
+    ownServer: new OwnServer({ approvals, version: "0", log: context.log }),
   };
   return whole;
 }

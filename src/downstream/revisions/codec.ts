@@ -10,9 +10,9 @@ import type {
   RpcError,
 } from "../../jsonrpc/mod.ts";
 import type { Meta } from "../../trace.ts";
-import type { ClientCapabilities, Pausable } from "../caller.ts";
+import type { Caller, ClientCapabilities, Pausable } from "../caller.ts";
 import type { ListKind, Tool } from "../catalog/mod.ts";
-import type { ClientChannel, GivenInput, InputRequest, NeededInput } from "../client_channel.ts";
+import type { GivenInput, InputRequest, NeededInput } from "../client_channel.ts";
 import type { Invocation } from "../invocation.ts";
 
 /** The part of a server's description of itself that the gateway uses; small, because each session keeps it. */
@@ -150,6 +150,12 @@ export interface ItemPage {
   readonly ttlMs?: number | undefined;
 }
 
+/** The client of an invocation. */
+export interface InvokingClient extends Pick<Caller, "channel" | "awaitsInput"> {
+  /** Is paused while the client is asked for input. */
+  readonly clock: Pausable;
+}
+
 /** Options of an invocation. */
 export interface InvokeOptions {
   /** The invocation. */
@@ -158,11 +164,8 @@ export interface InvokeOptions {
   readonly info: ServerInfo;
   /** Fields of `_meta`; a progress token among them is replaced. */
   readonly meta: Meta | undefined;
-  /**
-   * The channel to the client of the invocation, and the clock that is paused while the client is asked for input;
-   * `undefined` for an invocation of the gateway itself.
-   */
-  readonly client: { readonly channel: ClientChannel; readonly clock: Pausable } | undefined;
+  /** The client of the invocation; `undefined` for an invocation of the gateway itself. */
+  readonly client: InvokingClient | undefined;
   /** The input for an invocation that is sent again; `undefined` for a new one. */
   readonly given: GivenInput | undefined;
   /**

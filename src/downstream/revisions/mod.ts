@@ -14,6 +14,7 @@ export type {
   Fields,
   InvocationReply,
   InvokeOptions,
+  InvokingClient,
   ItemPage,
   ListOptions,
   OpenOptions,

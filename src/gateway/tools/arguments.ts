@@ -5,8 +5,8 @@ import { similarNames } from "../../similar_names.ts";
 import type {
   Arguments,
   ArgumentSchema,
-  GatewayTool,
   ObjectArgument,
+  ToolBase,
   ToolDefinition,
 } from "./tool.ts";
 import { isRecord } from "../../json.ts";
@@ -26,6 +26,12 @@ const MAX_INTEGER = 2 ** 31 - 1;
 /** Minimum length of a name that is searched for in other names; shorter names are parts of too many names. */
 const MIN_PART_LENGTH = 4;
 
+/** The part of a tool that its arguments are checked against. */
+export interface CheckedTool extends Pick<ToolBase, "aliases"> {
+  /** The tool's name and schema. */
+  readonly definition: Pick<ToolDefinition, "name" | "inputSchema">;
+}
+
 /**
  * Checks a call's arguments against the gateway tool's schema, which `tools/list` shows. For an
  * optional argument, `null` counts as absent. An object may also be a string of JSON, which some models
@@ -35,7 +41,7 @@ const MIN_PART_LENGTH = 4;
  * @throws {CallerError} `INVALID_ARGUMENTS`, naming the argument.
  */
 export function parseArguments(
-  { definition, aliases = {} }: GatewayTool,
+  { definition, aliases = {} }: CheckedTool,
   { args: received, textOf }: {
     readonly args: unknown;
     readonly textOf: (name: string) => JsonText | undefined;
@@ -79,7 +85,9 @@ function checkValue(schema: ArgumentSchema, value: unknown): string | undefined 
   switch (schema.type) {
     case "string":
       if (typeof value !== "string") return `must be a string, not ${describeType(value)}`;
-      if (value.length > MAX_TEXT_LENGTH) return `must have at most ${MAX_TEXT_LENGTH} characters`;
+      if (value.length > (schema.maxLength ?? MAX_TEXT_LENGTH)) {
+        return `must have at most ${schema.maxLength ?? MAX_TEXT_LENGTH} characters`;
+      }
       if (schema.enum?.includes(value) === false) {
         return `must be one of ${schema.enum.map((allowed) => `"${allowed}"`).join(", ")}`;
       }
@@ -193,7 +201,10 @@ function countKeys(value: unknown): number {
 }
 
 /** Returns the error for an unknown argument, with a hint at the argument that was probably meant. */
-function unknownArgumentError(definition: ToolDefinition, sentName: string): CallerError {
+function unknownArgumentError(
+  definition: CheckedTool["definition"],
+  sentName: string,
+): CallerError {
   const { properties } = definition.inputSchema;
   const knownNames = Object.keys(properties);
   const similar = findSimilarArgument(sentName, knownNames);

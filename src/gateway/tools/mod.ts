@@ -10,7 +10,7 @@ import { getServerTools } from "./get_server_tools.ts";
 import { listServers } from "./list_servers.ts";
 import type { GatewayTool } from "./tool.ts";
 
-export { parseArguments, readServerArguments } from "./arguments.ts";
+export { type CheckedTool, parseArguments, readServerArguments } from "./arguments.ts";
 export { callServerTool, type ServerAnswer, type ServerCallContext } from "./call_server_tool.ts";
 export {
   loadRememberedCatalogs,

@@ -11,6 +11,8 @@ export interface ArgumentSchema {
   readonly description?: string;
   /** The only allowed values. */
   readonly enum?: readonly string[];
+  /** The maximum length of a string; default 8192. */
+  readonly maxLength?: number;
   /** The minimum of a number. */
   readonly minimum?: number;
   /** Allows any properties in an object; without it, some clients read the object as empty. */

@@ -116,7 +116,8 @@ export class StatelessCodec implements ServerCodec {
         ? readNeededInput(reply.result, { server, declared })
         : undefined;
       if (needed === undefined) return { ok: true, result: toNeutral(reply.result) };
-      if (client === undefined || client.channel.relaysInput) return { needed };
+      const relaysInput = client?.channel.relaysInput === true && client.awaitsInput !== true;
+      if (client === undefined || relaysInput) return { needed };
       if (round === MAX_ROUNDS) throw createTooManyRoundsError(server);
       const asked = await askForInput(needed, { ...client, signal: options.signal });
       if ("ok" in asked) return asked;

@@ -1,0 +1,25 @@
+/** Calls of the gateway's own server, whose tools learn which call they answer. Loaded with the first one. */
+
+import type { ServerAnswer, ServerCall, ServerCallContext } from "./tools/mod.ts";
+import { callServerTool } from "./tools/mod.ts";
+import type { InputNeeded } from "../downstream/mod.ts";
+import { NestedCalls } from "./nested_calls.ts";
+import type { PerformingContext } from "./performing.ts";
+
+/** Calls a tool of the own server. */
+export async function callOwnTool(
+  operation: ServerCall,
+  { call, performing }: {
+    readonly call: ServerCallContext;
+    readonly performing: PerformingContext;
+  },
+): Promise<ServerAnswer | InputNeeded> {
+  const { toolContext: { caller }, request, context } = performing;
+  const nestedCalls = new NestedCalls(performing);
+  using ownCall = context.ownServer.begin({
+    caller,
+    isNested: request.outer !== undefined,
+    callNested: (nested) => nestedCalls.run(nested),
+  });
+  return await callServerTool(operation, { ...call, meta: { ...call.meta, ...ownCall.meta } });
+}

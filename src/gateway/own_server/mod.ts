@@ -1,0 +1,10 @@
+/**
+ * The gateway's own server: tools that the gateway itself offers beside those of the servers. The pipeline makes its
+ * calls as it makes those of all servers, over a channel in this process; only what a tool needs to know of its call
+ * takes another path (`OwnServer.begin`). `own_server.ts` is loaded at the start, everything else with the first
+ * connection to the server. Imports `gateway/tools`, and what that may import.
+ *
+ * @module
+ */
+export { OwnServer, type OwnServerOptions } from "./own_server.ts";
+export type { NestedCall, NestedOutcome, OwnCall, OwnServices } from "./tool.ts";

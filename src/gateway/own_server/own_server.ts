@@ -1,0 +1,77 @@
+import type { ServerConfig } from "../../config/mod.ts";
+import type { Channel } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import { OWN_SERVER } from "../../own_server.ts";
+import type { Meta } from "../../trace.ts";
+import type { OwnCall, OwnServices } from "./tool.ts";
+
+/** The key of `_meta` with the id of the call. The gateway writes it into each call of the own server. */
+export const CALL_ID = "agent-mcp-gateway/call";
+
+/** Maximum duration of a call, in milliseconds: a day. Each tool ends earlier by itself, unless a person is waited for. */
+const MAX_CALL_MS = 86_400_000;
+
+/** Options of the own server. */
+export interface OwnServerOptions extends OwnServices {
+  /** The gateway's version. */
+  readonly version: string;
+  /** Log for the gateway's own errors. */
+  readonly log: Log;
+}
+
+/** The calls of the own server that have not ended, by their ids. */
+export type OwnCalls = ReadonlyMap<string, OwnCall>;
+
+/**
+ * The gateway's own server. For the rest of the gateway it is a server in this process, whose tools are loaded with the
+ * first connection to it.
+ */
+export class OwnServer {
+  /** Its entry, which stands in no file. */
+  readonly config: ServerConfig;
+  readonly #calls = new Map<string, OwnCall>();
+
+  /** Prepares the server; loads nothing. */
+  constructor(options: OwnServerOptions) {
+    this.config = createConfig((channel) => {
+      void import("./serving.ts").then(({ serveOwnTools }) => {
+        serveOwnTools(channel, { ...options, calls: this.#calls });
+      });
+    });
+  }
+
+  /**
+   * Begins a call: its tool finds what the pipeline knows of the call until the result is disposed of.
+   *
+   * @returns The `_meta` to send to the server with the call.
+   */
+  begin(call: OwnCall): Disposable & { readonly meta: Meta } {
+    // Only the gateway can name a call: the client's own value is overwritten.
+    const id = crypto.randomUUID();
+    this.#calls.set(id, call);
+    return { meta: { [CALL_ID]: id }, [Symbol.dispose]: () => this.#calls.delete(id) };
+  }
+}
+
+function createConfig(serve: (channel: Channel) => void): ServerConfig {
+  return {
+    name: OWN_SERVER,
+    description: "Tools of the gateway itself, such as running code that calls other tools",
+    publicInfo: { transport: "memory" },
+    connection: { kind: "memory", serve },
+    options: {
+      isolation: "shared",
+      idleTimeoutMs: 300_000,
+      connectTimeoutMs: 30_000,
+      callTimeoutMs: MAX_CALL_MS,
+      maxCallMs: MAX_CALL_MS,
+      // Calls made by code must not wait for the end of the call in which the code runs.
+      maxConcurrency: Number.MAX_SAFE_INTEGER,
+      forward: [],
+      protocol: "legacy",
+      inheritEnv: [],
+    },
+    secrets: [],
+    fingerprint: OWN_SERVER,
+  };
+}

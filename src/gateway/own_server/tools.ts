@@ -1,0 +1,7 @@
+import { approvalStatus } from "./approval_status.ts";
+import type { OwnTool } from "./tool.ts";
+
+/** The tools of the own server by name, in the order in which `tools/list` shows them. */
+export const OWN_TOOLS: ReadonlyMap<string, OwnTool> = new Map(
+  [approvalStatus].map((tool) => [tool.definition.name, tool]),
+);

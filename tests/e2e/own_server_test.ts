@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { readRefusal } from "./agent_session.ts";
+import { ApprovalFixture, type ApprovalOptions } from "./approval_fixture.ts";
+import type { Fields } from "./raw_client.ts";
+import { waitUntil } from "./wait.ts";
+
+/** Rules under which the agent may use the own server besides `notes`. */
+const RULES = { allow: { servers: ["notes", "gateway"] } };
+
+async function start(options: ApprovalOptions = {}): Promise<ApprovalFixture> {
+  return await ApprovalFixture.start({ rules: RULES, ...options });
+}
+
+/** Returns the parsed text of a result. */
+function textOf(result: Fields): Fields {
+  const [{ text = "" } = {}] = result.content as { text?: string }[];
+  return JSON.parse(text);
+}
+
+async function readStatus(fixture: ApprovalFixture, id: unknown): Promise<Fields> {
+  const { gateway } = fixture;
+  const result = await gateway.callServerTool("gateway", "approval_status", { id });
+  assert.equal(result.isError, undefined, JSON.stringify(result));
+  assert.deepEqual(textOf(result), result.structuredContent);
+  return textOf(result);
+}
+
+for (const transport of ["stdio", "http"] as const) {
+  Deno.test(`[own.server] the own server is a server like any other, over ${transport}`, async () => {
+    await using fixture = await start({ transport });
+    const { gateway } = fixture;
+    const servers = textOf(
+      await gateway.callGatewayTool("list_servers", { include_metadata: true }),
+    ) as unknown as Fields[];
+    assert.deepEqual(servers.map(({ name }) => name), ["notes", "gateway"]);
+    assert.equal(servers[1]?.transport, "memory");
+    const listed = textOf(await gateway.callGatewayTool("get_server_tools", { server: "gateway" }));
+    const names = (listed.tools as Fields[]).map(({ name }) => name);
+    assert.ok(names.includes("approval_status"), names.join());
+    const found = textOf(
+      await gateway.callGatewayTool("get_server_tools", { query: "status of an approval" }),
+    );
+    const [first] = found.tools as Fields[];
+    assert.deepEqual([first?.server, first?.name], ["gateway", "approval_status"]);
+    const refusal = readRefusal(await gateway.callServerTool("gateway", "no_such_tool", {}));
+    assert.equal(refusal.code, "TOOL_NOT_FOUND");
+    const missing = readRefusal(await gateway.callServerTool("gateway", "approval_status", {}));
+    assert.equal(missing.code, "INVALID_ARGUMENTS");
+    assert.equal((await readStatus(fixture, "abcde")).status, "unknown");
+    const line = await waitUntil("the call is in the audit log", () => {
+      return gateway.readAuditLog().find(({ tool, decision }) => {
+        return tool === "approval_status" && decision === "ALLOW";
+      });
+    });
+    assert.deepEqual([line.server, line.rule, line.phase], [
+      "gateway",
+      "agents.writer.allow.servers[1]",
+      undefined,
+    ]);
+  });
+}
+
+Deno.test("[own.server] an agent whose rules do not name the own server cannot use it", async () => {
+  await using fixture = await ApprovalFixture.start();
+  const servers = textOf(
+    await fixture.gateway.callGatewayTool("list_servers", {}),
+  ) as unknown as Fields[];
+  assert.deepEqual(servers.map(({ name }) => name), ["notes"]);
+  const refusal = readRefusal(
+    await fixture.gateway.callServerTool("gateway", "approval_status", { id: "abcde" }),
+  );
+  assert.equal(refusal.code, "DENIED_BY_POLICY");
+});
+
+Deno.test("[own.server] a client that sees tools directly sees those of the own server", async () => {
+  await using fixture = await start({ env: { GATEWAY_FACE: "direct" } });
+  const { client } = fixture.gateway;
+  const { result } = await client.request("tools/list", {});
+  const tool = (result?.tools as Fields[]).find(({ name }) => name === "gateway__approval_status");
+  assert.equal((tool?.annotations as Fields).readOnlyHint, true);
+  const answer = await client.request("tools/call", {
+    name: "gateway__approval_status",
+    arguments: { id: "abcde" },
+  });
+  assert.equal((answer.result?.structuredContent as Fields).status, "unknown");
+});
+
+Deno.test("[own.approval-status] an agent reads how its approval stands", async () => {
+  await using fixture = await start({ times: { wait_s: 0, expires_s: 600 } });
+  const ask = async (id: string): Promise<string> => {
+    const refusal = readRefusal(await fixture.call(id)) as unknown as Fields;
+    assert.equal(refusal.code, "APPROVAL_REQUIRED");
+    return String(refusal.approval_id);
+  };
+  const id = await ask("a");
+  const pending = await readStatus(fixture, id);
+  assert.deepEqual([pending.id, pending.status, pending.server, pending.tool], [
+    id,
+    "pending",
+    "notes",
+    "plain",
+  ]);
+  assert.ok(Date.parse(String(pending.expires)) > Date.now());
+  assert.equal((await readStatus(fixture, id.slice(0, 5).toUpperCase())).id, id);
+  const short = readRefusal(
+    await fixture.gateway.callServerTool("gateway", "approval_status", { id: id.slice(0, 4) }),
+  );
+  assert.equal(short.code, "INVALID_ARGUMENTS");
+  await fixture.allow(id);
+  assert.equal((await readStatus(fixture, id)).status, "allowed");
+  assert.equal((await fixture.call("a")).isError, undefined);
+  const used = await readStatus(fixture, id);
+  assert.deepEqual([used.status, used.expires], ["used", undefined]);
+  const denied = await ask("b");
+  const { code } = await fixture.shell("approvals", "deny", denied, "--reason", "Not today");
+  assert.equal(code, 0);
+  const denial = await readStatus(fixture, denied);
+  assert.deepEqual([denial.status, denial.by, denial.reason], ["denied", "shell", "Not today"]);
+});
+
+Deno.test("[own.approval-status] an approval that nobody gave in time has expired", async () => {
+  await using fixture = await start({ times: { wait_s: 0, expires_s: 1 } });
+  const { approval_id: id } = readRefusal(await fixture.call("a")) as unknown as Fields;
+  const status = await waitUntil("the request expires", async () => {
+    const read = await readStatus(fixture, id);
+    return read.status === "pending" ? undefined : read;
+  });
+  assert.equal(status.status, "expired");
+  // Another gateway of the user has not seen the request.
+  await using other = await start({ rules: RULES });
+  assert.equal((await readStatus(other, id)).status, "unknown");
+});
