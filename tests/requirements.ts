@@ -15,6 +15,7 @@ import { DOCS } from "./requirements/docs.ts";
 import { ERAS } from "./requirements/eras.ts";
 import { FINDING } from "./requirements/finding.ts";
 import { INTERACTIONS } from "./requirements/interactions.ts";
+import { LARGE_RESULTS } from "./requirements/large_results.ts";
 import { MEMORY } from "./requirements/memory.ts";
 import { OAUTH } from "./requirements/oauth.ts";
 import { OFFERED } from "./requirements/offered.ts";
@@ -79,6 +80,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(MEMORY),
   ...Object.entries(INTERACTIONS),
   ...Object.entries(PARSERS),
+  ...Object.entries(LARGE_RESULTS),
   ...Object.entries(DOCS),
 ];
 

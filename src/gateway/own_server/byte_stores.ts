@@ -1,0 +1,82 @@
+import { removeIfThere } from "../../atomic_file.ts";
+import type { ByteStore } from "./kept_text.ts";
+
+/** Keeps bytes in memory. */
+export class MemoryBytes implements ByteStore {
+  // By position.
+  readonly #chunks = new Map<number, Uint8Array>();
+  #size = 0;
+
+  /** Appends bytes. */
+  append(bytes: Uint8Array): Promise<void> {
+    this.#chunks.set(this.#size, bytes);
+    this.#size += bytes.length;
+    return Promise.resolve();
+  }
+
+  /** Reads bytes that were appended together. */
+  read(position: number, length: number): Uint8Array {
+    const chunk = this.#chunks.get(position);
+    if (chunk?.length !== length) throw new RangeError("These bytes were not appended together");
+    return chunk;
+  }
+
+  /** Frees the bytes. */
+  close(): void {
+    this.#chunks.clear();
+  }
+}
+
+/** Keeps bytes in a file that has no name, so that the system frees it however this process ends. */
+export class FileBytes implements ByteStore {
+  readonly #file: Deno.FsFile;
+
+  private constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  /**
+   * Creates an empty file in a folder, and removes its name before anything is written.
+   *
+   * @throws Any error of the system.
+   */
+  static async create(folder: string): Promise<FileBytes> {
+    const path = `${folder}/${crypto.randomUUID()}`;
+    const file = await Deno.open(path, { read: true, write: true, createNew: true, mode: 0o600 });
+    try {
+      await removeIfThere(path);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    return new FileBytes(file);
+  }
+
+  /**
+   * Appends bytes.
+   *
+   * @throws Any error of the system, for example of a full disk.
+   */
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.length;) {
+      written += await this.#file.write(bytes.subarray(written));
+    }
+  }
+
+  /** Reads bytes. The system has them in memory mostly, so waiting for them is not worth a turn of the event loop. */
+  read(position: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.#file.seekSync(position, Deno.SeekMode.Start);
+    for (let size = 0; size < length;) {
+      const count = this.#file.readSync(bytes.subarray(size));
+      if (count === null) throw new RangeError("The file ends before these bytes");
+      size += count;
+    }
+    return bytes;
+  }
+
+  /** Closes the file, which frees its space. */
+  close(): void {
+    this.#file.close();
+  }
+}

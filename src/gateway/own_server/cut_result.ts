@@ -1,0 +1,245 @@
+import { fieldsOf } from "../../json.ts";
+import { elementTexts, JsonText, otherMembers, textAt, utf8Bytes } from "../../jsonrpc/mod.ts";
+import { longWork } from "../../long_work.ts";
+import { countTokens, hasAtMost } from "./count_tokens.ts";
+import { type Excerpt, writeExcerpt } from "./excerpt.ts";
+import type { Keeping } from "./result_store.ts";
+import { findTexts, type ResultTexts, type TextPart } from "./result_texts.ts";
+
+/** Minimum share of a text in the limit, in tokens: enough for the note and some words. */
+const MIN_SHARE = 100;
+
+/** The result of a server's tool. */
+export interface ToolResult {
+  readonly result: JsonText;
+  readonly value: unknown;
+  readonly bytes: number;
+}
+
+/** Options of cutting a result. */
+export interface CutOptions {
+  /** Maximum number of tokens of all texts together. */
+  readonly maxTokens: number;
+  /** Keeps a whole text. */
+  readonly keep: (text: string) => Promise<Keeping>;
+  /** The sentence that says how a kept text is read. */
+  readonly hint: string;
+  /** The party of the steps, such as `agent a`. */
+  readonly party: string;
+}
+
+/** A text of a result that counts towards the limit. */
+interface CountedText {
+  readonly text: string;
+  readonly tokens: number;
+  /** The part of the content that has the text; `undefined` for structured content that no part has. */
+  readonly part: TextPart | undefined;
+  /** The structured content with the text; absent if it has another one. */
+  readonly structured?: {
+    /** The key under which it has the text; `undefined` if the text is all of it. */
+    readonly key: string | undefined;
+  };
+}
+
+/**
+ * Replaces the texts of a result that exceed a limit together by their heads and tails, the longest ones first. If there
+ * are too many for that, they become one text. Images and all other parts stay.
+ *
+ * @returns The same result if it is within the limit.
+ */
+export async function cutResult<R extends ToolResult>(answer: R, options: CutOptions): Promise<R> {
+  const { result: { json }, value } = answer;
+  const { maxTokens, party } = options;
+  if (hasAtMost(json, maxTokens)) return answer;
+  const texts = await findTexts(json, { value, party });
+  const counted = await countTexts(texts, options);
+  const share = shareOf(counted, maxTokens);
+  if (share === Infinity) return answer;
+  const cut = share < MIN_SHARE && texts.parts.length > 1
+    ? await cutTexts({ ...await joinTexts(json, { texts, options }), options })
+    : await cutTexts({ counted, share, options });
+  // Scanning a long text is a step.
+  const cutJson = await longWork.runFor({ party, bytes: json.length }, () => {
+    return replaceTexts(answer, { texts, cut });
+  });
+  return { ...answer, result: new JsonText(cutJson), bytes: utf8Bytes(cutJson) };
+}
+
+/** The texts that replace those of a result. */
+interface CutTexts {
+  /** The texts of parts, by their index in the content; `undefined` for a part that is left out. */
+  readonly parts: ReadonlyMap<number, string | undefined>;
+  /** The structured content as JSON; `undefined` if it stays. */
+  readonly structured: string | undefined;
+}
+
+/** Returns a result with other texts. All that stays is as the server wrote it. */
+function replaceTexts(
+  { result: { json }, value }: ToolResult,
+  { texts, cut }: { readonly texts: ResultTexts; readonly cut: CutTexts },
+): string {
+  const { content, isError, ...others } = fieldsOf(value);
+  const parsed: readonly unknown[] = Array.isArray(content) ? content : [];
+  // Most results consist of one part, so that nothing has to be scanned for the others.
+  const isAllCut = parsed.every((_, index) => cut.parts.has(index));
+  const blocks = isAllCut ? [] : elementTexts(textAt(json, "content") ?? "[]");
+  const cutBlocks = parsed.flatMap((block, index) => {
+    if (!cut.parts.has(index)) return blocks[index] ?? [];
+    const text = cut.parts.get(index);
+    return text === undefined ? [] : JSON.stringify(withText(fieldsOf(block), text));
+  });
+  const members = [`"content":[${cutBlocks.join(",")}]`];
+  const written = ["content"];
+  const structured = cut.structured ?? texts.structured?.text;
+  if (structured !== undefined) {
+    members.push(`"structuredContent":${structured}`);
+    written.push("structuredContent");
+  }
+  if (typeof isError === "boolean") {
+    members.push(`"isError":${isError}`);
+    written.push("isError");
+  }
+  const hasOthers = Object.keys(others).some((key) => !written.includes(key));
+  return `{${[...members, ...hasOthers ? otherMembers(json, written) : []].join(",")}}`;
+}
+
+/** Returns a part with another text. */
+function withText(block: Readonly<Record<string, unknown>>, text: string): unknown {
+  const { type, resource } = block;
+  if (type === "text") return { ...block, text };
+  return { ...block, resource: { ...fieldsOf(resource), text } };
+}
+
+/** Counts the tokens of all texts; the one that is in a part and in the structured content counts once. */
+async function countTexts(
+  { parts, structured }: ResultTexts,
+  { maxTokens: max, party }: CutOptions,
+): Promise<CountedText[]> {
+  const counted: CountedText[] = [];
+  for (const part of parts) {
+    const tokens = await countTokens(part.text, { max, party });
+    const { twin } = structured ?? {};
+    const shared = twin?.part === part ? { structured: { key: twin.key } } : {};
+    counted.push({ text: part.text, tokens, part, ...shared });
+  }
+  if (structured !== undefined && structured.twin === undefined) {
+    counted.push(await countStructured(structured.text, { max, party }));
+  }
+  return counted;
+}
+
+async function countStructured(
+  text: string,
+  options: Parameters<typeof countTokens>[1],
+): Promise<CountedText> {
+  const tokens = await countTokens(text, options);
+  return { text, tokens, part: undefined, structured: { key: undefined } };
+}
+
+/** Makes one text of all parts that have one: a JSON array of the parts, each on its own line. */
+async function joinTexts(
+  json: string,
+  { texts: { parts, structured }, options }: {
+    readonly texts: ResultTexts;
+    readonly options: CutOptions;
+  },
+): Promise<Omit<Cutting, "options">> {
+  const { maxTokens: max, party } = options;
+  const text = await longWork.runFor({ party, bytes: json.length }, () => {
+    const blocks = elementTexts(textAt(json, "content") ?? "[]");
+    return `[\n${parts.map(({ index }) => blocks[index]).join(",\n")}\n]`;
+  });
+  const tokens = await countTokens(text, { max, party });
+  const part = parts.find(({ isEmbedded }) => !isEmbedded) ?? parts[0];
+  const counted: CountedText[] = [{ text, tokens, part }];
+  if (structured !== undefined) {
+    counted.push(await countStructured(structured.text, { max, party }));
+  }
+  // The text is cut even if it is within its share by now, because its part has to be written.
+  const share = Math.min(shareOf(counted, max), tokens - 1);
+  return { counted, share, omitted: parts };
+}
+
+/** Returns the number of tokens to which the longest texts are cut, so that all are within the limit; `Infinity` if they are. */
+function shareOf(counted: readonly CountedText[], maxTokens: number): number {
+  let left = maxTokens;
+  const sorted = counted.map(({ tokens }) => tokens).sort((a, b) => a - b);
+  for (const [index, tokens] of sorted.entries()) {
+    const share = Math.floor(left / (sorted.length - index));
+    if (tokens > share) return share;
+    left -= tokens;
+  }
+  return Infinity;
+}
+
+/** Texts to cut. */
+interface Cutting {
+  readonly counted: readonly CountedText[];
+  /** Number of tokens to which those above it are cut. */
+  readonly share: number;
+  /** Parts that are in the text of another one. */
+  readonly omitted?: readonly TextPart[];
+  readonly options: CutOptions;
+}
+
+async function cutTexts(
+  { counted, share, omitted = [], options }: Cutting,
+): Promise<CutTexts> {
+  const parts = new Map<number, string | undefined>();
+  for (const { index } of omitted) parts.set(index, undefined);
+  let structured: string | undefined;
+  for (const { text, tokens, part, structured: target } of counted) {
+    if (tokens <= share) continue;
+    const cut = await cutText(text, { target, share, options });
+    if (part !== undefined) parts.set(part.index, cut.text);
+    structured = cut.structured ?? structured;
+  }
+  return { parts, structured };
+}
+
+/**
+ * Keeps a text, and returns its head and tail with a note: as lines, or as an object if it is structured content.
+ *
+ * @returns The text, and the structured content as JSON if it is to have the text.
+ */
+async function cutText(
+  text: string,
+  { target, share, options: { keep, hint, party } }: Omit<Cutting, "counted"> & {
+    readonly target: CountedText["structured"];
+  },
+): Promise<{ readonly text: string; readonly structured?: string }> {
+  const keeping = await keep(text);
+  const chars = text.length;
+  const note = "handle" in keeping
+    ? { size: { chars, lines: keeping.lines }, handle: keeping.handle, hint }
+    : {
+      size: { chars },
+      hint: `The rest could not be kept (${keeping.reason}). Ask the tool for less.`,
+    };
+  const asLines = ({ head, tail, from, to }: Excerpt): string => {
+    const gap = `[… characters ${from} to ${to} left out …]`;
+    return [...linesOf(head), gap, ...linesOf(tail), JSON.stringify(note)].join("\n");
+  };
+  const options = { maxTokens: share, party };
+  if (target === undefined) {
+    return { text: await writeExcerpt(text, { ...options, write: asLines }) };
+  }
+  const { key } = target;
+  const structured = await writeExcerpt(text, {
+    ...options,
+    write: (excerpt) => {
+      const { head, tail, from, to } = excerpt;
+      return JSON.stringify(
+        key === undefined
+          ? { head, left_out: { from, to }, tail, ...note }
+          : { [key]: asLines(excerpt) },
+      );
+    },
+  });
+  return { text: key === undefined ? structured : JSON.parse(structured)[key], structured };
+}
+
+/** Returns a text without its last line feed; none if it is empty. */
+function linesOf(text: string): string[] {
+  return text === "" ? [] : [text.endsWith("\n") ? text.slice(0, -1) : text];
+}
