@@ -19,6 +19,7 @@ import { type FileSettings, getSandboxFolder, listPrivatePaths } from "./sandbox
 import type { ServerConfig } from "./server.ts";
 import type { ServersFile } from "./servers_schema.ts";
 import { describeMistrust } from "./trust.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import { type KnownServers, warnRules } from "./warn_rules.ts";
 import { warnServerNames } from "./warn_server_names.ts";
 import { warnWritable } from "./writable.ts";
@@ -122,10 +123,16 @@ function checkWith(
 ): CheckResult {
   const servers = checkText(texts.mcpConfig, files.mcpConfig, { parse, check: checkServers });
   const rules = checkText(texts.rules, files.rules, { parse, check: checkRules });
-  const errors = [...sortByPosition(servers.problems), ...sortByPosition(rules.problems)];
   const loadedServers = servers.file === undefined
     ? []
     : buildServers(servers.file, files, options);
+  const nameProblems = servers.document === undefined
+    ? []
+    : checkServerNames(servers.document, loadedServers);
+  const errors = [
+    ...sortByPosition([...servers.problems, ...nameProblems]),
+    ...sortByPosition(rules.problems),
+  ];
   const knownServers = servers.document === undefined
     ? undefined
     : listKnownServers(servers.document, loadedServers);
@@ -237,6 +244,16 @@ function buildServers(
     ...one,
     isSelfReference: isSelfReference(one.server, selfReferenceOptions),
   }));
+}
+
+/** Finds the server that has the name of the gateway's own; an entry that would start this gateway is skipped anyway. */
+function checkServerNames(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {
+  return loaded.flatMap(({ server: { name }, isSelfReference }) => {
+    if (name !== OWN_SERVER || isSelfReference) return [];
+    const message = "this is the name of the gateway's own server: give this server another one, " +
+      `such as "my-${OWN_SERVER}", here and in the rules`;
+    return [document.createProblem(["mcpServers", name], message, "key")];
+  });
 }
 
 function warnServers(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {

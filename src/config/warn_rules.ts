@@ -5,6 +5,7 @@ import { EFFECTS } from "./rules.ts";
 import { warnShadowMode } from "./warn_shadow_mode.ts";
 import { suggestCorrection } from "./name_hint.ts";
 import { findNameFault, quoteName } from "./name_faults.ts";
+import { namesOwnServer, OWN_SERVER, READ_RESULT } from "../own_server.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
 /** The servers in the servers file, which may have errors. */
@@ -36,7 +37,10 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
     const { matches } = compilePattern(pattern);
     return !mayCompare() || knownNames.some(matches);
   });
-  const suggest = memoize((name) => mayCompare() ? suggestCorrection(name, servers.names) : "");
+  // A pattern is compared only with the servers that it may be meant for.
+  const candidates = (name: string) =>
+    isWildcard(name) ? servers.names : [...servers.names, OWN_SERVER];
+  const suggest = memoize((name) => mayCompare() ? suggestCorrection(name, candidates(name)) : "");
   const warnings = entriesOf(objectAt(document.value, "agents")).flatMap(([id, agent]) => {
     if (!isObject(agent)) return [];
     return [
@@ -74,7 +78,7 @@ function warnUnknownServers(
   const warnedNames = new Set<string>();
   const warnings: ConfigProblem[] = [];
   for (const { name, path, at } of listServerMentions(id, agent)) {
-    if (servers.names.has(name) || warnedNames.has(name)) continue;
+    if (servers.names.has(name) || namesOwnServer(name) || warnedNames.has(name)) continue;
     const message = isWildcard(name)
       ? describeUnmatchedPattern(name, servers, isKnown)
       : describeUnknownServer(name, servers);
@@ -188,12 +192,19 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
  */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const { servers: list = [] } = objectAt(agent, "allow");
-  if (!Array.isArray(list) || list.some((name) => typeof name !== "string" || isWildcard(name))) {
-    return [];
-  }
+  if (!Array.isArray(list)) return [];
+  const names = list.filter((name) => typeof name === "string");
+  if (names.length < list.length) return [];
+  const hasWildcards = names.some(isWildcard);
+  const isGranted = (name: string): boolean =>
+    name === OWN_SERVER ? names.some(namesOwnServer) : hasWildcards || names.includes(name);
   const warnUngranted = (effect: "allow" | "ask", key: string): ConfigProblem[] =>
-    entriesOf(objectAt(agent, effect, key)).flatMap(([name]) => {
-      if (isWildcard(name) || list.includes(name)) return [];
+    entriesOf(objectAt(agent, effect, key)).flatMap(([name, entries]) => {
+      if (isWildcard(name) || isGranted(name)) return [];
+      // A limit on results grants this tool, too.
+      const isByLimit = name === OWN_SERVER && Array.isArray(entries) &&
+        entries.every((entry) => (isObject(entry) ? entry["tool"] : entry) === READ_RESULT);
+      if (isByLimit) return [];
       const items = `${key} of ${JSON.stringify(name)}`;
       const grant = effect === "allow"
         ? `is granted ${items}, but not the server`

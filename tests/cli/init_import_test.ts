@@ -126,6 +126,20 @@ Deno.test("[init.self] the gateway itself is left out, however it is started", a
   }
 });
 
+Deno.test("[own.reserved-name] a server with the name of the gateway's own server is imported under another one", async () => {
+  const { servers, stderr } = await importFile(".cursor/mcp.json", {
+    mcpServers: { gateway: { command: "other-gateway" }, real: { command: "x" } },
+  });
+  assert.deepEqual(servers, {
+    "gateway-cursor": { command: "other-gateway" },
+    real: { command: "x" },
+  });
+  assert.match(
+    stderr,
+    /"gateway" is imported as "gateway-cursor", because the gateway's own server has that name/,
+  );
+});
+
 Deno.test("[init.damaged] a damaged file is reported with its position, and the others are imported", async () => {
   using fixture = new InitFixture({
     ".claude.json": '{\n  "mcpServers": {\n    "a": {"command": "x",,}\n  }\n}\n',

@@ -24,6 +24,9 @@ const IDS: Readonly<Record<string, string>> = {
   shadow_mode_by_default: "[rules.shadow-warns]",
   ask_times: "[rules.ask-errors]",
   ask_waits_too_long: "[rules.ask-errors]",
+  own_server_name: "[own.reserved-name]",
+  own_server_in_rules: "[own.reserved-name]",
+  own_server_self_reference: "[own.reserved-name]",
 };
 
 for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {

@@ -5,6 +5,8 @@ export const OWN_SERVER_RULES: Readonly<Record<string, Section>> = {
   "17 The gateway's own server: rules": {
     "own.named-only":
       "only an entry of allow.servers with its whole name grants the gateway's own server",
+    "own.reserved-name":
+      "no entry has the name of the own server, and rules may name it without a warning",
     "own.read-by-limit":
       "an agent with a limit on results may use read_result without a rule for it",
     "own.limits":

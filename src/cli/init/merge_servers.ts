@@ -1,5 +1,6 @@
 import { escapeControls } from "../../text.ts";
 import { programOf } from "../../config/mod.ts";
+import { OWN_SERVER } from "../../own_server.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
 import { targetOf } from "./describe_server.ts";
@@ -20,7 +21,7 @@ const IDENTITY_KEYS = ["command", "args", "env", "cwd", "url", "headers", "disab
 
 /**
  * Merges equal entries. If different entries have the same name, the first keeps it, and the name of the
- * project or client is appended to the others. Users' files come before files of projects.
+ * project or client is appended to the others, and to the name of the gateway's own server. Users' files come before files of projects.
  *
  * @param existing The gateway's present servers by name; equal entries are not offered.
  */
@@ -38,7 +39,9 @@ export function mergeServers(
   });
   const originals = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
   const takenNames = new Set([...Object.keys(existing), ...originals]);
-  const freeNames = new Set([...originals].filter((name) => !Object.hasOwn(existing, name)));
+  const freeNames = new Set(
+    [...originals].filter((name) => name !== OWN_SERVER && !Object.hasOwn(existing, name)),
+  );
   return [...groups.values()].flatMap((sources) => {
     const [server] = sources;
     if (server === undefined) return [];
@@ -94,10 +97,15 @@ export function describeChoice({ name, server }: OfferedServer, home: string): s
   const folder = file.scope === "project" ? " (this folder)" : "";
   const renamed = name === server.name
     ? ""
-    : ` · called "${server.name}" there; another server has that name`;
+    : ` · called "${server.name}" there; ${ownerOfName(server.name)} has that name`;
   const target = entry.command === undefined ? "" : targetOf(entry, home);
   const targetText = target === "" ? "" : ` · ${target}`;
   return `${programOf(entry).name}${targetText} · ${origin}${folder}${renamed}`;
+}
+
+/** Names the server because of which a server is imported under another name. */
+export function ownerOfName(name: string): string {
+  return name === OWN_SERVER ? "the gateway's own server" : "another server";
 }
 
 /** Returns a line for each project whose servers will be available in all projects. */

@@ -3,7 +3,7 @@ import { describeServer, targetOf } from "./describe_server.ts";
 import type { ClientFile } from "./find_servers.ts";
 import { isRecord, type JsonRecord } from "./import_entry.ts";
 import type { Inspected, InspectedServer, InspectedTool } from "./inspect_servers.ts";
-import { type OfferedServer, scopeLines } from "./merge_servers.ts";
+import { type OfferedServer, ownerOfName, scopeLines } from "./merge_servers.ts";
 
 /**
  * The tools that an agent may call: all, with a person's approval of each call that may change something; all; all but
@@ -105,7 +105,7 @@ function isImported(
     return false;
   }
   if (name !== original) {
-    const reason = "another server has that name";
+    const reason = `${ownerOfName(original)} has that name`;
     say(`${file.shown}: ${quotedName} is imported as ${JSON.stringify(name)}, because ${reason}`);
   }
   return true;
