@@ -14,10 +14,11 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["cli"],
   ["gateway"],
   ["gateway/tools", "gateway/http"],
-  ["policy", "downstream", "limits", "approvals", "audit", "metrics"],
-  ["downstream/causes"],
+  ["policy", "downstream", "limits", "approvals", "audit", "metrics", "code"],
+  ["downstream/causes", "code/child"],
   ["config/editing"],
   ["config"],
+  ["processes"],
   [
     "jsonrpc",
     "pins",
@@ -29,6 +30,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "trace.ts",
   ],
   [
+    "fair_queue.ts",
     "file_lock.ts",
     "json_layout.ts",
     "line_queue.ts",
@@ -56,6 +58,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "own_server.ts",
     "revisions.ts",
     "rounding.ts",
+    "sandbox_protocol.ts",
     "severity.ts",
     "sha256.ts",
     "text.ts",
@@ -68,7 +71,7 @@ export const LAYERS: readonly (readonly string[])[] = [
  * Subfolders that are entered through their own `mod.ts` from all layers above, so that they are not
  * loaded together with the rest of their folder.
  */
-const ENTRY_SUBFOLDERS: readonly string[] = ["config/editing", "downstream/causes"];
+const ENTRY_SUBFOLDERS: readonly string[] = ["config/editing", "downstream/causes", "code/child"];
 
 const RANKED_LAYERS = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
   // The longest name is first, so that a file of gateway/tools does not match gateway.

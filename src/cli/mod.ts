@@ -6,6 +6,7 @@
  */
 import type { SettingFlags } from "../config/mod.ts";
 import { standardError, standardOutputLines } from "../line_queue.ts";
+import { SANDBOX_COMMAND } from "../sandbox_protocol.ts";
 import { escapeLines } from "../text.ts";
 import { readServeFlags } from "./serve_flags.ts";
 
@@ -19,6 +20,7 @@ const FLUSH_MS = 200;
  * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
+  if (args[0] === SANDBOX_COMMAND) return await (await import("../code/child/mod.ts")).runSandbox();
   const flags = readServeFlags(args);
   // An MCP client waits for `serve` to start: loading the parser of all commands would take 5 ms.
   const code = flags === undefined

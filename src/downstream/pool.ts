@@ -2,7 +2,7 @@ import type { Isolation } from "../config/mod.ts";
 import type { Caller, ClientCapabilities, ClientConnection } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
-import { FairQueue } from "./fair_queue.ts";
+import { FairQueue } from "../fair_queue.ts";
 import { BROKEN_GRACE, IDLE_GRACE } from "./grace_periods.ts";
 import type { Session } from "./session.ts";
 import type { GracePeriods, ProcessOwner } from "./transports/mod.ts";

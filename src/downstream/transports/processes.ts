@@ -1,8 +1,8 @@
 import { DownstreamError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { isWithinShare } from "../../fair_share.ts";
-import { signalGroup } from "./process_group.ts";
-import { Watchdog } from "./watchdog.ts";
+import { MARK_VARIABLE } from "../../config/mod.ts";
+import { signalGroup, Watchdog } from "../../processes/mod.ts";
 
 /** A server cannot be started because the limit of processes is reached; the server did not fail. */
 export class ProcessLimitReached extends DownstreamError {
@@ -103,10 +103,16 @@ export class Processes {
     await ending;
   }
 
-  /** Creates the mark for the environment of the next process group. `add` needs the number in the mark. */
+  /**
+   * Creates the mark for the environment of the next process group. It begins with the gateway's own mark: the gateway
+   * may be a server of another gateway. `add` needs the number in the mark.
+   */
   createMark(): { readonly number: number; readonly mark: string } {
     const number = ++this.#lastNumber;
-    return { number, mark: this.#watchdog.createMark(number) };
+    return {
+      number,
+      mark: `${Deno.env.get(MARK_VARIABLE) ?? ""}${this.#watchdog.createMark(number)}`,
+    };
   }
 
   /** Adds a process group that was started with the mark that has its number. */

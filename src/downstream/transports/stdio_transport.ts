@@ -12,14 +12,18 @@ import type { Log } from "../../log.ts";
 import { isFile } from "../../file_identity.ts";
 import { redactKnownSecrets } from "../../redact.ts";
 import { quoteLines } from "../../text.ts";
-import { signalGroup, waitForGroupEnd } from "./process_group.ts";
+import {
+  type CommandLine,
+  signalGroup,
+  spawnDetached,
+  waitForGroupEnd,
+} from "../../processes/mod.ts";
 import { NO_OWNER, type Processes, type ProcessOwner } from "./processes.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
 import { explainStartFailure } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
-import { type CommandLine, windowsCommand } from "./windows_command.ts";
-import { spawnDetached } from "./spawn_detached.ts";
+import { windowsCommand } from "./windows_command.ts";
 import { within } from "../../within.ts";
 import { longWork, partyOf } from "../../long_work.ts";
 

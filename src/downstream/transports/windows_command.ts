@@ -1,12 +1,4 @@
-/** The command line of a process. */
-export interface CommandLine {
-  /** The program. */
-  readonly file: string;
-  /** Its arguments. */
-  readonly args: readonly string[];
-  /** Whether the arguments are quoted already, and must be passed on unchanged. */
-  readonly raw: boolean;
-}
+import type { CommandLine } from "../../processes/mod.ts";
 
 /** The context in which a command is looked up. */
 export interface WindowsContext {

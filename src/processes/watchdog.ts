@@ -1,8 +1,7 @@
-import { MARK_VARIABLE } from "../../config/mod.ts";
-import type { Log } from "../../log.ts";
+import type { Log } from "../log.ts";
 
 /**
- * A shell script that reads `+ID` and `-ID NUMBER` lines, and ends the remaining groups at the end of its
+ * A shell script that reads `+ID`, `-ID` and `-ID NUMBER` lines, and ends the remaining groups at the end of its
  * input. The input ends when the gateway has ended for any reason. The script ignores signals that are
  * meant for the gateway.
  *
@@ -36,7 +35,7 @@ while read -r line number; do
     +*) groups="$groups$id " ;;
     -*)
       groups="\${groups%% $id *} \${groups#* $id }"
-      end_marked "$1.$number." &
+      [ -z "$number" ] || end_marked "$1.$number." &
       ;;
   esac
 done
@@ -55,7 +54,7 @@ kill_marked "$1."
 exit 0`;
 
 /**
- * Ends the servers' process groups if the gateway itself is killed. When a group ends, also ends the
+ * Ends process groups if the gateway itself is killed. When a group ends, also ends the
  * processes that left it. The watchdog is a shell that waits for the end of its input, a pipe that only the
  * gateway holds. It is started with the first group.
  */
@@ -77,13 +76,12 @@ export class Watchdog {
   }
 
   /**
-   * Returns the mark for the environment of a server's processes. It begins with the gateway's own mark: the
-   * gateway may be a server of another gateway.
+   * Returns the mark for the environment of a group's processes.
    *
-   * @param number The number of the server's process group, which is not used again.
+   * @param number The number of the process group, which is not used again.
    */
   createMark(number: number): string {
-    return `${Deno.env.get(MARK_VARIABLE) ?? ""}${this.#mark}.${number}.`;
+    return `${this.#mark}.${number}.`;
   }
 
   /** Registers a group, to be ended if the gateway is killed. */
@@ -94,11 +92,12 @@ export class Watchdog {
   }
 
   /**
-   * Removes a group that has ended: the system may reuse its id. Ends the processes that left the group, which
-   * are found by the number in their mark.
+   * Removes a group that has ended: the system may reuse its id.
+   *
+   * @param number The number in the mark of the processes; those that left the group are ended. Default: none has a mark.
    */
-  unregister(groupId: number, number: number): void {
-    this.#write(`-${groupId} ${number}\n`);
+  unregister(groupId: number, number?: number): void {
+    this.#write(`-${groupId}${number === undefined ? "" : ` ${number}`}\n`);
   }
 
   /** Ends the watchdog, which ends the groups that are still registered. */
@@ -122,7 +121,7 @@ export class Watchdog {
       this.#writer.closed.catch(() => {});
     } catch (error) {
       this.#isOff = true;
-      this.#log.warn("There is no watchdog: servers may keep running if the gateway is killed", {
+      this.#log.warn("There is no watchdog: processes may keep running if the gateway is killed", {
         reason: error instanceof Error ? error.message : String(error),
       });
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { FairQueue } from "../../src/downstream/fair_queue.ts";
-import { cpuMs } from "../cpu_time.ts";
+import { FairQueue } from "../src/fair_queue.ts";
+import { cpuMs } from "./cpu_time.ts";
 
 Deno.test("[servers.max-concurrency] thousands of waiting calls may be cancelled at the same time", async () => {
   const queue = new FairQueue(1, () => false);

@@ -1,5 +1,11 @@
-import type { CancelSignal } from "../jsonrpc/mod.ts";
-import { isWithinShare } from "../fair_share.ts";
+/**
+ * Limits the number of concurrent calls, with fair turns for agents. A leaf: imports other leaves only.
+ *
+ * @module
+ */
+
+import { isWithinShare } from "./fair_share.ts";
+import type { WaitSignal } from "./within.ts";
 
 /** A call that waits for a slot. */
 interface WaitingCall {
@@ -21,6 +27,8 @@ export class FairQueue {
   readonly #queues = new Map<string, Set<WaitingCall>>();
 
   /**
+   * Creates a queue whose slots are free.
+   *
    * @param limit Number of slots, at least 1.
    * @param hasSeveralAgents Returns whether several agents may use the queue.
    */
@@ -36,7 +44,7 @@ export class FairQueue {
    * @param signal Cancels the wait; its reason is thrown.
    * @returns `undefined` if the agent may use a free slot: the call has it without waiting.
    */
-  acquire(agent: string, signal: CancelSignal): Promise<void> | undefined {
+  acquire(agent: string, signal: WaitSignal): Promise<void> | undefined {
     if (!this.#isAvailableTo(agent)) return this.#wait(agent, signal);
     this.#take(agent);
     return undefined;
@@ -83,7 +91,7 @@ export class FairQueue {
     return false;
   }
 
-  async #wait(agent: string, signal: CancelSignal): Promise<void> {
+  async #wait(agent: string, signal: WaitSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const call: WaitingCall = {

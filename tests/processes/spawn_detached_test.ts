@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnDetached } from "../../src/downstream/transports/spawn_detached.ts";
+import { spawnDetached } from "../../src/processes/spawn_detached.ts";
 
 /** Starts a shell that prints its ids, and returns them with the id of the process that was started. */
 async function startShell(): Promise<Record<"pid" | "shell" | "group", string>> {

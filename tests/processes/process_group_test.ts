@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { killCommand, treeKillCommand } from "../../src/downstream/transports/process_group.ts";
+import { killCommand, treeKillCommand } from "../../src/processes/process_group.ts";
 
 Deno.test("[sessions.group-commands] a group is signalled by a command that every shell's kill accepts", () => {
   assert.deepEqual(killCommand(123, "SIGKILL"), ["kill", "-s", "KILL", "--", "-123"]);

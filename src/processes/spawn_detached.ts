@@ -1,5 +1,14 @@
-import { isFile } from "../../file_identity.ts";
-import type { CommandLine } from "./windows_command.ts";
+import { isFile } from "../file_identity.ts";
+
+/** The command line of a process. */
+export interface CommandLine {
+  /** The program. */
+  readonly file: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** Whether the arguments are quoted already, and must be passed on unchanged. */
+  readonly raw: boolean;
+}
 
 /** The program that creates a session and then replaces itself by another program. */
 const SETSID = "/usr/bin/setsid";

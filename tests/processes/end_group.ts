@@ -2,7 +2,7 @@
  * A program that starts a process with a child, which both ignore SIGTERM, and ends their process group. It
  * prints the results of all steps as JSON. With permission to run only some programs, it tests the fallbacks.
  */
-import { signalGroup, waitForGroupEnd } from "../../src/downstream/transports/process_group.ts";
+import { signalGroup, waitForGroupEnd } from "../../src/processes/process_group.ts";
 
 // The inner shell does not inherit the pipe to this program.
 const script =

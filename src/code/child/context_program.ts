@@ -1,0 +1,250 @@
+import type { ContextValues, ToolResult } from "./context_values.ts";
+
+/** The kind of a message to the realm of the code; `contextProgram` describes them. */
+export type ContextMessage = "line" | "stripped" | "unstripped" | "timer" | "idle";
+
+/** The functions of the worker that the realm uses. They take only texts and numbers, and return nothing. */
+export interface WorkerFunctions {
+  /** Writes a line to the gateway. */
+  send(line: string): void;
+  /** Asks for the code without its types; the answer is a message `stripped` or `unstripped`. */
+  stripTypes(code: string): void;
+  /** Asks for a message `timer` after a time in milliseconds. */
+  startTimer(id: number, ms: number): void;
+  /** Stops a timer. */
+  stopTimer(id: number): void;
+}
+
+/** The text of the program of the code's realm: an expression, whose value takes the `WorkerFunctions`. */
+export function contextText(createValues: string, limits: string): string {
+  return `"use strict";(worker)=>(${contextProgram})(worker,(${createValues})(${limits}))`;
+}
+
+/**
+ * The program of the realm in which the code runs; see `worker_program.ts`. It is used as text only, so that it refers
+ * to nothing but its parameters and ECMAScript.
+ *
+ * If the code got hold of an object or a function of the worker's realm, it could leave its own. So the worker's
+ * functions are called directly, and never passed on or stored in an object; their errors are caught without a binding.
+ *
+ * @param worker The worker's functions.
+ * @param values Turns values into texts.
+ * @returns The function that receives messages: a line from the gateway, the code without its types, or why that is
+ * not possible; the id of a timer; or that all microtasks have run.
+ */
+function contextProgram(
+  { send, stripTypes, startTimer, stopTimer }: WorkerFunctions,
+  { limits, describe, show, toJson, valueOf, errorTextOf }: ContextValues,
+): (kind: ContextMessage, text: string) => void {
+  const { parse, stringify } = JSON;
+  const { defineProperty, keys } = Object;
+  const { apply } = Reflect;
+  const { then } = Promise.prototype;
+  const { min, max } = Math;
+  const [OwnError, OwnTypeError, OwnPromise, OwnProxy] = [Error, TypeError, Promise, Proxy];
+  const AsyncFunction = (async () => {}).constructor as new (
+    body: string,
+  ) => () => Promise<unknown>;
+
+  interface PendingCall {
+    resolve(value: unknown): void;
+    reject(error: unknown): void;
+    /** Created with the call, so that its stack leads to the code. */
+    readonly error: Error;
+  }
+  const pendingCalls = new Map<number, PendingCall>();
+  const timers = new Map<number, () => unknown>();
+  let waitingLines: string[] = [];
+  let callCount = 0;
+  let lastTimer = 0;
+  let logLength = 0;
+  let isStripping = false;
+  let wasStripped = false;
+  // The id of the request to run the code, until it is answered.
+  let runId: number | undefined;
+
+  const trySend = (line: string): void => {
+    try {
+      send(line);
+    } catch {
+      // The stack is full.
+    }
+  };
+
+  const answer = (member: "result" | "error", text: string): void => {
+    if (runId === undefined) return;
+    trySend(`{"jsonrpc":"2.0","id":${runId},"${member}":${text}}`);
+    runId = undefined;
+  };
+
+  const fail = (kind: "threw" | "syntax", thrown: unknown): void => {
+    const { message, ...details } = describe(thrown);
+    answer("error", stringify({ code: -32000, message, data: { kind, ...details } }));
+  };
+
+  const finish = (value: unknown): void => {
+    let text: string;
+    try {
+      text = toJson(value, "The returned value");
+    } catch (error) {
+      return fail("threw", error);
+    }
+    answer("result", text);
+  };
+
+  const start = (code: string): void => {
+    let program: () => Promise<unknown>;
+    try {
+      program = new AsyncFunction(`${code}\n//# sourceURL=code.js`);
+    } catch (error) {
+      if (wasStripped) return fail("syntax", error);
+      isStripping = true;
+      wasStripped = true;
+      return stripTypes(code);
+    }
+    apply(then, program(), [finish, (error: unknown) => fail("threw", error)]);
+  };
+
+  const call = (server: unknown, tool: unknown, args: unknown): Promise<unknown> => {
+    return new OwnPromise((resolve, reject) => {
+      if (typeof server !== "string" || typeof tool !== "string") {
+        throw new OwnTypeError("call(server, tool, args) needs the names of a server and a tool");
+      }
+      if (callCount >= limits.maxCalls) {
+        const error = new OwnError(
+          `The code has made ${limits.maxCalls} calls, which is the limit`,
+        );
+        throw defineProperty(error, "code", { value: "RATE_LIMITED" });
+      }
+      const argsText = args === undefined ? "" : `,"args":${toJson(args, "The argument")}`;
+      const params = `{"server":${stringify(server)},"tool":${stringify(tool)}${argsText}}`;
+      const id = ++callCount;
+      pendingCalls.set(id, { resolve, reject, error: new OwnError() });
+      const line = `{"jsonrpc":"2.0","id":${id},"method":"call","params":${params}}`;
+      waitingLines[waitingLines.length] = line;
+      sendCalls();
+    });
+  };
+
+  /** Sends waiting calls, as far as the limit allows. */
+  const sendCalls = (): void => {
+    while (
+      waitingLines.length > 0 &&
+      pendingCalls.size - waitingLines.length < limits.maxPendingCalls
+    ) {
+      const [line = "", ...rest] = waitingLines;
+      waitingLines = rest;
+      trySend(line);
+    }
+  };
+
+  interface Answer {
+    readonly id: number;
+    readonly result?: ToolResult;
+    readonly error?: { readonly message: string; readonly data: Record<string, unknown> };
+  }
+
+  const settle = ({ id, result = {}, error: refusal }: Answer): void => {
+    const pending = pendingCalls.get(id);
+    if (pending === undefined) return;
+    pendingCalls.delete(id);
+    sendCalls();
+    if (refusal === undefined && result.isError !== true) return pending.resolve(valueOf(result));
+    const { error } = pending;
+    const message = refusal === undefined ? errorTextOf(result) : refusal.message;
+    const details = refusal === undefined ? { code: "TOOL_ERROR" } : refusal.data;
+    const frames = `${error.stack}`.split("\n").slice(1).join("\n");
+    for (const key of keys(details)) defineProperty(error, key, { value: details[key] });
+    defineProperty(error, "message", { value: message });
+    defineProperty(error, "stack", { value: `Error: ${message}\n${frames}` });
+    pending.reject(error);
+  };
+
+  const log = (...shown: unknown[]): void => {
+    const room = limits.maxLogLength - logLength;
+    if (room < 0) return;
+    let text = "";
+    for (let index = 0; index < shown.length && text.length <= room; index++) {
+      text += `${index === 0 ? "" : " "}${show(shown[index])}`;
+    }
+    // One character too many lets the gateway say that the output was cut.
+    text = text.slice(0, room + 1);
+    logLength += text.length + 1;
+    trySend(`{"jsonrpc":"2.0","method":"log","params":{"text":${stringify(text)}}}`);
+  };
+
+  const define = (name: string, value: unknown): void => {
+    defineProperty(globalThis, name, { value, writable: true, configurable: true });
+  };
+  /** Creates an object with a member for each name, except those that promises and JSON look for. */
+  const createNames = (create: (name: string) => unknown): object =>
+    new OwnProxy({}, {
+      get: (_, name) =>
+        typeof name !== "string" || name === "then" || name === "toJSON" ? undefined : create(name),
+    });
+  define("call", call);
+  define(
+    "tools",
+    createNames((server) => createNames((tool) => (args: unknown) => call(server, tool, args))),
+  );
+  define("console", { log, info: log, warn: log, error: log, debug: log });
+  define("queueMicrotask", (action: () => unknown) => {
+    apply(then, OwnPromise.resolve(), [() => action()]);
+  });
+  define("setTimeout", (action: unknown, ms: unknown, ...args: unknown[]): number => {
+    if (typeof action !== "function") throw new OwnTypeError("setTimeout needs a function");
+    const id = ++lastTimer;
+    timers.set(id, () => apply(action, undefined, args));
+    const delayMs = max(0, min(Number(ms) || 0, 2 ** 31 - 1));
+    try {
+      startTimer(id, delayMs);
+    } catch {
+      timers.delete(id);
+    }
+    return id;
+  });
+  define("clearTimeout", (id: unknown): void => {
+    if (typeof id !== "number" || !timers.delete(id)) return;
+    try {
+      stopTimer(id);
+    } catch {
+      // The timer finds nothing to do.
+    }
+  });
+  // These have functions and errors of the worker's realm, run code at times of their own, or block the worker.
+  for (
+    const name of ["WebAssembly", "SharedArrayBuffer", "Atomics", "FinalizationRegistry", "WeakRef"]
+  ) {
+    delete (globalThis as Record<string, unknown>)[name];
+  }
+  // Deno calls `Error.prepareStackTrace` with objects of the worker's realm.
+  defineProperty(Error, "prepareStackTrace", { value: undefined });
+  defineProperty(globalThis, "Error", { value: Error });
+
+  const receive = (kind: ContextMessage, text: string): void => {
+    if (kind === "line") {
+      const message = parse(text);
+      if (message.method === "run") {
+        runId = message.id;
+        start(message.params.code);
+      } else if (message.method === undefined) settle(message);
+    } else if (kind === "stripped" || kind === "unstripped") {
+      isStripping = false;
+      if (kind === "stripped") start(text);
+      else answer("error", text);
+    } else if (kind === "timer") {
+      const action = timers.get(Number(text));
+      timers.delete(Number(text));
+      if (action !== undefined) apply(then, OwnPromise.resolve(), [action]);
+    } else if (!isStripping && pendingCalls.size === 0 && timers.size === 0) {
+      fail("threw", new OwnError("The code waits for a promise that nothing can settle"));
+    }
+  };
+  return (kind, text) => {
+    try {
+      receive(kind, text);
+    } catch {
+      // The code has replaced a function that is used here. It has no result, and ends when its time is over.
+    }
+  };
+}

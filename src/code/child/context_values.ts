@@ -1,0 +1,173 @@
+/** Limits that well-behaved code keeps in its own process; the gateway keeps them, too. */
+export interface ContextLimits {
+  /** Number of calls. */
+  readonly maxCalls: number;
+  /** Number of calls in flight; more wait. */
+  readonly maxPendingCalls: number;
+  /** Length of the output in UTF-16 code units. */
+  readonly maxLogLength: number;
+  /** Length of an argument or of the returned value as JSON, in UTF-16 code units. */
+  readonly maxValueLength: number;
+}
+
+/** The result of a tool, as MCP has it. */
+export interface ToolResult {
+  readonly content?: unknown;
+  readonly structuredContent?: unknown;
+  readonly isError?: boolean;
+}
+
+/** A description of a thrown value. */
+export interface ThrownValue {
+  readonly message: string;
+  readonly code?: string;
+  /** Line of the code, from 1. */
+  readonly line?: number;
+  /** Column in the line, from 1. */
+  readonly column?: number;
+  /** The lines of the code that were being executed. */
+  readonly stack?: string;
+}
+
+/** Turns values of the code into texts, and results of tools into values. */
+export interface ContextValues {
+  readonly limits: ContextLimits;
+  /** Describes what was thrown; reading it may run functions of the code. */
+  describe(thrown: unknown): ThrownValue;
+  /** Shows a value in the output. */
+  show(value: unknown): string;
+  /**
+   * Serializes a value.
+   *
+   * @param name The value's name in a message.
+   * @throws {TypeError} JSON has no such value.
+   */
+  toJson(value: unknown, name: string): string;
+  /** Returns the value that a call resolves to. */
+  valueOf(result: ToolResult): unknown;
+  /** Returns the text of a tool's error. */
+  errorTextOf(result: ToolResult): string;
+}
+
+/**
+ * Creates the functions for values. Like `contextProgram`, this function is used as text only, in the realm of the
+ * code.
+ */
+export function createContextValues(limits: ContextLimits): ContextValues {
+  const { parse, stringify } = JSON;
+  const { isArray } = Array;
+  const [OwnError, OwnTypeError, toText] = [Error, TypeError, String];
+
+  // `AsyncFunction` puts two lines before the code.
+  const headLines = 2;
+
+  /** Returns the frames of the code's own lines. */
+  const framesOf = (stack: string): string => {
+    let frames = "";
+    for (const frame of stack.split("\n")) {
+      const [, line, column] = /code\.js(?:, <anonymous>)?:(\d+):(\d+)/.exec(frame) ?? [];
+      if (line === undefined) continue;
+      const name = /^\s*at (?:async )?([\w$.<>]+) \(/.exec(frame)?.[1];
+      const isNamed = name !== undefined && name !== "eval" && name !== "anonymous";
+      frames += `${frames === "" ? "" : "\n"}at ${isNamed ? `${name}, ` : ""}` +
+        `line ${Number(line) - headLines}:${column}`;
+    }
+    return frames;
+  };
+
+  const describe = (thrown: unknown): ThrownValue => {
+    try {
+      if (!(thrown instanceof OwnError)) return { message: show(thrown) };
+      const { name, message, stack } = thrown;
+      const { code } = thrown as { readonly code?: unknown };
+      const frames = framesOf(toText(stack));
+      const [, line, column] = /line (\d+):(\d+)/.exec(frames) ?? [];
+      return {
+        message: name === "Error" ? toText(message) : `${name}: ${message}`,
+        ...(typeof code === "string" ? { code } : {}),
+        ...(line === undefined ? {} : { line: Number(line), column: Number(column) }),
+        ...(frames === "" ? {} : { stack: frames }),
+      };
+    } catch {
+      return { message: "A value was thrown that cannot be shown" };
+    }
+  };
+
+  const show = (value: unknown): string => {
+    if (typeof value === "string") return value;
+    try {
+      if (value instanceof OwnError) {
+        const { message, stack } = describe(value);
+        return stack === undefined ? message : `${message}\n${stack}`;
+      }
+      const text = typeof value === "object" && value !== null ? stringify(value) : undefined;
+      return text ?? toText(value);
+    } catch {
+      return "[a value that cannot be shown]";
+    }
+  };
+
+  const toJson = (value: unknown, name: string): string => {
+    // The objects around the current value, and their paths.
+    const holders: object[] = [];
+    const paths: string[] = [];
+    function check(this: object, key: string, member: unknown): unknown {
+      while (holders.length > 0 && holders[holders.length - 1] !== this) {
+        holders.length--;
+        paths.length--;
+      }
+      const isRoot = holders.length === 0;
+      const path = isRoot
+        ? name
+        : `${paths[paths.length - 1]}${isArray(this) ? `[${key}]` : `.${key}`}`;
+      const type = typeof member;
+      if (type === "function" || type === "symbol" || type === "bigint") {
+        const hint = type === "bigint" ? "; convert it with String() or Number()" : "";
+        throw new OwnTypeError(`${path} is a ${type}, which JSON does not have${hint}`);
+      }
+      if (type !== "object" || member === null) return member;
+      for (let index = 0; index < holders.length; index++) {
+        if (holders[index] === member) throw new OwnTypeError(`${path} refers to ${paths[index]}`);
+      }
+      holders[holders.length] = member as object;
+      paths[paths.length] = path;
+      return member;
+    }
+    const text = stringify(value, check) ?? "null";
+    if (text.length <= limits.maxValueLength) return text;
+    throw new OwnError(
+      `${name} has ${text.length} characters as JSON; at most ${limits.maxValueLength} are possible`,
+    );
+  };
+
+  /** Returns the text of content that consists of text only. */
+  const textOf = (content: unknown): string | undefined => {
+    if (!isArray(content) || content.length === 0) return undefined;
+    let text = "";
+    for (let index = 0; index < content.length; index++) {
+      if (content[index]?.type !== "text") return undefined;
+      text += `${index === 0 ? "" : "\n"}${content[index].text}`;
+    }
+    return text;
+  };
+
+  const valueOf = ({ content, structuredContent }: ToolResult): unknown => {
+    if (structuredContent !== undefined) return structuredContent;
+    const text = textOf(content);
+    if (text === undefined) return content;
+    let value: unknown;
+    try {
+      value = parse(text);
+    } catch {
+      return text;
+    }
+    // A number that would be rounded stays a text.
+    return typeof value === "number" && toText(value) !== text.trim() ? text : value;
+  };
+
+  const errorTextOf = ({ content, structuredContent }: ToolResult): string => {
+    return textOf(content) ?? stringify(structuredContent ?? content) ?? "The tool failed";
+  };
+
+  return { limits, describe, show, toJson, valueOf, errorTextOf };
+}

@@ -1,0 +1,206 @@
+import {
+  Cancellation,
+  type CancelSignal,
+  type IncomingRequest,
+  type JsonText,
+} from "../jsonrpc/mod.ts";
+import type { Payload, Reply } from "../jsonrpc/mod.ts";
+import { fieldsOf } from "../json.ts";
+import { startOfText } from "../text.ts";
+import { MAX_CALLS, MAX_LOG_LENGTH, MAX_PENDING_CALLS } from "../sandbox_protocol.ts";
+import type { RunClock } from "./run_clock.ts";
+import type { SandboxEnd, SandboxProcess } from "./sandbox_process.ts";
+
+/** Maximum length of a message about an error of the code, and of its stack, in UTF-16 code units. */
+const MAX_ERROR_LENGTH = 4096;
+
+/** A call that the code makes. */
+export interface CodeCall {
+  /** Name of the server. */
+  readonly server: string;
+  /** Name of the tool. */
+  readonly tool: string;
+  /** The arguments as the code gave them; `undefined` if it gave none. */
+  readonly args: JsonText | undefined;
+  /** The number of the call in its run, from 1. */
+  readonly number: number;
+}
+
+/** The context of a call that the code makes. */
+export interface CodeCallContext {
+  /** Aborts when the run ends. */
+  readonly signal: CancelSignal;
+  /** Pauses the time of the run, while the call waits for a person. Each `pause` needs its own `resume`. */
+  pause(): void;
+  /** Ends one pause. */
+  resume(): void;
+}
+
+/** The outcome of a call: the tool's result as MCP has it, or the error that the code gets. */
+export type CodeCallOutcome =
+  | { readonly ok: true; readonly result: Payload }
+  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
+
+/**
+ * Why code has no result. `threw`: it threw an error; `syntax`: it is neither JavaScript nor TypeScript; `timeout`: it
+ * did not end in time; `memory`: it used too much; `ended`: its process ended for another reason.
+ */
+export type CodeErrorKind = "timeout" | "memory" | "threw" | "syntax" | "ended";
+
+/** The error that ended code. */
+export interface CodeError {
+  readonly kind: CodeErrorKind;
+  readonly message: string;
+  /** The code of an uncaught refusal, such as `DENIED_BY_POLICY`, or of the code's own error. */
+  readonly code?: string;
+  /** The line of the code, from 1. */
+  readonly line?: number;
+  /** The column in the line, from 1. */
+  readonly column?: number;
+  /** The lines of the code that were being executed. */
+  readonly stack?: string;
+}
+
+/** The outcome of code, with its output. */
+export type CodeOutcome =
+  & {
+    /** The output, one line for each call of `console`; cut at 256 KiB. */
+    readonly logs: string;
+    /** Number of calls that it made. */
+    readonly callCount: number;
+  }
+  & (
+    | { readonly ok: true; /** The returned value. */ readonly result: JsonText }
+    | { readonly ok: false; readonly error: CodeError }
+  );
+
+/** Options of a run. */
+export interface RunOptions {
+  /** The agent, for its share of the sandboxes. */
+  readonly agent: string;
+  /** The time of the run with its wait for a sandbox, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Cancels the run, which then rejects with the signal's reason. */
+  readonly signal: CancelSignal;
+  /** Makes a call for the code. */
+  call(call: CodeCall, context: CodeCallContext): Promise<CodeCallOutcome>;
+}
+
+/** One run of code in its process: passes on its calls, and collects its output. */
+export class CodeRun {
+  readonly #clock: RunClock;
+  readonly #call: RunOptions["call"];
+  readonly #callsCancellation = new Cancellation();
+  #logs: string[] = [];
+  #logLength = 0;
+  #callCount = 0;
+  #pendingCount = 0;
+  #misbehavior: string | undefined;
+
+  /** Creates a run that has not started. */
+  constructor(options: { readonly clock: RunClock; readonly call: RunOptions["call"] }) {
+    this.#clock = options.clock;
+    this.#call = options.call;
+  }
+
+  /**
+   * Runs code, and ends its process and the calls that it has not waited for.
+   *
+   * @param signal Ends the run; its reason is the error, unless it is thrown on.
+   */
+  async run(
+    code: string,
+    { process, signal }: { readonly process: SandboxProcess; readonly signal: CancelSignal },
+  ): Promise<CodeOutcome> {
+    const kill = (): void => process.kill();
+    signal.addEventListener("abort", kill, { once: true });
+    try {
+      const reply = await process.run(code, {
+        call: (request) => this.#handleCall(request),
+        log: (text) => this.#addLog(text),
+        misbehaved: (description) => this.#misbehavior ??= description,
+      }).catch(() => undefined);
+      if (reply !== undefined && !signal.aborted) return this.#readReply(reply);
+      process.kill();
+      return this.fail(this.#describeEnd(await process.ended));
+    } finally {
+      signal.removeEventListener("abort", kill);
+      process.kill();
+      this.#callsCancellation.cancel(new Error("The code has ended"));
+    }
+  }
+
+  /** Returns the outcome of a run that an error ended. */
+  fail(error: CodeError): CodeOutcome {
+    return { ok: false, error, logs: this.#logs.join("\n"), callCount: this.#callCount };
+  }
+
+  #readReply(reply: Reply): CodeOutcome {
+    const logs = this.#logs.join("\n");
+    if (reply.ok) return { ok: true, result: reply.result.text, logs, callCount: this.#callCount };
+    const { kind, code, line, column, stack } = fieldsOf(reply.error.data);
+    return this.fail({
+      kind: kind === "syntax" ? "syntax" : "threw",
+      message: startOfText(reply.error.message, MAX_ERROR_LENGTH),
+      ...(typeof code === "string" ? { code: startOfText(code, MAX_ERROR_LENGTH) } : {}),
+      ...(typeof line === "number" ? { line } : {}),
+      ...(typeof column === "number" ? { column } : {}),
+      ...(typeof stack === "string" ? { stack: startOfText(stack, MAX_ERROR_LENGTH) } : {}),
+    });
+  }
+
+  #describeEnd({ ranOutOfMemory, description }: SandboxEnd): CodeError {
+    if (ranOutOfMemory) {
+      return {
+        kind: "memory",
+        message: "The code used too much memory: at most 128 MiB of heap and 256 MiB in all",
+      };
+    }
+    const cause = this.#misbehavior === undefined ? description : "it sent an invalid message";
+    return { kind: "ended", message: `The code's process ended before the code: ${cause}` };
+  }
+
+  #addLog(text: string): void {
+    if (this.#logLength > MAX_LOG_LENGTH) return;
+    const room = MAX_LOG_LENGTH - this.#logLength;
+    this.#logLength += text.length + 1;
+    this.#logs.push(text.length <= room ? text : startOfText(text, room));
+    if (this.#logLength > MAX_LOG_LENGTH) this.#logs.push("… (the output is cut at 256 KiB)");
+  }
+
+  #handleCall(request: IncomingRequest): void {
+    const { server, tool } = fieldsOf(request.params);
+    if (typeof server !== "string" || typeof tool !== "string") {
+      return request.fail({ code: -32602, message: "A call needs a server and a tool" });
+    }
+    // The process keeps both limits itself, for well-behaved code.
+    if (this.#callCount >= MAX_CALLS || this.#pendingCount >= MAX_PENDING_CALLS) {
+      const message = this.#callCount >= MAX_CALLS
+        ? `The code has made ${MAX_CALLS} calls, which is the limit`
+        : `The code has ${MAX_PENDING_CALLS} calls in flight, which is the limit`;
+      return request.fail({ code: -32000, message, data: { code: "RATE_LIMITED" } });
+    }
+    const number = ++this.#callCount;
+    this.#pendingCount++;
+    const args = request.paramText("args");
+    void this.#answer(request, { server, tool, args, number });
+  }
+
+  async #answer(request: IncomingRequest, call: CodeCall): Promise<void> {
+    const clock = this.#clock;
+    let outcome: CodeCallOutcome;
+    try {
+      outcome = await this.#call(call, {
+        signal: this.#callsCancellation,
+        pause: () => clock.pause(),
+        resume: () => clock.resume(),
+      });
+    } catch {
+      outcome = { ok: false, error: { code: "INTERNAL_ERROR", message: "The call failed" } };
+    }
+    this.#pendingCount--;
+    if (outcome.ok) return request.reply(outcome.result);
+    const { message, ...data } = outcome.error;
+    request.fail({ code: -32000, message, data });
+  }
+}

@@ -1,0 +1,163 @@
+import { FairQueue } from "../fair_queue.ts";
+import { Cancellation } from "../jsonrpc/mod.ts";
+import type { Log } from "../log.ts";
+import { Watchdog } from "../processes/mod.ts";
+import { type CodeOutcome, CodeRun, type RunOptions } from "./code_run.ts";
+import { RunClock } from "./run_clock.ts";
+import { type SandboxCommand, sandboxCommand } from "./sandbox_command.ts";
+import { SandboxProcess } from "./sandbox_process.ts";
+
+/** Time for which an unused process is kept, in milliseconds. */
+const SPARE_MS = 5 * 60_000;
+
+/** Options of the sandboxes. */
+export interface CodeSandboxesOptions {
+  /** Number of runs at the same time; more wait. */
+  readonly maxSandboxes: number;
+  /** Receives warnings. */
+  readonly log: Log;
+  /** The command of a process in which code runs. Default: this program. */
+  readonly command?: SandboxCommand;
+  /** Returns whether several agents may run code, so that each may use only its share. Default: no. */
+  readonly hasSeveralAgents?: () => boolean;
+  /** Time for which an unused process is kept, in milliseconds. Default: 5 minutes. */
+  readonly spareMs?: number;
+}
+
+/** The reason of a run whose time is over. */
+const TIME_OVER = new Error("The time of the run is over");
+
+/**
+ * Runs code in processes without permissions: one process for each run. After the first run, an unused process is kept
+ * for the next.
+ */
+export class CodeSandboxes {
+  readonly #options: CodeSandboxesOptions;
+  readonly #queue: FairQueue;
+  readonly #watchdog: Watchdog;
+  readonly #processes = new Set<SandboxProcess>();
+  #spare: SandboxProcess | undefined;
+  #spareTimer: ReturnType<typeof setTimeout> | undefined;
+  #hasClosed = false;
+
+  /** Creates the sandboxes, without processes. */
+  constructor(options: CodeSandboxesOptions) {
+    this.#options = options;
+    this.#queue = new FairQueue(options.maxSandboxes, options.hasSeveralAgents ?? (() => false));
+    this.#watchdog = new Watchdog(options.log);
+  }
+
+  /**
+   * Runs the body of an async function.
+   *
+   * @param code JavaScript or TypeScript.
+   * @throws The reason of the signal, if it aborts.
+   * @throws {Error} The process cannot be started.
+   */
+  async run(code: string, options: RunOptions): Promise<CodeOutcome> {
+    const { agent, timeoutMs, signal, call } = options;
+    signal.throwIfAborted();
+    const cancellation = new Cancellation();
+    const onAbort = (): void => cancellation.cancel(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const clock = new RunClock(timeoutMs, () => cancellation.cancel(TIME_OVER));
+    const run = new CodeRun({ clock, call });
+    let hasStarted = false;
+    try {
+      const turn = this.#queue.acquire(agent, cancellation);
+      if (turn !== undefined) await turn;
+      hasStarted = true;
+      const process = this.#take();
+      const outcome = await run.run(code, { process, signal: cancellation });
+      if (!cancellation.aborted) return outcome;
+      throw cancellation.reason;
+    } catch (error) {
+      if (error !== TIME_OVER) throw error;
+      const message = hasStarted
+        ? `The code did not end within ${timeoutMs} ms`
+        : `The code did not start within ${timeoutMs} ms, because other code was running`;
+      return run.fail({ kind: "timeout", message });
+    } finally {
+      clock.stop();
+      signal.removeEventListener("abort", onAbort);
+      if (hasStarted) {
+        this.#queue.release(agent);
+        this.#keepSpare();
+      }
+    }
+  }
+
+  /** Kills all processes, and waits until they have ended. */
+  async close(): Promise<void> {
+    this.#hasClosed = true;
+    clearTimeout(this.#spareTimer);
+    this.#spare = undefined;
+    const processes = [...this.#processes];
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map(({ ended }) => ended));
+    await this.#watchdog.close();
+  }
+
+  /** Returns the spare process, or starts one. */
+  #take(): SandboxProcess {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    clearTimeout(this.#spareTimer);
+    return spare === undefined || spare.hasEnded ? this.#start() : spare;
+  }
+
+  #start(): SandboxProcess {
+    if (this.#hasClosed) throw new Error("The gateway is ending");
+    const process = new SandboxProcess(this.#options.command ?? ownCommand(), this.#watchdog);
+    this.#processes.add(process);
+    void process.ended.finally(() => {
+      this.#processes.delete(process);
+      if (this.#spare === process) this.#spare = undefined;
+    });
+    return process;
+  }
+
+  /** Starts a spare process, or keeps the one there is for longer. */
+  #keepSpare(): void {
+    if (this.#hasClosed) return;
+    clearTimeout(this.#spareTimer);
+    this.#spareTimer = setTimeout(() => this.#endSpare(), this.#options.spareMs ?? SPARE_MS);
+    // The spare must not keep a command alive that has nothing else to do.
+    Deno.unrefTimer(Number(this.#spareTimer));
+    if (this.#spare !== undefined) return;
+    try {
+      this.#spare = this.#start();
+    } catch (error) {
+      this.#options.log.warn("No process for the next code could be started", {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  #endSpare(): void {
+    this.#spare?.kill();
+    this.#spare = undefined;
+  }
+}
+
+/** Returns the command of a process that runs this program. */
+function ownCommand(): SandboxCommand {
+  return sandboxCommand(
+    { standalone: Deno.build.standalone, execPath: Deno.execPath(), main: Deno.mainModule },
+    { readVariable, usesShell: canRunShell() },
+  );
+}
+
+function readVariable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    // The gateway's own permissions do not include the variable.
+    return undefined;
+  }
+}
+
+function canRunShell(): boolean {
+  return Deno.build.os !== "windows" &&
+    Deno.permissions.querySync({ name: "run", command: "sh" }).state === "granted";
+}

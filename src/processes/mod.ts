@@ -1,0 +1,15 @@
+/**
+ * Processes in groups of their own: starting, signalling and, if the gateway is killed, ending them. Knows neither
+ * servers nor code. Imports the leaves.
+ *
+ * @module
+ */
+export {
+  type GroupSignal,
+  killCommand,
+  signalGroup,
+  treeKillCommand,
+  waitForGroupEnd,
+} from "./process_group.ts";
+export { type CommandLine, spawnDetached, type SpawnOptions } from "./spawn_detached.ts";
+export { Watchdog } from "./watchdog.ts";

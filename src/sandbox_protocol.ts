@@ -1,0 +1,27 @@
+/**
+ * The agreement between the gateway and the process in which it runs code, which is the same program with a hidden
+ * command. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
+
+/** Name of the hidden command. */
+export const SANDBOX_COMMAND = "__sandbox";
+
+/** Maximum size of the heap, in MiB. */
+export const MAX_HEAP_MIB = 128;
+
+/** Maximum number of calls of one run. */
+export const MAX_CALLS = 1000;
+
+/** Maximum number of calls in flight; more wait. */
+export const MAX_PENDING_CALLS = 32;
+
+/** Maximum length of the output, in UTF-16 code units. */
+export const MAX_LOG_LENGTH: number = 256 * 1024;
+
+/** Maximum length of an argument or of the returned value as JSON, in UTF-16 code units. */
+export const MAX_VALUE_LENGTH: number = 16 * 1024 * 1024;
+
+/** Exit code of the process after too much memory was used. */
+export const MEMORY_EXIT_CODE = 86;
