@@ -23,7 +23,7 @@ export function workerProgram(vm: Vm, contextText: string): void {
   } & Record<string, unknown>;
   const { stdout } = Deno;
   const encoder = new TextEncoder();
-  const { setTimeout, clearTimeout } = globalThis;
+  const { setTimeout, clearTimeout, setImmediate } = globalThis;
   const post = scope.postMessage.bind(scope);
   const timers = new Map<number, ReturnType<typeof setTimeout>>();
   const send: WorkerFunctions["send"] = (line) => {
@@ -33,7 +33,7 @@ export function workerProgram(vm: Vm, contextText: string): void {
   const receive = (kind: ContextMessage, text: string): void => {
     receiveInContext(kind, text);
     // This runs after all microtasks.
-    if (kind !== "idle") setTimeout(() => receive("idle", ""), 0);
+    if (kind !== "idle") setImmediate(() => receive("idle", ""));
   };
   const startTimer: WorkerFunctions["startTimer"] = (id, ms) => {
     timers.set(
@@ -51,14 +51,16 @@ export function workerProgram(vm: Vm, contextText: string): void {
   const stripTypes: WorkerFunctions["stripTypes"] = (code) => post(code);
   // Deno would show the reason, with functions of the code, and end the worker.
   scope.addEventListener("unhandledrejection", (event) => event.preventDefault());
-  scope.addEventListener("error", (event) => event.preventDefault());
 
   const context = vm.createContext(Object.create(null));
   const program = vm.runInContext(contextText, context, "sandbox.js") as (
     worker: WorkerFunctions,
   ) => (kind: ContextMessage, text: string) => void;
   const receiveInContext = program({ send, stripTypes, startTimer, stopTimer });
-  scope.addEventListener("message", ({ data: [kind, text] }) => receive(kind, text));
+  // If a worker of Node has no more memory while it dispatches an event, its end is not reported.
+  scope.addEventListener("message", ({ data: [kind, text] }) => {
+    setImmediate(() => receive(kind, text));
+  });
 
   // A second wall: an object of this realm that reached the code would lead to no function that compiles text here.
   for (const compiled of [() => {}, async () => {}, function* () {}, async function* () {}]) {
