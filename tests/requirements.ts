@@ -13,6 +13,7 @@ import { CONDITIONS } from "./requirements/conditions.ts";
 import { DIRECT_FACE } from "./requirements/direct_face.ts";
 import { DOCS } from "./requirements/docs.ts";
 import { ERAS } from "./requirements/eras.ts";
+import { DECLARATIONS } from "./requirements/declarations.ts";
 import { FINDING } from "./requirements/finding.ts";
 import { INTERACTIONS } from "./requirements/interactions.ts";
 import { LARGE_RESULTS } from "./requirements/large_results.ts";
@@ -55,6 +56,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(TOOLS_AND_ERRORS),
   ...Object.entries(OFFERED),
   ...Object.entries(FINDING),
+  ...Object.entries(DECLARATIONS),
   ...Object.entries(DIRECT_FACE),
   ...Object.entries(CATALOGS),
   ...Object.entries(OWN_SERVER),

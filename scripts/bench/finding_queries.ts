@@ -6,6 +6,7 @@ import {
   type ToolContext,
 } from "../../src/gateway/tools/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
+import { readCompleteToolLists, readToolLists } from "../../tests/fixtures/tool_lists/mod.ts";
 
 /** The kinds of queries. */
 export const QUERY_KINDS = ["keywords", "task", "paraphrase", "typo"] as const;
@@ -36,20 +37,23 @@ export interface ServerTools {
   readonly tools: readonly Tool[];
 }
 
-/** Reads the recorded lists of public servers. */
-export function readServers(): ServerTools[] {
-  const folder = new URL("../../tests/fixtures/tool_lists/", import.meta.url);
-  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
-  return names.filter((name) => name.endsWith(".json")).sort().map((name) => {
-    const definitions: Tool["definition"][] = JSON.parse(
-      Deno.readTextFileSync(new URL(name, folder)),
-    );
-    const tools = definitions.map((definition) => {
-      const text = new JsonText(JSON.stringify(definition));
-      return { name: String(definition.name), definition, text };
-    });
-    return { server: name.slice(0, -".json".length), tools };
-  });
+/**
+ * Reads the recorded lists of public servers.
+ *
+ * @param options.areComplete Whether to read all tools of each server. Default: those that the queries are about.
+ */
+export function readServers(
+  { areComplete = false }: { readonly areComplete?: boolean } = {},
+): ServerTools[] {
+  const lists = areComplete ? readCompleteToolLists() : readToolLists();
+  return lists.map(({ server, tools }) => ({
+    server,
+    tools: tools.map((definition) => ({
+      name: String(definition.name),
+      definition: definition as Tool["definition"],
+      text: new JsonText(JSON.stringify(definition)),
+    })),
+  }));
 }
 
 /** Returns servers with several copies of each tool, whose names end with a number. */

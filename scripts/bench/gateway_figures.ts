@@ -211,7 +211,7 @@ export async function measureDiscovery(
   using workspace = new Workspace({ servers: [["--tools=498"]] });
   for (const gateway of gateways) {
     await using client = await LoadClient.open(gateway.command(workspace), gateway.env(workspace));
-    for (const detail of ["full", "signatures", "names"]) {
+    for (const detail of ["full", "types", "signatures", "names"]) {
       const args = { agent_id: AGENT, server: "echo", detail };
       const call = formatToolCall({ name: "get_server_tools", arguments: args });
       const load = { call, inFlight: 1, minBytes: 5000 };

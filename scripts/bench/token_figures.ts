@@ -1,7 +1,7 @@
 import { encode } from "gpt-tokenizer/encoding/o200k_base";
 import { loadDirectTools } from "../../src/gateway/mod.ts";
 import { answerQueries } from "./finding_figures.ts";
-import { gatewayDefinitions, readQueries, readServers } from "./finding_queries.ts";
+import { createFinder, gatewayDefinitions, readQueries, readServers } from "./finding_queries.ts";
 import { type Figures, summarize } from "./summary.ts";
 
 /** The tools that an agent who edits code uses all the time, by server, as `gateway.direct` names them. */
@@ -75,7 +75,36 @@ export async function countFaces(): Promise<TokenRow[]> {
   ];
 }
 
-/** Counts the tokens of all faces, and returns the table. */
+/** The tokens of all tools of the complete recorded lists, as `get_server_tools` shows them in one detail. */
+export interface DetailRow {
+  readonly detail: string;
+  readonly tokens: number;
+  /** Share of the tokens of the full definitions, in percent. */
+  readonly percent: number;
+}
+
+/** Counts the tokens of each detail. */
+export async function countDetails(): Promise<DetailRow[]> {
+  const servers = readServers({ areComplete: true });
+  const list = createFinder(servers);
+  const countDetail = async (detail: string): Promise<number> => {
+    let tokens = 0;
+    for (const { server } of servers) {
+      const { tools, types } = JSON.parse(await list({ server, detail }));
+      tokens += encode(JSON.stringify(types ?? tools)).length;
+    }
+    return tokens;
+  };
+  const full = await countDetail("full");
+  const rows: DetailRow[] = [];
+  for (const detail of ["full", "types", "signatures", "names"]) {
+    const tokens = await countDetail(detail);
+    rows.push({ detail, tokens, percent: Math.round(100 * tokens / full) });
+  }
+  return rows;
+}
+
+/** Counts the tokens of all faces and details, and returns the tables. */
 export async function measureTokens(figures: Figures): Promise<string> {
   const lines = [
     "| the client sees | definitions | their tokens | a session with one call |",
@@ -87,6 +116,11 @@ export async function measureTokens(figures: Figures): Promise<string> {
     lines.push(`| ${seen} | ${tools} | ${definitionText} | ${sessionText} |`);
     figures.addValue(`definitions: ${seen}`, "source", "tokens", definitions);
     figures.addValue(`a session with one call: ${seen}`, "source", "tokens", session);
+  }
+  lines.push("", "| `detail` | tokens | of `full` |", "|---|---|---|");
+  for (const { detail, tokens, percent } of await countDetails()) {
+    lines.push(`| \`${detail}\` | ${tokens.toLocaleString("en")} | ${percent} % |`);
+    figures.addValue(`all recorded tools: ${detail}`, "source", "tokens", tokens);
   }
   return lines.join("\n");
 }

@@ -27,7 +27,7 @@ export const command = defineCommand({
     agent: agentFlag("The agent whose tools are listed (GATEWAY_AGENT)"),
     names: textFlag("Only these tools, separated by commas", { placeholder: "names" }),
     pattern: textFlag("Only tools that match, such as get_*", { placeholder: "pattern" }),
-    detail: choiceFlag("How much to print of each tool", ["full", "signatures", "names"]),
+    detail: choiceFlag("How much to print of each tool", ["full", "types", "signatures", "names"]),
     json: JSON_FLAG,
     ...FILE_FLAGS,
   },
@@ -54,6 +54,8 @@ interface ServerListing {
   readonly total_available: number;
   readonly returned: number;
   readonly hint?: string;
+  /** The declarations of the tools, instead of `tools`; only with detail types. */
+  readonly types?: string;
   readonly tools: readonly {
     readonly name: string;
     /** The server; only in the answer to a query. */
@@ -79,7 +81,7 @@ interface ToolsRequest {
   readonly query?: string;
   readonly names?: string | undefined;
   readonly pattern?: string | undefined;
-  readonly detail?: "full" | "signatures" | "names" | undefined;
+  readonly detail?: "full" | "types" | "signatures" | "names" | undefined;
 }
 
 interface ShowOptions {
@@ -98,6 +100,7 @@ async function showFoundTools(
   if (result.isError) return printRefusal(result, { json, stdout, stderr });
   const listing = parseGatewayAnswer(result) as ServerListing;
   if (json) stdout.write(jsonOutput(JSON.stringify(listing)));
+  else if (listing.types !== undefined) stdout.write(typesText(listing.types));
   else {
     const style = styleOf(Deno.stdout);
     const texts = listing.tools.map((tool) => {
@@ -154,6 +157,7 @@ async function showServerTools(
   const listing = parseGatewayAnswer(result) as ServerListing;
   const style = styleOf(Deno.stdout);
   if (json) stdout.write(jsonOutput(JSON.stringify(listing)));
+  else if (listing.types !== undefined) stdout.write(typesText(listing.types));
   else stdout.write(listing.tools.map((tool) => toolText(tool, request.detail, style)).join(""));
   printNotes(listing, stderr);
   return 0;
@@ -225,11 +229,16 @@ function serverText(
     style,
   );
   if (listing === undefined) return `${head}  (not available)\n`;
+  if (listing.types !== undefined) return head + typesText(listing.types);
   if (detail !== undefined && detail !== "names") {
     return head + listing.tools.map((tool) => toolText(tool, detail, style, "  ")).join("");
   }
   const names = listing.tools.map((tool) => escapeControls(tool.name)).join(", ");
   return head + paragraph(names === "" ? "(no tools)" : names, style, "  ");
+}
+
+function typesText(types: string): string {
+  return escapeLines(`${types}\n`);
 }
 
 function toolText(

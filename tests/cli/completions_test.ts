@@ -26,7 +26,7 @@ Deno.test({
       ["doctor a:", "b"],
       ["call fi", "files"],
       ["validate --s", "--strict"],
-      ["tools --detail ", "full signatures names"],
+      ["tools --detail ", "full types signatures names"],
       ["schema ", "servers rules tests"],
       ["completions ", "bash zsh fish powershell"],
       ["--default", "--default-agent"],

@@ -52,6 +52,16 @@ Deno.test("tools and call", async (t) => {
     },
   );
 
+  await t.step("[types.command] tools --detail types prints the declarations", async () => {
+    const flags = ["tools", "--detail", "types", ...readerFlags];
+    const declared = /^echo\(args\?: \{text\?: string\}\): Promise<any>$/m;
+    for (const scope of [["--server", "odd"], ["--query", "echo"], []]) {
+      const { code, stdout } = await shell.run([...flags, ...scope]);
+      assert.equal(code, 0);
+      assert.match(stdout, declared);
+    }
+  });
+
   await t.step(
     "[finding.command] tools --query lists the tools that fit, the best first",
     async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
-import { countFaces } from "../../scripts/bench/token_figures.ts";
+import { countDetails, countFaces } from "../../scripts/bench/token_figures.ts";
 import { LAYERS } from "../../scripts/lint/layers.ts";
 import serversSchema from "../../config/servers.schema.json" with { type: "json" };
 import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
@@ -138,6 +138,16 @@ Deno.test("[docs.figures] README.md and docs/performance.md have the tokens of w
   const { definitions = Infinity, session = Infinity } =
     faces.find(({ seen }) => seen.startsWith("the three tools")) ?? {};
   assert.ok(definitions < 400 && session < 1000);
+});
+
+Deno.test("[types.tokens] docs/performance.md has the tokens of each detail, as they are counted today", async () => {
+  const page = readPage("docs/performance.md");
+  for (const { detail, tokens, percent } of await countDetails()) {
+    const row = new RegExp(
+      `\\| \`${detail}\` +\\| +${tokens.toLocaleString("en")} \\| +${percent} % \\|`,
+    );
+    assert.match(page, row, "deno task bench --only tokens");
+  }
 });
 
 Deno.test("[docs.links] every link to a file of the repository leads to an existing file and heading", () => {

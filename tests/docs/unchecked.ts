@@ -46,6 +46,7 @@ export const UNCHECKED: readonly string[] = [
   'docs/security.md: sh no-run: package="$(npm root --global)/agent-mcp-gateway"',
   "docs/security.md: sh no-run: agent-mcp-gateway audit stats --since 1d",
   "docs/tools.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
+  "docs/tools.md: text no-check: type Node = {name: string, children?: Node[]}",
   "docs/tools.md: json no-check: {",
   "docs/troubleshooting.md: sh no-run: agent-mcp-gateway validate",
 ];

@@ -17,7 +17,7 @@ Deno.test("[pins.enforced] tools that are new or have changed are neither shown 
   using fixture = new PinFixture({ tools: [READ, WRITE] });
   await fixture.pin({ tools: [READ, CHANGED_WRITE, NEW] });
   await using gateway = await fixture.start();
-  for (const detail of ["full", "signatures", "names"]) {
+  for (const detail of ["full", "types", "signatures", "names"]) {
     const result = await gateway.callGatewayTool("get_server_tools", {
       server: "pinned",
       detail,

@@ -5,10 +5,13 @@ import { type Fields, misbehavingServer, type RunningGateway, startGateway } fro
 
 interface Listing {
   readonly tools: readonly Fields[];
+  /** The declarations, instead of `tools`, with detail types. */
+  readonly types?: string;
   readonly detail?: string;
   readonly hint?: string;
   readonly tokens_used: number;
   readonly returned: number;
+  readonly omitted?: readonly string[];
 }
 
 /** Calls `get_server_tools`. */
@@ -61,6 +64,35 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     assert.ok(signatures.includes("get-sum(a: number, b: number)"), signatures.join("\n"));
   });
 
+  await t.step("[types.detail] detail types declares the tools, in one text", async () => {
+    const { tools, types, detail, returned } = await listTools(gateway, "odd", {
+      detail: "types",
+      names: "echo,contents",
+    });
+    assert.deepEqual([tools, detail, returned], [undefined, "types", 2]);
+    const declared = "/** What echo does */\necho(args?: {text?: string}): Promise<any>\n" +
+      "/** Gives every kind of content */\ncontents(): Promise<{big?: number}>\n";
+    assert.equal(types, `declare const tools: {\nodd: {\n${declared}}\n}`);
+  });
+
+  await t.step("[types.detail] a budget limits the declared tools", async () => {
+    const cut = await listTools(gateway, "many", { detail: "types", max_schema_tokens: 300 });
+    assert.ok(cut.returned > 0 && cut.tokens_used <= 330, `${cut.tokens_used}`);
+    assert.equal(cut.types?.split("Promise<").length, cut.returned + 1);
+    assert.ok((cut.omitted ?? []).length > 0);
+  });
+
+  await t.step("[types.detail] a query declares the tools that it finds, by server", async () => {
+    const found: Listing = await gateway.callGatewayToolForJson("get_server_tools", {
+      query: "echo",
+      detail: "types",
+    });
+    assert.equal(found.tools, undefined);
+    assert.match(found.types ?? "", /^declare const tools: \{\n(?:odd|everything): \{\n/);
+    assert.match(found.types ?? "", /^odd: \{\n[^}]*^echo\(args\?: \{text\?: string\}\)/m);
+    assert.match(found.types ?? "", /^everything: \{\n[^]*^echo\(args: \{.*message: string\}\)/m);
+  });
+
   await t.step("[tools.default-detail] the default is full up to 4,000 tokens", async () => {
     const { detail, hint, tools } = await listTools(gateway, "odd");
     assert.deepEqual([detail, hint], [undefined, undefined]);
@@ -104,9 +136,9 @@ Deno.test("get_server_tools shows the requested detail", async (t) => {
     "[tools.tokens-used-15-percent] tokens_used is within 15 % of o200k_base at each detail",
     async () => {
       for (const server of ["odd", "many", "everything"]) {
-        for (const detail of ["full", "signatures", "names"]) {
-          const { tools, tokens_used } = await listTools(gateway, server, { detail });
-          const tokens = encode(JSON.stringify(tools)).length;
+        for (const detail of ["full", "types", "signatures", "names"]) {
+          const { tools, types, tokens_used } = await listTools(gateway, server, { detail });
+          const tokens = encode(JSON.stringify(types ?? tools)).length;
           const relativeError = Math.abs(tokens_used / tokens - 1);
           assert.ok(relativeError < 0.15, `${server} ${detail}: ${tokens_used} for ${tokens}`);
         }

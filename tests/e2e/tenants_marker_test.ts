@@ -46,7 +46,13 @@ class Tenant {
   async useEverything(): Promise<void> {
     await this.call("list_servers");
     for (
-      const detail of [{}, { detail: "signatures" }, { detail: "names" }, { names: "plain,x" }]
+      const detail of [
+        {},
+        { detail: "types" },
+        { detail: "signatures" },
+        { detail: "names" },
+        { names: "plain,x" },
+      ]
     ) {
       await this.call("get_server_tools", { server: "marked", ...detail });
     }

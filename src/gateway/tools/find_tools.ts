@@ -24,6 +24,7 @@ import {
   readNames,
   type StepRunner,
   writeDefinition,
+  writeList,
   writeTools,
 } from "./tool_listing.ts";
 import { shortenText } from "../../text.ts";
@@ -83,9 +84,11 @@ export async function findTools(
     const isPinned = context.servers.get(name)?.isPinned === true;
     writers.set(name, await definitionWriter({ isPinned }));
   }
-  const write = (tool: FoundTool) => writeFoundTool(tool, detail, writers.get(tool.server));
+  const write = detail === "types"
+    ? await declarationWriter()
+    : (tool: FoundTool) => writeFoundTool(tool, detail, writers.get(tool.server));
   const { texts, isCut } = await writeTools(found, { write, args, runStep });
-  const list = `[${texts.join(",")}]`;
+  const list = await writeList(texts, { detail, found, runStep });
   const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
   const hint = found.length === 0
     ? nothingFoundHint(context, pending)
@@ -96,15 +99,15 @@ export async function findTools(
     query: shownQuery,
     total_available: callableCount,
     returned: texts.length,
-    tokens_used: texts.length === 0 ? 0 : await runStep(() => estimateTokens(list)),
+    tokens_used: texts.length === 0 ? 0 : await runStep(() => estimateTokens(list.json)),
     detail,
     ...(omitted.length === 0 ? {} : { omitted }),
     ...(hint === undefined ? {} : { hint }),
     ...(pending.length === 0 ? {} : { pending }),
     ...(unavailable.length === 0 ? {} : { unavailable }),
   });
-  // The definitions are inserted as text, as the server wrote them.
-  return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
+  // The list is inserted as text: definitions are as the server wrote them.
+  return { kind: "gateway-result", json: `{"${list.key}":${list.json},${otherMembers.slice(1)}` };
 }
 
 /** The known lists of tools of the servers that a query is about. */
@@ -252,10 +255,15 @@ async function runSteps<T>(steps: Generator<void, T>, runStep: StepRunner): Prom
   }
 }
 
+async function declarationWriter(): Promise<(tool: FoundTool) => string> {
+  const { writeDeclaration } = await import("./declarations.ts");
+  return ({ tool }) => writeDeclaration(tool);
+}
+
 /** Writes a tool of an answer as JSON. */
 export function writeFoundTool(
   { server, tool }: FoundTool,
-  detail: Detail,
+  detail: Exclude<Detail, "types">,
   writeWhole: (tool: Tool) => string = writeDefinition,
 ): string {
   switch (detail) {

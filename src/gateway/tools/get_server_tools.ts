@@ -21,6 +21,7 @@ import {
   readNames,
   refuseLongPattern,
   type StepRunner,
+  writeList,
   writeTools,
 } from "./tool_listing.ts";
 
@@ -50,7 +51,7 @@ export const getServerTools: LocalTool = {
         names: { type: "string", description: "Comma-separated" },
         pattern: { type: "string", description: "Wildcard, e.g. get_*" },
         max_schema_tokens: { type: "integer", minimum: 1 },
-        detail: { type: "string", enum: ["full", "signatures", "names"] },
+        detail: { type: "string", enum: ["full", "types", "signatures", "names"] },
       },
     },
     annotations: { title: "Find tools", readOnlyHint: true },
@@ -90,11 +91,18 @@ async function listServerTools(
   const names = readNames(args);
   const selected = await filterTools(callable, createSelector(args, names), runStep);
   const { detail, hint: detailHint } = await chooseDetail(selected, args, runStep);
-  const writeWhole = await definitionWriter(server);
-  const write = (tool: Tool) => detail === "full" ? writeWhole(tool) : writeTool(tool, detail);
+  const write = detail === "full"
+    ? await definitionWriter(server)
+    : detail === "types"
+    ? (await import("./declarations.ts")).writeDeclaration
+    : (tool: Tool) => writeTool(tool, detail);
   const { texts, isCut } = await writeTools(selected, { write, args, runStep });
   const omitted = selected.slice(texts.length).map((tool) => tool.name);
-  const list = `[${texts.join(",")}]`;
+  const list = await writeList(texts, {
+    detail,
+    found: selected.map((tool) => ({ server: name, tool })),
+    runStep,
+  });
   const hints = [
     catalog.incompleteReason === undefined ? undefined : `${catalog.incompleteReason}.`,
     catalog.completeness === "empty" && catalog.incompleteReason === undefined
@@ -122,13 +130,13 @@ async function listServerTools(
     server: name,
     total_available: callable.length,
     returned: texts.length,
-    tokens_used: texts.length === 0 ? 0 : await runStep(() => estimateTokens(list)),
+    tokens_used: texts.length === 0 ? 0 : await runStep(() => estimateTokens(list.json)),
     ...(detail === "full" ? {} : { detail }),
     ...(omitted.length === 0 ? {} : { omitted: omitted.slice(0, MAX_OMITTED) }),
     ...(hints.length === 0 ? {} : { hint: hints.join(" ") }),
   });
-  // The definitions are inserted as text, as the server wrote them.
-  return { kind: "gateway-result", json: `{"tools":${list},${otherMembers.slice(1)}` };
+  // The list is inserted as text: definitions are as the server wrote them.
+  return { kind: "gateway-result", json: `{"${list.key}":${list.json},${otherMembers.slice(1)}` };
 }
 
 /** Says how many tools are held back. Their names are not shown: a server may have chosen them to be read. */
@@ -168,7 +176,7 @@ async function chooseDetail(
   };
 }
 
-function writeTool(tool: Tool, detail: Exclude<Detail, "full">): string {
+function writeTool(tool: Tool, detail: Exclude<Detail, "full" | "types">): string {
   switch (detail) {
     case "names":
       return JSON.stringify({ name: tool.name });

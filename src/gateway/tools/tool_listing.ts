@@ -17,7 +17,7 @@ const MAX_LIST_LENGTH = 512 * 1024;
 const MAX_DIRECT_MS = 5;
 
 /** The shown part of each tool. */
-export type Detail = "full" | "signatures" | "names";
+export type Detail = "full" | "types" | "signatures" | "names";
 
 /** Runs a step of the work on a list of tools. */
 export type StepRunner = <T>(step: () => T) => T | Promise<T>;
@@ -91,6 +91,32 @@ export interface WrittenTools {
   readonly texts: readonly string[];
   /** Whether the answer would be too long with the other tools. */
   readonly isCut: boolean;
+}
+
+/** A tool, and the server that lists it. */
+export interface ServerTool {
+  readonly server: string;
+  readonly tool: Tool;
+}
+
+/** The member of an answer that shows its tools: its key and its value. */
+export interface ShownTools {
+  readonly key: "tools" | "types";
+  readonly json: string;
+}
+
+/** Puts the texts of tools together, the first of the found ones: a list, or one text that declares their types. */
+export async function writeList(
+  texts: readonly string[],
+  { detail, found, runStep }: {
+    readonly detail: Detail;
+    readonly found: readonly ServerTool[];
+    readonly runStep: StepRunner;
+  },
+): Promise<ShownTools> {
+  if (detail !== "types") return { key: "tools", json: `[${texts.join(",")}]` };
+  const { declareTools } = await import("./declarations.ts");
+  return { key: "types", json: await declareTools(found.slice(0, texts.length), runStep) };
 }
 
 /** Writes the first tools that fit into `max_schema_tokens` and into the maximum length, in the given order. */
