@@ -85,7 +85,7 @@ export const tail = defineCommand({
   about:
     "Shows the last operations of the audit log and the log of refusals, the newest last: time " +
     "(UTC), decision, agent (or the address, if none is known), tool, resource or prompt, duration, and the rule, the error code, or isError if the " +
-    "tool itself reported an error.",
+    "tool itself reported an error, and the request whose code made the call, if code made it.",
   example: "agent-mcp-gateway audit tail -n 20 --agent researcher",
   flags: TAIL_FLAGS,
   aliases: { n: "lines", f: "follow" },
@@ -259,8 +259,9 @@ function entryText(entry: ParsedEntry): string {
     : "";
   const caller = agent || address || "(none)";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);
+  const origin = entry.parent === "" ? "" : ` in code of request ${entry.parent}`;
   const line = `${cutText(head, LINE_WIDTH - duration.length)}${duration}`;
-  const details = `${reason === "" ? "" : ` ${reason}`}${approved}`;
+  const details = `${reason === "" ? "" : ` ${reason}`}${approved}${origin}`;
   return `${line}${escapeControls(details)}${shadow}\n`;
 }
 

@@ -37,6 +37,8 @@ export interface ParsedEntry {
   readonly phase: string;
   /** Identifies a call among those of all clients: its session and request. */
   readonly callId: string;
+  /** Id of the request that ran the code which made the call, or `""`. */
+  readonly parent: string;
   /** In a summary: number of refusals by code, or of lookups by tool. Empty in other entries. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -84,6 +86,7 @@ export function parseEntry(text: string): ParsedEntry | undefined {
     rounds: typeof line.rounds === "number" ? line.rounds : 0,
     phase: stringOrEmpty(line.phase),
     callId: JSON.stringify([line.session, line.request_id]),
+    parent: typeof line.parent === "number" ? String(line.parent) : stringOrEmpty(line.parent),
     counts: isRecord(line.counts) ? numbersIn(line.counts) : {},
   };
 }

@@ -95,7 +95,13 @@ export class Gateway {
     };
     this.#limits = new CallLimits({ ...settings, hasSeveralAgents, memory: this.memory, log });
     this.#processes = new Processes(settings.maxProcesses, log, hasSeveralAgents);
-    this.#ownServer = new OwnServer({ approvals: this.#loadApprovals, version, log });
+    this.#ownServer = new OwnServer({
+      ...settings,
+      approvals: this.#loadApprovals,
+      hasSeveralAgents,
+      version,
+      log,
+    });
     this.#context = {
       ownServer: this.#ownServer.config,
       version,
@@ -279,6 +285,7 @@ export class Gateway {
     this.#processes.kill();
     await this.#processes.close();
     await this.#options.catalogs?.close();
+    await this.#ownServer.close();
     await this.#limits.close();
     await this.#records.audit.close();
     await this.#options.tracer.close();
@@ -287,6 +294,7 @@ export class Gateway {
   /** Kills the servers' processes immediately. */
   kill(): void {
     for (const server of this.#snapshot.servers.values()) server.kill();
+    void this.#ownServer.close();
     this.#processes.kill();
   }
 

@@ -1,6 +1,7 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { ClientConnection } from "../downstream/mod.ts";
 import { connectionAgent } from "./identification.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import { writeInstructions } from "./instructions.ts";
 import { findOfferedKinds, NOTHING_OFFERED } from "./offered/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
@@ -44,7 +45,9 @@ export function findOffers(
 ): Pick<Introduction, "canToolsChange" | "offered"> {
   const { servers } = context.snapshot;
   const agent = connectionAgent(context);
-  const allowed = listServers(context).flatMap(({ name }) => servers.get(name) ?? []);
+  // The own server has only tools.
+  const allowed = listServers(context)
+    .flatMap(({ name }) => name === OWN_SERVER ? [] : servers.get(name) ?? []);
   return {
     canToolsChange: hasDirectTools(context),
     offered: agent === undefined

@@ -1,4 +1,5 @@
 import { CallerError } from "../errors.ts";
+import { type JsonText, measureParseCost, utf8Bytes } from "../jsonrpc/mod.ts";
 import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
 import { startOfText } from "../text.ts";
 import type { NestedCall, NestedOutcome } from "./own_server/mod.ts";
@@ -36,7 +37,7 @@ export class NestedCalls {
   }
 
   #createRequest(
-    { server, tool, argsJson, signal, clock }: NestedCall,
+    { server, tool, args, signal, clock }: NestedCall,
   ): OperationRequest<EncodedOutcome & { readonly outcome: NestedOutcome }> {
     const { toolContext: { caller }, request, span } = this.#outer;
     const { requestId, unansweredCount, meta, onProgress } = request;
@@ -49,7 +50,7 @@ export class NestedCalls {
       outer: { requestId, clock },
       ...(server === OWN_SERVER && tool === RUN_CODE && { fault: nestedCodeError() }),
       unansweredCount,
-      memory: argsJson === undefined ? 0 : 2 * argsJson.length,
+      memory: args === undefined ? 0 : memoryOf(args),
       signal,
       // The progress of all calls is one sequence for the client, whose numbers must increase.
       onProgress: onProgress && (({ message }) => {
@@ -59,7 +60,7 @@ export class NestedCalls {
         kind: "server-tool",
         server,
         tool,
-        args: readServerArguments(tool, { value: argsJson, text: undefined }),
+        args: args && readServerArguments(tool, { value: JSON.parse(args.json), text: args }),
         timeoutMs: undefined,
       }),
       encode: encodeNested,
@@ -87,6 +88,10 @@ function encodeNested(outcome: Outcome): EncodedOutcome & { readonly outcome: Ne
     case "input-required":
       throw new TypeError("A call that code makes is one of a server, and waits for input");
   }
+}
+
+function memoryOf({ json }: JsonText): number {
+  return measureParseCost(json, utf8Bytes(json) === json.length).memory;
 }
 
 function nestedCodeError(): CallerError {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readRefusal } from "./agent_session.ts";
 import { ApprovalFixture, type ApprovalOptions } from "./approval_fixture.ts";
+import { describeStdioServer } from "./eras_servers.ts";
+import { startGateway } from "./gateway.ts";
 import type { Fields } from "./raw_client.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -129,4 +131,37 @@ Deno.test("[own.approval-status] an approval that nobody gave in time has expire
   // Another gateway of the user has not seen the request.
   await using other = await start({ rules: RULES });
   assert.equal((await readStatus(other, id)).status, "unknown");
+});
+
+Deno.test("[own.approval-status] an agent does not learn of approvals of other agents", async () => {
+  const rules = { allow: { servers: ["notes", "gateway"] }, ask: { tools: { notes: ["*"] } } };
+  const folder = Deno.makeTempDirSync();
+  const server = describeStdioServer("earlier", folder, { name: "notes" });
+  await using gateway = await startGateway({
+    servers: { notes: server.entry },
+    rules: { agents: { one: rules, two: rules }, defaults: { approval: { wait_s: 0 } } },
+  });
+  const statusFor = async (agent_id: string, id: unknown): Promise<unknown> => {
+    const result = await gateway.callServerTool("gateway", "approval_status", { id }, { agent_id });
+    return textOf(result).status;
+  };
+  const asked = await gateway.callServerTool("notes", "plain", { id: "a" }, { agent_id: "one" });
+  const { approval_id: id } = readRefusal(asked) as unknown as Fields;
+  assert.deepEqual([await statusFor("one", id), await statusFor("two", id)], [
+    "pending",
+    "unknown",
+  ]);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("[own.server] a client whose agent has only the own server is offered neither resources nor prompts", async () => {
+  await using gateway = await startGateway({
+    servers: {},
+    rules: { agents: { writer: { allow: { servers: ["gateway"] } } } },
+    args: ["--agent", "writer"],
+    initialize: false,
+  });
+  const { result } = await gateway.client.initialize();
+  assert.deepEqual(Object.keys(result?.capabilities as Fields).sort(), ["logging", "tools"]);
+  assert.match(String(result?.instructions), /gateway: Tools of the gateway itself/);
 });

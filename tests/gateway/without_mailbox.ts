@@ -12,7 +12,14 @@ export function withoutMailbox(
     ...context,
     latest: () => whole,
     approvals,
-    ownServer: new OwnServer({ approvals, version: "0", log: context.log }),
+    ownServer: new OwnServer({
+      approvals,
+      codeTimeoutMs: 30_000,
+      maxSandboxes: 4,
+      hasSeveralAgents: () => false,
+      version: "0",
+      log: context.log,
+    }),
   };
   return whole;
 }

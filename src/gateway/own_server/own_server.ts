@@ -1,4 +1,5 @@
-import type { ServerConfig } from "../../config/mod.ts";
+import type { CodeSandboxes } from "../../code/mod.ts";
+import type { ServerConfig, Settings } from "../../config/mod.ts";
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { OWN_SERVER } from "../../own_server.ts";
@@ -12,7 +13,10 @@ export const CALL_ID = "agent-mcp-gateway/call";
 const MAX_CALL_MS = 86_400_000;
 
 /** Options of the own server. */
-export interface OwnServerOptions extends OwnServices {
+export interface OwnServerOptions
+  extends Pick<OwnServices, "approvals">, Pick<Settings, "codeTimeoutMs" | "maxSandboxes"> {
+  /** Returns whether several agents use the gateway. */
+  readonly hasSeveralAgents: () => boolean;
   /** The gateway's version. */
   readonly version: string;
   /** Log for the gateway's own errors. */
@@ -29,13 +33,20 @@ export type OwnCalls = ReadonlyMap<string, OwnCall>;
 export class OwnServer {
   /** Its entry, which stands in no file. */
   readonly config: ServerConfig;
+  readonly #options: OwnServerOptions;
   readonly #calls = new Map<string, OwnCall>();
+  #sandboxes: Promise<CodeSandboxes> | undefined;
 
   /** Prepares the server; loads nothing. */
   constructor(options: OwnServerOptions) {
+    this.#options = options;
     this.config = createConfig((channel) => {
       void import("./serving.ts").then(({ serveOwnTools }) => {
-        serveOwnTools(channel, { ...options, calls: this.#calls });
+        serveOwnTools(channel, {
+          ...options,
+          sandboxes: () => this.#sandboxes ??= this.#createSandboxes(),
+          calls: this.#calls,
+        });
       });
     });
   }
@@ -50,6 +61,16 @@ export class OwnServer {
     const id = crypto.randomUUID();
     this.#calls.set(id, call);
     return { meta: { [CALL_ID]: id }, [Symbol.dispose]: () => this.#calls.delete(id) };
+  }
+
+  /** Ends the processes that it has started. */
+  async close(): Promise<void> {
+    await (await this.#sandboxes)?.close();
+  }
+
+  async #createSandboxes(): Promise<CodeSandboxes> {
+    const { CodeSandboxes } = await import("../../code/mod.ts");
+    return new CodeSandboxes(this.#options);
   }
 }
 

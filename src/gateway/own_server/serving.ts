@@ -13,11 +13,11 @@ import { REVISIONS } from "../../revisions.ts";
 import { errorBodyOf } from "../error_body.ts";
 import { parseArguments } from "../tools/mod.ts";
 import { CALL_ID, type OwnCalls, type OwnServerOptions } from "./own_server.ts";
-import type { OwnResult } from "./tool.ts";
+import type { OwnResult, OwnServices } from "./tool.ts";
 import { OWN_TOOLS } from "./tools.ts";
 
 /** Options of a connection. */
-interface ServingOptions extends OwnServerOptions {
+interface ServingOptions extends OwnServices, Pick<OwnServerOptions, "version" | "log"> {
   /** The calls that have not ended. */
   readonly calls: OwnCalls;
 }
@@ -66,6 +66,8 @@ async function callTool(request: IncomingRequest, options: ServingOptions): Prom
     const parsed = parseArguments(tool, { args, textOf });
     request.reply(encodeResult(await tool.run(parsed, { ...options, ...call, signal })));
   } catch (error) {
+    // Nobody waits for the answer.
+    if (signal.aborted) return;
     const body = errorBodyOf(error);
     if (body === undefined) throw error;
     const text = JSON.stringify({ error: body });
@@ -74,8 +76,12 @@ async function callTool(request: IncomingRequest, options: ServingOptions): Prom
 }
 
 /** Writes a result. The texts are inserted as they are, because they may be long. */
-function encodeResult({ json, isStructured = false, meta }: OwnResult): JsonText {
+function encodeResult(
+  { json, isStructured = false, isError = false, meta }: OwnResult,
+): JsonText {
   const content = `"content":[{"type":"text","text":${JSON.stringify(json)}}]`;
   const structured = isStructured ? `,"structuredContent":${json}` : "";
-  return new JsonText(`{${content}${structured}${meta ? `,"_meta":${JSON.stringify(meta)}` : ""}}`);
+  const error = isError ? ',"isError":true' : "";
+  const metaMember = meta === undefined ? "" : `,"_meta":${JSON.stringify(meta)}`;
+  return new JsonText(`{${content}${structured}${error}${metaMember}}`);
 }

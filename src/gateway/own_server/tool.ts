@@ -1,4 +1,5 @@
 import type { Approvals } from "../../approvals/mod.ts";
+import type { CodeSandboxes } from "../../code/mod.ts";
 import type { Caller, Pausable } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { ErrorCode, ErrorDetails } from "../../errors.ts";
@@ -29,6 +30,8 @@ export interface OwnResult {
   readonly json: string;
   /** Whether `json` is the structured content, too. Default: no. */
   readonly isStructured?: boolean;
+  /** Whether the result is an error of the tool. Default: no. */
+  readonly isError?: boolean;
   /** The members of the result's `_meta`; default: none. */
   readonly meta?: Readonly<Record<string, unknown>>;
 }
@@ -37,6 +40,10 @@ export interface OwnResult {
 export interface OwnServices {
   /** Loads the approvals that calls wait for. */
   readonly approvals: () => Promise<Approvals>;
+  /** Loads the processes in which code runs. */
+  readonly sandboxes: () => Promise<CodeSandboxes>;
+  /** Maximum time of code, in milliseconds. */
+  readonly codeTimeoutMs: number;
 }
 
 /** One call of a tool of the own server, as the pipeline makes it. */
@@ -61,8 +68,8 @@ export interface NestedCall {
   readonly server: string;
   /** The tool's name at its server. */
   readonly tool: string;
-  /** The arguments as JSON text, which need not be valid; `undefined` if the call has none. */
-  readonly argsJson: string | undefined;
+  /** The arguments, which need not be an object; `undefined` if the call has none. */
+  readonly args: JsonText | undefined;
   /** Cancels the call. */
   readonly signal: CancelSignal;
   /** Is paused while the call waits for a person. */

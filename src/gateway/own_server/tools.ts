@@ -1,7 +1,8 @@
 import { approvalStatus } from "./approval_status.ts";
+import { runCode } from "./run_code.ts";
 import type { OwnTool } from "./tool.ts";
 
 /** The tools of the own server by name, in the order in which `tools/list` shows them. */
 export const OWN_TOOLS: ReadonlyMap<string, OwnTool> = new Map(
-  [approvalStatus].map((tool) => [tool.definition.name, tool]),
+  [runCode, approvalStatus].map((tool) => [tool.definition.name, tool]),
 );
