@@ -21,6 +21,7 @@ import { chooseAgent, findServer } from "./resolve_names.ts";
 import { listServerEntries, patternOf } from "./rule_entries.ts";
 import { escapeLines } from "../text.ts";
 import { jsonOutput, styleOf } from "./terminal.ts";
+import { withOwnServer } from "./with_own_server.ts";
 
 export const command = defineCommand({
   about: "Calls a server's tool through the same steps as any other call: identity, rules, " +
@@ -50,7 +51,7 @@ export const command = defineCommand({
     const text = checkArguments(
       argumentsOrDash === "-" ? await readStandardInput() : argumentsOrDash,
     );
-    const opened = await openConfiguration(settingFlags);
+    const opened = withOwnServer(await openConfiguration(settingFlags));
     findServer(server, opened.configuration);
     const asAgent = chooseAgent(opened, { stderr });
     return await withGateway({ opened: asAgent, stderr }, async (callGateway) => {

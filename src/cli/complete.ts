@@ -1,4 +1,6 @@
 import { type Application, proposeCompletions } from "@stricli/core";
+import { usesOwnServer } from "../config/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { ParserContext, Streams } from "./command.ts";
 import type { ListedCommand } from "./commands.ts";
 import { readConfiguration } from "./open_configuration.ts";
@@ -15,7 +17,10 @@ export async function readNames(): Promise<ConfiguredNames> {
   const { configuration } = await readConfiguration({});
   return {
     agents: [...configuration?.rules.agents.keys() ?? []],
-    servers: [...configuration?.servers.keys() ?? []],
+    servers: [
+      ...configuration?.servers.keys() ?? [],
+      ...configuration !== undefined && usesOwnServer(configuration) ? [OWN_SERVER] : [],
+    ],
   };
 }
 

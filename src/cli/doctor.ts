@@ -19,6 +19,7 @@ import {
   listKnownItems,
   selectRulesWarnings,
 } from "./unmatched_rules.ts";
+import { withOwnServer } from "./with_own_server.ts";
 
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, its resources and prompts, and " +
@@ -29,7 +30,7 @@ export const command = defineCommand({
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
   args: [optional(serverArgument("Only this server"))],
   async run({ flags: { json, ...fileFlags }, args: [onlyServer], stdout, stderr }) {
-    const opened = await openConfiguration(fileFlags);
+    const opened = withOwnServer(await openConfiguration(fileFlags));
     const { files, configuration, log } = opened;
     const { servers } = configuration;
     const names = onlyServer === undefined

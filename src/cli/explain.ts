@@ -30,6 +30,7 @@ import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { suggestName } from "./resolve_names.ts";
 import { readJson } from "../exact_json.ts";
 import { isRecord } from "../json.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import { escapeLines } from "../text.ts";
 import { jsonOutput } from "./terminal.ts";
 import { findShare, type SharedKind } from "./share.ts";
@@ -40,6 +41,7 @@ import {
   listKnownItems,
   selectRulesWarnings,
 } from "./unmatched_rules.ts";
+import { withOwnServer } from "./with_own_server.ts";
 
 /** The exit code of each decision. */
 const EXIT_CODES: Readonly<Record<PrintedDecision["decision"], number>> = {
@@ -97,7 +99,7 @@ export const command = defineCommand({
       throw new UsageError("Name the tool of the arguments with --tool");
     }
     const args = argsText === undefined ? undefined : readArguments(argsText);
-    const opened = await openConfiguration(files);
+    const opened = withOwnServer(await openConfiguration(files));
     const { configuration } = opened;
     const policy = compileRules(configuration);
     noteUnknownNames(flags, configuration, stderr);
@@ -317,7 +319,7 @@ function noteUnknownNames(
   if (agent !== undefined && !rules.agents.has(agent)) {
     note("agent", agent, rules.agents.keys(), "in the rules");
   }
-  if (server !== undefined && !servers.has(server)) {
+  if (server !== undefined && server !== OWN_SERVER && !servers.has(server)) {
     note("server", server, servers.keys(), "configured");
   }
 }

@@ -1,3 +1,4 @@
+import { OWN_SERVER } from "../own_server.ts";
 import { escapeControls } from "../text.ts";
 import type {
   AgentRow,
@@ -21,6 +22,10 @@ const DECISION: Column = { title: "DECISION", color: colorOf };
 export const SHADOW_NOTE =
   "shadow: the agent is in shadow mode, so what the rules do not allow is let through, and only recorded";
 
+/** Says why `"*"` has not allowed the gateway's own server. */
+const OWN_SERVER_NOTE =
+  `the gateway's own server: only its name in \`allow.servers\` grants it, not a pattern such as "*"`;
+
 /**
  * Formats one decision and the steps to it.
  *
@@ -43,8 +48,9 @@ export function decisionText(
     return `${describeCondition(condition, decision)}\n`;
   });
   const mode = isShadowed ? `${SHADOW_NOTE}\n` : "";
+  const isUnnamed = subject.server === OWN_SERVER && steps.at(-1)?.step === "server default";
   const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n${mode}` +
-    requirements.join("");
+    (isUnnamed ? `${OWN_SERVER_NOTE}\n` : "") + requirements.join("");
   const rows = steps.map(({ step, searched, skipped = [], found }, index) => {
     const notFound = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
     const passedOver = skipped.map(({ rule, state }) => {

@@ -23,6 +23,8 @@ import {
   type StdioConfig,
   trustFileFor,
 } from "../config/mod.ts";
+import { compileRules } from "../gateway/mod.ts";
+import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
 import { isFile, realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { auditFallback } from "./audit_path.ts";
@@ -75,6 +77,7 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
     if (stdio !== undefined) addProgram(needed, server, stdio, served);
     if (http !== undefined) addHost(needed, server, http, served);
   }
+  addCodeSandbox(needed, served);
   addListener(needed, served);
   return needed;
 }
@@ -255,6 +258,21 @@ function browserPrograms(env: Environment): string[] {
   return (env.get("PATH") ?? "").split(":").flatMap((folder) =>
     ["xdg-open", "wslview"].filter((program) => isFile(resolvePath("/", folder, program)))
   );
+}
+
+/** Adds the program itself, in a process of which code runs, if an agent may run code. */
+function addCodeSandbox(needed: NeededPermissions, { configuration }: ServedConfiguration): void {
+  const policy = compileRules(configuration);
+  const request = { kind: "tool", server: OWN_SERVER, tool: RUN_CODE } as const;
+  const runsCode = configuration.rules.agents.keys().some((agent) => policy.allows(agent, request));
+  if (!runsCode) return;
+  const program = Deno.execPath();
+  // `sh` can start a program whose path Deno's flag cannot name.
+  if (!program.includes(",")) needed.run?.add(program);
+  // `sh` limits the process, and ends it if the gateway is killed; `kill` ends its group.
+  if (!isWindows) needed.run?.add("kill").add("sh");
+  // Deno finds there what it has compiled before.
+  needed.env.add("DENO_DIR");
 }
 
 function addListener(

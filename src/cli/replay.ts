@@ -8,6 +8,7 @@ import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { replayText } from "./replay_text.ts";
 import { ReplayTally } from "./replay_tally.ts";
 import { jsonOutput } from "./terminal.ts";
+import { OWN_SERVER } from "../own_server.ts";
 
 /** The exit code if an operation would be decided otherwise. */
 const EXIT_CHANGES = 3;
@@ -31,7 +32,7 @@ export const command = defineCommand({
     const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
     const redecider = new Redecider(configuration, catalogs);
     const tally = new ReplayTally();
-    const isConfigured = (server: string): boolean => servers.has(server);
+    const isConfigured = (server: string): boolean => server === OWN_SERVER || servers.has(server);
     let logFacts = {};
     await withAuditFiles(auditLog, {
       stderr,

@@ -1,4 +1,5 @@
 import { type Configuration, type ServerConfig, suggestCorrection } from "../config/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { Streams } from "./command.ts";
 import { UsageError } from "./error_report.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
@@ -17,6 +18,12 @@ export function findServer(
 ): ServerConfig {
   const config = servers.get(name);
   if (config !== undefined) return config;
+  if (name === OWN_SERVER) {
+    throw new UsageError(
+      `The server "${name}" is the gateway's own: it has no entry in the servers file, and serves ` +
+        `only agents whose \`allow.servers\` names it, or whose results are limited`,
+    );
+  }
   const reason = unavailableReasons.get(name);
   throw new UsageError(
     reason === undefined

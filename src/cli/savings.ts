@@ -6,6 +6,7 @@ import {
   loadDirectTools,
   type ToolContext,
 } from "../gateway/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import { compilePolicy } from "../policy/mod.ts";
 import { defineCommand, FILE_FLAGS, JSON_FLAG } from "./command.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
@@ -15,6 +16,7 @@ import { ANONYMOUS_CALLER, type Probe, type Probes, withStartedServers } from ".
 import { paragraph, table } from "./table.ts";
 import { escapeLines } from "../text.ts";
 import { formatCount, jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
+import { withOwnServer } from "./with_own_server.ts";
 
 export const command = defineCommand({
   about:
@@ -24,7 +26,7 @@ export const command = defineCommand({
   example: "agent-mcp-gateway savings --json",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
   async run({ flags: { json, ...files }, stdout, stderr }) {
-    const opened = await openConfiguration(files);
+    const opened = withOwnServer(await openConfiguration(files));
     const { configuration } = opened;
     const counter = await loadTokenCounter();
     const names = [...configuration.servers.keys()];
@@ -111,7 +113,7 @@ function createExchangeCounter(
   tools: ReadonlyMap<string, GatewayTool>,
   { probes, configuration, counter: { count }, signal }: CountContext,
 ): (name: string, args: Arguments) => Promise<number> {
-  const fullAccess = { allow: { servers: ["*"] } };
+  const fullAccess = { allow: { servers: ["*", OWN_SERVER] } };
   const agents = new Map([[ANONYMOUS_CALLER.agent, fullAccess]]);
   const context: ToolContext = {
     caller: ANONYMOUS_CALLER,

@@ -1,4 +1,5 @@
 import type { Rules } from "../config/mod.ts";
+import { OWN_SERVER, READ_RESULT } from "../own_server.ts";
 import type { AccessRequest, Policy } from "../policy/mod.ts";
 import { listServerEntries, patternOf } from "./rule_entries.ts";
 
@@ -30,6 +31,8 @@ export function findShare(
 ): Share {
   const patterns = listServerEntries(rules, { agent, server, key: kind })
     .map(({ entry }) => patternOf(entry));
+  // A limit on results grants this tool, which no entry need name.
+  if (server === OWN_SERVER && kind === "tools") patterns.push(READ_RESULT);
   const sample = kind === "resources" ? SAMPLE_URI_PART : SAMPLE_NAME;
   const decisions = ["*", ...patterns].map((pattern) => {
     const name = pattern.replaceAll("*", sample).replaceAll("?", sample.slice(0, 1));

@@ -8,6 +8,7 @@ import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { type ReplayFigures, ReplayTally } from "./replay_tally.ts";
 import { suggestGrants } from "./suggested_grants.ts";
 import { Usage } from "./used_items.ts";
+import { OWN_SERVER } from "../own_server.ts";
 
 /** Options of `suggestRules`. */
 export interface SuggestRulesOptions {
@@ -39,7 +40,11 @@ export async function suggestRules(
   { agent, since, configuration, content, catalogs }: SuggestRulesOptions,
 ): Promise<SuggestedRules> {
   const { rules, servers } = configuration;
-  const selection = { since, agent, isConfigured: (server: string) => servers.has(server) };
+  const selection = {
+    since,
+    agent,
+    isConfigured: (server: string) => server === OWN_SERVER || servers.has(server),
+  };
   const usage = findUsage(files, selection, rules);
   const dropped = new Set<string>();
   const suggest = async (): Promise<SuggestedRules> => {

@@ -20,6 +20,7 @@ import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { listEntries, patternOf, type RuleEntry } from "./rule_entries.ts";
 import { jsonOutput, pluralize } from "./terminal.ts";
 import { findUnknownNames } from "./unknown_names.ts";
+import { withOwnServer } from "./with_own_server.ts";
 
 /** Name of the file of cases beside the rules file. */
 const CASES_FILE = ".mcp-gateway-tests.json";
@@ -38,7 +39,7 @@ export const command = defineCommand({
   },
   args: [optional(argument("The file of cases", { placeholder: "file" }))],
   async run({ flags: { coverage, json, ...fileFlags }, args: [file], stdout, stderr }) {
-    const opened = await openConfiguration(fileFlags, { startsServers: false });
+    const opened = withOwnServer(await openConfiguration(fileFlags, { startsServers: false }));
     const { configuration, files: { rules: rulesFile }, log } = opened;
     const cases = openCases(file, rulesFile.path);
     const policy = compileRules(configuration);

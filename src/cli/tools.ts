@@ -16,6 +16,7 @@ import { chooseAgent, findServer } from "./resolve_names.ts";
 import { paragraph } from "./table.ts";
 import { escapeControls, escapeLines } from "../text.ts";
 import { jsonOutput, pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
+import { withOwnServer } from "./with_own_server.ts";
 
 export const command = defineCommand({
   about: "Lists what list_servers and get_server_tools show an agent, through the same " +
@@ -33,7 +34,7 @@ export const command = defineCommand({
   },
   async run({ flags, ...streams }) {
     const { query, server, names, pattern, detail, json, ...settingFlags } = flags;
-    const opened = await openConfiguration(settingFlags);
+    const opened = withOwnServer(await openConfiguration(settingFlags));
     if (server !== undefined) findServer(server, opened.configuration);
     const asAgent = chooseAgent(opened, streams);
     const options = { opened: asAgent, stderr: streams.stderr, remembers: true };

@@ -1,4 +1,5 @@
 import { type Configuration, suggestCorrection } from "../config/mod.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { PolicyCase } from "../config/editing/mod.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 
@@ -17,7 +18,7 @@ export async function findUnknownNames(
     ? []
     : [describe("agent", agent, "in the rules", rules.agents.keys())];
   if (!servers.has(server)) {
-    return unavailableReasons.has(server)
+    return server === OWN_SERVER || unavailableReasons.has(server)
       ? warnings
       : [...warnings, describe("server", server, "configured", servers.keys())];
   }

@@ -11,6 +11,7 @@ export type { ConnectedClient } from "./http/mod.ts";
 export { compileRules } from "./compile_rules.ts";
 export { Gateway } from "./gateway.ts";
 export type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
+export { listedOwnServer } from "./listed_own_server.ts";
 export { loadDirectTools, readOfferedName } from "./offered/mod.ts";
 export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";

@@ -11,6 +11,8 @@ export const OWN_SERVER_RULES: Readonly<Record<string, Section>> = {
       "an agent with a limit on results may use read_result without a rule for it",
     "own.limits":
       "max_result_tokens is a limit of servers, agents and defaults, and leaves room for a hint",
+    "own.commands":
+      "commands treat the own server as any other where it is of use, and say why rules do not grant it",
     "own.use": "a configuration that does not use the own server is known by its files alone",
   },
 };

@@ -1,0 +1,18 @@
+import type { ServerConfig, Settings } from "../config/mod.ts";
+import type { Log } from "../log.ts";
+import { OwnServer } from "./own_server/mod.ts";
+
+/**
+ * Returns an entry of the gateway's own server by which its tools are listed, but not called, without a gateway.
+ *
+ * @param options The settings, the gateway's version, and a log for its own errors.
+ */
+export function listedOwnServer(options: {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly log: Log;
+}): ServerConfig {
+  const { settings, ...others } = options;
+  const approvals = () => Promise.reject(new Error("Without a gateway, no tool can be called"));
+  return new OwnServer({ ...settings, ...others, approvals, hasSeveralAgents: () => false }).config;
+}
