@@ -21,6 +21,9 @@ interface ItemEntry {
   readonly index: number;
 }
 
+/** The gateway's own server, and its tool that a limit on results grants. */
+const OWN = { server: "gateway", tool: "read_result" };
+
 /**
  * A plain and slow implementation of the contract's section on rules: it lists, filters and sorts all
  * entries. It shares only `compilePattern` with the policy; that function has its own tests.
@@ -33,7 +36,10 @@ export function decideByContract(
   const grants = rules.agents.get(agent);
   if (grants === undefined) return deny(path);
 
-  const serverDecision = decideServer(grants, server, path);
+  const isReading = server === OWN.server &&
+    (item === undefined || (item.kind === "tool" && item.name === OWN.tool));
+  const limit = isReading ? limitOf(rules, agent) : undefined;
+  const serverDecision = decideServer(grants, { server, path, limit });
   if (item === undefined || serverDecision.effect === "deny") return serverDecision;
   const lists = `${item.kind}s` as const;
 
@@ -56,6 +62,7 @@ export function decideByContract(
     }
   }
 
+  if (limit !== undefined) return allow(limit);
   const [key] = [...grants.allow?.[lists]?.keys() ?? []]
     .filter((key) => matches(key, server))
     .sort((left, right) => compareKeys(server, left, right));
@@ -93,14 +100,32 @@ function matchesItem(pattern: string, item: NamedItem, effect: ItemEntry["effect
   return effect === "deny" ? matching.length > 0 : matching.length === item.spellings.length;
 }
 
-function decideServer(grants: AgentGrants, server: string, path: string): Decision {
+/** Returns the path of the limit on the results of an agent. */
+function limitOf({ agents, limits }: PolicyRules, agent: string): string | undefined {
+  if (agents.get(agent)?.limits?.maxResultTokens !== undefined) {
+    return `agents${quote(agent)}.limits.max_result_tokens`;
+  }
+  return limits?.maxResultTokens === undefined ? undefined : "defaults.limits.max_result_tokens";
+}
+
+function decideServer(
+  grants: AgentGrants,
+  { server, path, limit }: {
+    readonly server: string;
+    readonly path: string;
+    readonly limit: string | undefined;
+  },
+): Decision {
   for (const effect of ["deny", "allow"] as const) {
-    const index = grants[effect]?.servers?.findIndex((entry) => matches(entry, server)) ?? -1;
+    const index = grants[effect]?.servers?.findIndex((entry) => {
+      const isNamed = effect === "deny" || server !== OWN.server || entry.includes(OWN.server);
+      return isNamed && matches(entry, server);
+    }) ?? -1;
     if (index >= 0) {
       return { effect, rule: `${path}.${effect}.servers[${index}]`, errors: [] };
     }
   }
-  return deny(`${path}.allow.servers`);
+  return limit === undefined ? deny(`${path}.allow.servers`) : allow(limit);
 }
 
 /** Orders keys for a server: the exact key first, then longer keys, then by code points. */
@@ -119,4 +144,5 @@ const isExplicit = (pattern: string) => !pattern.includes("*") && !pattern.inclu
 const matches = (pattern: string, name: string) => compilePattern(pattern).matches(name);
 const quote = (part: string) => /^[\w-]+$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`;
 
+const allow = (rule: string): Decision => ({ effect: "allow", rule, errors: [] });
 const deny = (rule: string): Decision => ({ effect: "deny", rule, errors: [] });

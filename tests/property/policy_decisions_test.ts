@@ -23,17 +23,19 @@ interface GeneratedAgent {
   allow: GeneratedLists;
   deny: GeneratedLists;
   ask: Pick<GeneratedLists, "tools">;
+  maxResultTokens: number | undefined;
 }
 interface GeneratedRules {
   agents: [id: string, GeneratedAgent][];
   denyOverrides: boolean;
+  maxResultTokens: number | undefined;
 }
 
-const servers = ["pg", "px", "git", "__proto__", "p*", "\uff01\u{1f600}"];
-const tools = ["query", "drop", "drop_all", "toString", "constructor"];
+const servers = ["pg", "px", "git", "gateway", "__proto__", "p*", "\uff01\u{1f600}"];
+const tools = ["query", "read_result", "drop", "drop_all", "toString", "constructor"];
 const anyServerPattern = fc.constantFrom(
   ...servers,
-  ...["*", "**", "p?", "?g", "*g", "g*", "*\uff01*", "*\u{1f600}*", "*_*"],
+  ...["*", "**", "p?", "gate*", "*gateway", "?g", "*g", "g*", "*\uff01*", "*\u{1f600}*", "*_*"],
 );
 const anyToolPattern = fc.constantFrom(...tools, "*", "drop*", "*o*", "q????", "*all", "?o*");
 
@@ -63,16 +65,26 @@ const anyLists: fc.Arbitrary<GeneratedLists> = fc.record({
   prompts: anyServerLists(anyToolPattern),
 });
 const anyAsk = fc.record({ tools: anyServerLists(anyToolPattern) });
+const anyMaxResultTokens = fc.option(fc.constant(200), { nil: undefined });
 const ids = ["a", "team.b", "__proto__", "constructor"];
 const anyRules: fc.Arbitrary<GeneratedRules> = fc.record({
   agents: fc.uniqueArray(
-    fc.tuple(fc.constantFrom(...ids), fc.record({ allow: anyLists, deny: anyLists, ask: anyAsk })),
+    fc.tuple(
+      fc.constantFrom(...ids),
+      fc.record({
+        allow: anyLists,
+        deny: anyLists,
+        ask: anyAsk,
+        maxResultTokens: anyMaxResultTokens,
+      }),
+    ),
     { maxLength: 3, selector: ([id]) => id },
   ),
   denyOverrides: fc.boolean(),
+  maxResultTokens: anyMaxResultTokens,
 });
 
-function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
+function toPolicyRules({ agents, denyOverrides, maxResultTokens }: GeneratedRules): PolicyRules {
   const toGrants = ({ servers, tools, resources, prompts }: GeneratedLists) => ({
     servers,
     tools: new Map(tools),
@@ -81,12 +93,18 @@ function toPolicyRules({ agents, denyOverrides }: GeneratedRules): PolicyRules {
   });
   return {
     agents: new Map(
-      agents.map(([id, { allow, deny, ask }]) => [
+      agents.map(([id, { allow, deny, ask, maxResultTokens }]) => [
         id,
-        { allow: toGrants(allow), deny: toGrants(deny), ask: { tools: new Map(ask.tools) } },
+        {
+          allow: toGrants(allow),
+          deny: toGrants(deny),
+          ask: { tools: new Map(ask.tools) },
+          limits: { maxResultTokens },
+        },
       ]),
     ),
     denyOverrides,
+    limits: { maxResultTokens },
   };
 }
 
@@ -266,9 +284,10 @@ Deno.test("[rules.order-independent] decisions and their rules do not depend on 
     fc.property(anyRules, (rules) => {
       const reordered: GeneratedRules = {
         ...rules,
-        agents: rules.agents.toReversed().map(([id, { allow, deny, ask }]) => [
+        agents: rules.agents.toReversed().map(([id, { allow, deny, ask, maxResultTokens }]) => [
           id,
           {
+            maxResultTokens,
             allow: reversed(allow),
             deny: reversed(deny),
             ask: { tools: ask.tools.toReversed() },
@@ -307,32 +326,36 @@ Deno.test("[rules.explain-steps] an explanation has the same decision, and its l
         assert.deepEqual(steps.at(-1)?.decision, decision);
         // Only one earlier step may have a decision: the step that allows the server of an item.
         const earlySteps = steps.slice(0, -1).filter((step) => step.decision !== undefined);
-        assert.ok(earlySteps.every(({ name }) => item !== undefined && name === "server allow"));
+        assert.ok(earlySteps.length <= 1);
+        assert.ok(earlySteps.every(({ name }) => {
+          return item !== undefined && ["server allow", "result limit"].includes(name);
+        }));
       }
     }),
     options,
   );
 });
 
-Deno.test("[rules.shadow-decides] shadow mode changes no decision and no rule, and allows all but unknown agents and the status", () => {
+Deno.test("[rules.shadow-decides] shadow mode changes no decision and no rule, and allows all but unknown agents, the status and the own server", () => {
   fc.assert(
     fc.property(anyRules, (rules) => {
-      const { agents, denyOverrides } = toPolicyRules(rules);
+      const { agents, ...otherRules } = toPolicyRules(rules);
       const shadowedAgents = [...agents].map(([id, grants]) => {
         return [id, { ...grants, isShadowed: true }] as const;
       });
-      const shadowed = compilePolicy({ agents: new Map(shadowedAgents), denyOverrides });
+      const shadowed = compilePolicy({ ...otherRules, agents: new Map(shadowedAgents) });
       const decide = createDecide(rules);
       for (const question of questions) {
         const { agent, server, item } = question;
         const request = createAccessRequest(server, item);
         const decision = decide(question);
-        const isLetThrough = agents.has(agent) && !isAllowed(decision);
+        const isLetThrough = agents.has(agent) && !isAllowed(decision) && server !== "gateway";
         const expected = isLetThrough ? { ...decision, isShadowed: true } : decision;
         assert.deepEqual(shadowed.decide(agent, request), expected);
         const { steps: _, ...explained } = shadowed.explain(agent, request);
         assert.deepEqual(explained, expected);
-        assert.equal(shadowed.allows(agent, request), agents.has(agent));
+        const isShown = server === "gateway" ? decision.effect !== "deny" : agents.has(agent);
+        assert.equal(shadowed.allows(agent, request), isShown);
         assert.ok(!shadowed.allows(agent, { kind: "status" }));
       }
     }),
@@ -347,7 +370,7 @@ Deno.test("[rules.rule-path] a rule that allows or asks names an entry that matc
       const { agents } = toPolicyRules(rules);
       for (const { agent, server, item } of questions) {
         const { effect, rule } = decide({ agent, server, item });
-        if (effect === "deny") continue;
+        if (effect === "deny" || rule.endsWith(".limits.max_result_tokens")) continue;
         const grants = agents.get(agent);
         const listed: GrantLists | undefined = effect === "ask" ? grants?.ask : grants?.allow;
         const index = Number(/\[(\d+)\]$/.exec(rule)?.[1]);
@@ -363,6 +386,46 @@ Deno.test("[rules.rule-path] a rule that allows or asks names an entry that matc
           );
           assert.ok(isEntryFound, rule);
         }
+      }
+    }),
+    options,
+  );
+});
+
+Deno.test("[own.named-only] without its whole name in allow.servers, an agent may at most read results, and only by a limit", () => {
+  fc.assert(
+    fc.property(anyRules, (rules) => {
+      const decide = createDecide(rules);
+      for (const [agent, { allow }] of rules.agents) {
+        if (allow.servers.some((entry) => entry.includes("gateway"))) continue;
+        for (const item of [undefined, ...items]) {
+          const { effect, rule } = decide({ agent, server: "gateway", item });
+          if (item === undefined || (item.kind === "tool" && item.name === "read_result")) {
+            const isLimited = (rules.agents.find(([id]) => id === agent)?.[1].maxResultTokens ??
+              rules.maxResultTokens) !== undefined;
+            assert.ok(effect === "deny" || isLimited, rule);
+          } else assert.equal(effect, "deny", rule);
+        }
+      }
+    }),
+    options,
+  );
+});
+
+Deno.test("[own.read-by-limit] a limit on results changes no decision but those about reading them", () => {
+  fc.assert(
+    fc.property(anyRules, (rules) => {
+      const unlimited = structuredClone(rules);
+      unlimited.maxResultTokens = undefined;
+      for (const [, agent] of unlimited.agents) agent.maxResultTokens = undefined;
+      const [decide, decideUnlimited] = [createDecide(rules), createDecide(unlimited)];
+      for (const question of questions) {
+        const { server, item } = question;
+        const [limited, before] = [decide(question), decideUnlimited(question)];
+        const isReading = server === "gateway" &&
+          (item === undefined || (item.kind === "tool" && item.name === "read_result"));
+        if (isReading) assert.ok(rankOf(limited) >= rankOf(before));
+        else assert.deepEqual(limited, before);
       }
     }),
     options,
