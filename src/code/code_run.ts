@@ -22,6 +22,10 @@ export interface CodeCall {
   readonly tool: string;
   /** The arguments as the code gave them; `undefined` if it gave none. */
   readonly args: JsonText | undefined;
+  /** The arguments, parsed. */
+  readonly parsedArgs: unknown;
+  /** The memory that the call takes until it ends, in bytes. */
+  readonly memory: number;
   /** The number of the call in its run, from 1. */
   readonly number: number;
 }
@@ -169,7 +173,7 @@ export class CodeRun {
   }
 
   #handleCall(request: IncomingRequest): void {
-    const { server, tool } = fieldsOf(request.params);
+    const { server, tool, args: parsedArgs } = fieldsOf(request.params);
     if (typeof server !== "string" || typeof tool !== "string") {
       return request.fail({ code: -32602, message: "A call needs a server and a tool" });
     }
@@ -183,7 +187,8 @@ export class CodeRun {
     const number = ++this.#callCount;
     this.#pendingCount++;
     const args = request.paramText("args");
-    void this.#answer(request, { server, tool, args, number });
+    const { memory } = request;
+    void this.#answer(request, { server, tool, args, parsedArgs, memory, number });
   }
 
   async #answer(request: IncomingRequest, call: CodeCall): Promise<void> {

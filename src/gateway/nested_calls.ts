@@ -1,5 +1,4 @@
 import { CallerError } from "../errors.ts";
-import { type JsonText, measureParseCost, utf8Bytes } from "../jsonrpc/mod.ts";
 import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
 import { startOfText } from "../text.ts";
 import type { NestedCall, NestedOutcome } from "./own_server/mod.ts";
@@ -37,7 +36,7 @@ export class NestedCalls {
   }
 
   #createRequest(
-    { server, tool, args, signal, clock }: NestedCall,
+    { server, tool, args, parsedArgs, memory, signal, clock }: NestedCall,
   ): OperationRequest<EncodedOutcome & { readonly outcome: NestedOutcome }> {
     const { toolContext: { caller }, request, span } = this.#outer;
     const { requestId, unansweredCount, meta, onProgress } = request;
@@ -50,7 +49,7 @@ export class NestedCalls {
       outer: { requestId, clock },
       ...(server === OWN_SERVER && tool === RUN_CODE && { fault: nestedCodeError() }),
       unansweredCount,
-      memory: args === undefined ? 0 : memoryOf(args),
+      memory,
       signal,
       // The progress of all calls is one sequence for the client, whose numbers must increase.
       onProgress: onProgress && (({ message }) => {
@@ -60,7 +59,7 @@ export class NestedCalls {
         kind: "server-tool",
         server,
         tool,
-        args: args && readServerArguments(tool, { value: JSON.parse(args.json), text: args }),
+        args: readServerArguments(tool, { value: parsedArgs, text: args }),
         timeoutMs: undefined,
       }),
       encode: encodeNested,
@@ -88,10 +87,6 @@ function encodeNested(outcome: Outcome): EncodedOutcome & { readonly outcome: Ne
     case "input-required":
       throw new TypeError("A call that code makes is one of a server, and waits for input");
   }
-}
-
-function memoryOf({ json }: JsonText): number {
-  return measureParseCost(json, utf8Bytes(json) === json.length).memory;
 }
 
 function nestedCodeError(): CallerError {

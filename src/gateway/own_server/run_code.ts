@@ -91,15 +91,16 @@ export const runCode: OwnTool = {
 };
 
 async function makeCall(
-  { server, tool, args }: CodeCall,
+  call: CodeCall,
   { callContext, context, calls }: {
     readonly callContext: CodeCallContext;
     readonly context: OwnToolContext;
     readonly calls: ListedCall[];
   },
 ): Promise<CodeCallOutcome> {
+  const { server, tool } = call;
   const { signal } = callContext;
-  const nested = await context.callNested({ server, tool, args, signal, clock: callContext });
+  const nested = await context.callNested({ ...call, signal, clock: callContext });
   const outcome = toCallOutcome(nested);
   const code = nested.kind === "result" && nested.isToolError
     ? "TOOL_ERROR"

@@ -8,6 +8,7 @@ import {
   Peer,
   RPC_CODES,
 } from "../../jsonrpc/mod.ts";
+import { longWork } from "../../long_work.ts";
 import { OWN_SERVER } from "../../own_server.ts";
 import { REVISIONS } from "../../revisions.ts";
 import { errorBodyOf } from "../error_body.ts";
@@ -64,7 +65,9 @@ async function callTool(request: IncomingRequest, options: ServingOptions): Prom
   try {
     const textOf = (argument: string) => request.paramText("arguments", argument);
     const parsed = parseArguments(tool, { args, textOf });
-    request.reply(encodeResult(await tool.run(parsed, { ...options, ...call, signal })));
+    const result = await tool.run(parsed, { ...options, ...call, signal });
+    const work = { party: `agent ${call.caller.agent}`, bytes: result.json.length };
+    request.reply(await longWork.runFor(work, () => encodeResult(result)));
   } catch (error) {
     // Nobody waits for the answer.
     if (signal.aborted) return;

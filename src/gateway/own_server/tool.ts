@@ -1,5 +1,5 @@
 import type { Approvals } from "../../approvals/mod.ts";
-import type { CodeSandboxes } from "../../code/mod.ts";
+import type { CodeCall, CodeSandboxes } from "../../code/mod.ts";
 import type { Caller, Pausable } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { ErrorCode, ErrorDetails } from "../../errors.ts";
@@ -63,13 +63,8 @@ export interface OwnToolContext extends OwnCall, OwnServices {
 }
 
 /** A call that code makes. */
-export interface NestedCall {
-  /** Name of the server. */
-  readonly server: string;
-  /** The tool's name at its server. */
-  readonly tool: string;
-  /** The arguments, which need not be an object; `undefined` if the call has none. */
-  readonly args: JsonText | undefined;
+export interface NestedCall
+  extends Pick<CodeCall, "server" | "tool" | "args" | "parsedArgs" | "memory"> {
   /** Cancels the call. */
   readonly signal: CancelSignal;
   /** Is paused while the call waits for a person. */
