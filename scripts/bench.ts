@@ -8,6 +8,8 @@
 
 import { measureCatalogs } from "./bench/catalog_figures.ts";
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
+import { measureRunCode } from "./bench/run_code_figures.ts";
+import { CALLS, measureTask } from "./bench/task_figures.ts";
 import { DIRECT, listBuilds, PIPE } from "./bench/measured_programs.ts";
 import {
   measureDenials,
@@ -46,6 +48,7 @@ function referenceOf(figure: string): string | undefined {
   if (figure.includes("calls per second")) return "byte pipe";
   if (figure.startsWith("HTTP")) return "over stdio";
   if (figure.startsWith("revisions")) return EARLIER;
+  if (figure.startsWith("a task of 50 records")) return CALLS;
   if (figure.includes("gateways of")) return "eager";
   if (figure.includes("added")) return undefined;
   return "direct";
@@ -93,6 +96,10 @@ const parts: Record<Part, () => Promise<void>> = {
   http: () => measureHttp(shippedBuilds, rounds, figures),
   revisions: () => measureRevisions(shippedBuilds, rounds, figures),
   discovery: () => measureDiscovery(builds, rounds, figures),
+  code: async () => {
+    await measureRunCode(shippedBuilds, rounds, figures);
+    await measureTask(shippedBuilds, rounds, figures);
+  },
   finding: async () => print(`${await measureFinding(rounds, figures)}\n`),
   catalogs: async () => {
     const numbers = flags.quick ? { gateways: 3, servers: 6 } : { gateways: 15, servers: 34 };

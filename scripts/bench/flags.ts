@@ -13,6 +13,7 @@ export const PARTS = [
   "http",
   "revisions",
   "discovery",
+  "code",
   "finding",
   "tokens",
   "catalogs",

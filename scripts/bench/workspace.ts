@@ -5,6 +5,8 @@ import { AGENT, echoCommand, type WorkspaceFiles } from "./measured_programs.ts"
 export interface WorkspaceOptions {
   /** Flags of each echo server; the first server is called `echo`. Default: one without flags. */
   readonly servers?: readonly (readonly string[])[];
+  /** Further entries of `mcpServers`. Default: none. */
+  readonly moreServers?: Readonly<Record<string, unknown>>;
   /** The rules; by default the agent may use everything. */
   readonly rules?: unknown;
 }
@@ -19,7 +21,7 @@ export class Workspace implements WorkspaceFiles, Disposable {
   readonly servers: Readonly<Record<string, unknown>>;
   readonly firstServerCommand: readonly string[];
 
-  constructor({ servers = [[]], rules }: WorkspaceOptions = {}) {
+  constructor({ servers = [[]], moreServers, rules }: WorkspaceOptions = {}) {
     this.folder = Deno.makeTempDirSync({ prefix: "gateway-bench-" });
     this.mcp = join(this.folder, "mcp.json");
     this.rules = join(this.folder, "rules.json");
@@ -38,7 +40,7 @@ export class Workspace implements WorkspaceFiles, Disposable {
       );
       return [number === 0 ? "echo" : `echo_${number}`, { command, args }];
     });
-    this.servers = Object.fromEntries(entries);
+    this.servers = { ...Object.fromEntries(entries), ...moreServers };
     writeJson(this.mcp, { mcpServers: this.servers });
     writeJson(this.rules, rules ?? { agents: { [AGENT]: { allow: { servers: ["*"] } } } });
   }
