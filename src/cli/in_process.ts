@@ -1,4 +1,9 @@
-import { checkConfiguration, FileWatch, getApprovalsFolder } from "../config/mod.ts";
+import {
+  checkConfiguration,
+  FileWatch,
+  getApprovalsFolder,
+  getResultsFolder,
+} from "../config/mod.ts";
 import type { CatalogStore } from "../downstream/mod.ts";
 import { Gateway } from "../gateway/mod.ts";
 import { createMemoryChannels, JsonText, Peer, type Reply } from "../jsonrpc/mod.ts";
@@ -67,6 +72,7 @@ async function runGateway<T>(
     configuration,
     auditFallback: auditFallback(),
     approvalsFolder: getApprovalsFolder(Deno.env),
+    resultsFolder: getResultsFolder(Deno.env),
     catalogs,
     version: VERSION,
     tracer: await loadTracer(Deno.env.get("OTEL_DENO") === "true", VERSION),

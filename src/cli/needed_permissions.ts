@@ -9,6 +9,7 @@ import {
   getHomeFolder,
   getHttpConfig,
   getOAuthFolder,
+  getResultsFolder,
   getStdioConfig,
   type HttpConfig,
   listSafeVariables,
@@ -22,6 +23,7 @@ import {
   type Settings,
   type StdioConfig,
   trustFileFor,
+  usesOwnServer,
 } from "../config/mod.ts";
 import { compileRules } from "../gateway/mod.ts";
 import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
@@ -104,6 +106,11 @@ function addFiles(
   if (configuration.rules.agents.values().some(({ ask }) => ask !== undefined)) {
     // The gateway checks who can change the folder of the approvals and the one around it.
     const folder = folderOf(getApprovalsFolder(env));
+    needed.read.add(folder);
+    needed.write.add(folder);
+  }
+  if (usesOwnServer(configuration)) {
+    const folder = folderOf(getResultsFolder(env));
     needed.read.add(folder);
     needed.write.add(folder);
   }

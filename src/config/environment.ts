@@ -185,6 +185,11 @@ export function getApprovalsFolder(env: Environment, options: PlatformOptions = 
   return getStateFilePath(env, "approvals", options);
 }
 
+/** Returns the path of the folder for results that are too large for an agent, in the gateway's state folder. */
+export function getResultsFolder(env: Environment, options: PlatformOptions = {}): string {
+  return getStateFilePath(env, "results", options);
+}
+
 /**
  * Returns the folder of stored logins in the user's configuration folder.
  *

@@ -29,6 +29,7 @@ export {
   getApprovalsFolder,
   getCatalogsFolder,
   getOAuthFolder,
+  getResultsFolder,
   getStateFilePath,
   listSafeVariables,
 } from "./environment.ts";

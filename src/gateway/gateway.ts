@@ -99,6 +99,8 @@ export class Gateway {
       ...settings,
       approvals: this.#loadApprovals,
       hasSeveralAgents,
+      resultsFolder: options.resultsFolder ?? "",
+      memoryOf: (agent) => this.memory.share(`agent ${agent}`),
       version,
       log,
     });
@@ -357,6 +359,7 @@ export class Gateway {
   #disconnect(client: ServedClient): void {
     this.#clients.delete(client);
     void client.end(0);
+    this.#ownServer.endConnection(client.id);
     this.#releaseServers(client);
   }
 

@@ -2,6 +2,7 @@ import type { ClientConnection } from "../downstream/mod.ts";
 import { connectionAgent } from "./identification.ts";
 import { type DirectPage, type ListReader, loadDirectTools } from "./offered/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
+import { resultLimitOf } from "./result_limit.ts";
 import { hasDirectTools, shownTools } from "./shown_tools.ts";
 import type { GatewayTool, ToolDefinition } from "./tools/mod.ts";
 
@@ -58,6 +59,7 @@ export async function listTools(
     face,
     maxNameLength,
     lists,
+    isCut: (server) => resultLimitOf({ agent, server }, context.snapshot) !== undefined,
   });
   return { own, direct };
 }

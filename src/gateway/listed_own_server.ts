@@ -1,3 +1,4 @@
+import { Budget } from "../budget.ts";
 import type { ServerConfig, Settings } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { OwnServer } from "./own_server/mod.ts";
@@ -14,5 +15,13 @@ export function listedOwnServer(options: {
 }): ServerConfig {
   const { settings, ...others } = options;
   const approvals = () => Promise.reject(new Error("Without a gateway, no tool can be called"));
-  return new OwnServer({ ...settings, ...others, approvals, hasSeveralAgents: () => false }).config;
+  const ownServer = new OwnServer({
+    ...settings,
+    ...others,
+    approvals,
+    resultsFolder: "",
+    memoryOf: () => new Budget(0),
+    hasSeveralAgents: () => false,
+  });
+  return ownServer.config;
 }

@@ -4,7 +4,9 @@ import type { ServerAnswer, ServerCall, ServerCallContext } from "./tools/mod.ts
 import { callServerTool } from "./tools/mod.ts";
 import type { InputNeeded } from "../downstream/mod.ts";
 import { NestedCalls } from "./nested_calls.ts";
+import { OWN_SERVER } from "../own_server.ts";
 import type { PerformingContext } from "./performing.ts";
+import { resultLimitOf } from "./result_limit.ts";
 
 /** Calls a tool of the own server. */
 export async function callOwnTool(
@@ -18,6 +20,7 @@ export async function callOwnTool(
   const nestedCalls = new NestedCalls(performing);
   using ownCall = context.ownServer.begin({
     caller,
+    maxResultTokens: resultLimitOf({ agent: caller.agent, server: OWN_SERVER }, context.snapshot),
     isNested: request.outer !== undefined,
     callNested: (nested) => nestedCalls.run(nested),
   });

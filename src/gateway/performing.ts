@@ -8,6 +8,7 @@ import { loadItemOperations, notifiedList } from "./offered/mod.ts";
 import type { OperationRequest, TargetedOperation } from "./operation.ts";
 import type { OperationOptions } from "./pipeline.ts";
 import type { UnrelayedOutcome } from "./relay.ts";
+import { cutAnswer, limitOfCall } from "./result_limit.ts";
 import { createSearchContext } from "./targeting.ts";
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
 
@@ -44,9 +45,13 @@ export async function performOperation(
         },
         onResult: (result: unknown) => offers.addResult(operation.server, result),
       };
-      if (operation.server !== OWN_SERVER) return await callServerTool(operation, call);
-      const { callOwnTool } = await import("./own_call.ts");
-      return await callOwnTool(operation, { call, performing });
+      const answer = operation.server === OWN_SERVER
+        ? await (await import("./own_call.ts")).callOwnTool(operation, { call, performing })
+        : await callServerTool(operation, call);
+      const maxTokens = limitOfCall(operation, performing);
+      return maxTokens === undefined || answer.kind !== "result"
+        ? answer
+        : await cutAnswer(answer, { maxTokens, performing });
     }
     case "gateway-tool":
       return await operation.tool.run(operation.args, toolContext);

@@ -56,6 +56,11 @@ export function conformanceServer(...flags: string[]): { command: string; args: 
   return fixtureServer("conformance_server.ts", flags);
 }
 
+/** Entry of `mcpServers` for `recorded_server.ts`, whose tools return the results in a folder. */
+export function recordedServer(folder: string): { command: string; args: string[] } {
+  return fixtureServer("recorded_server.ts", [folder]);
+}
+
 function fixtureServer(
   fileName: string,
   flags: readonly string[],

@@ -1,3 +1,4 @@
+import { Budget } from "../../src/budget.ts";
 import { Approvals, Mailbox } from "../../src/approvals/mod.ts";
 import { OwnServer } from "../../src/gateway/own_server/mod.ts";
 import type { PipelineContext } from "../../src/gateway/pipeline_context.ts";
@@ -17,6 +18,8 @@ export function withoutMailbox(
       codeTimeoutMs: 30_000,
       maxSandboxes: 4,
       hasSeveralAgents: () => false,
+      resultsFolder: "",
+      memoryOf: () => new Budget(Infinity),
       version: "0",
       log: context.log,
     }),

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { DownstreamServer, Item, ItemList } from "../../downstream/mod.ts";
-import { withValue } from "../../jsonrpc/mod.ts";
+import { otherMembers, withValue } from "../../jsonrpc/mod.ts";
 import { compilePattern } from "../../policy/mod.ts";
 import { createStepRunner, listedToolRequest, type ToolContext } from "../tools/mod.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
@@ -22,6 +22,12 @@ export interface DirectRequest extends ServerLookup {
   readonly maxNameLength: number;
   /** Reads the lists of the servers for the connection. */
   readonly lists: ListReader;
+}
+
+/** A request for the list of direct tools. */
+export interface DirectListRequest extends DirectRequest {
+  /** Whether the results of a server may be cut. */
+  readonly isCut: (server: string) => boolean;
 }
 
 /** The parts of the context of the gateway's tools that direct tools need. */
@@ -169,7 +175,7 @@ export function checkCursor(cursor: unknown): void {
  */
 export async function listDirectTools(
   cursor: unknown,
-  request: DirectRequest,
+  request: DirectListRequest,
 ): Promise<DirectPage> {
   // No cursor of this gateway is empty.
   const text = typeof cursor === "string" ? cursor : "";
@@ -212,7 +218,14 @@ export async function listDirectTools(
   for (const { server, item } of items) {
     const offered = offeredName({ server, name: item.name }, maxNameLength);
     if (definitions.has(offered)) continue;
-    definitions.set(offered, await runStep(() => withName(item, offered)));
+    definitions.set(
+      offered,
+      await runStep(() => {
+        return request.isCut(server)
+          ? withoutOutputSchema(withName(item, offered))
+          : withName(item, offered);
+      }),
+    );
   }
   return { definitions: [...definitions.values()], nextCursor: next && writeCursor("tools", next) };
 }
@@ -240,4 +253,9 @@ export function directDefinitions(
 function withName({ text: { json } }: Item, name: string): string {
   // The list has only items with a name.
   return withValue(json, { key: "name", value: JSON.stringify(name) }) ?? json;
+}
+
+/** Returns a definition without its output schema, against which clients would check results that were cut. */
+function withoutOutputSchema(definition: string): string {
+  return `{${otherMembers(definition, ["outputSchema"]).join(",")}}`;
 }

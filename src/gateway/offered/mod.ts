@@ -13,7 +13,7 @@ export type { SearchContext } from "./find_resource.ts";
 export { Links } from "./links.ts";
 export { type ChangingList, ListChanges, notifiedList } from "./list_changes.ts";
 export { ListReader, type ListReaderOptions, type ServerList } from "./list_reader.ts";
-export { readOfferedName, type ServerItem } from "./names.ts";
+export { offeredName, readOfferedName, type ServerItem } from "./names.ts";
 export { findOfferedKinds, NOTHING_OFFERED, type OfferedKinds } from "./offered_kinds.ts";
 export type { Target } from "./targeted_request.ts";
 

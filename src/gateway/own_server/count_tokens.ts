@@ -4,6 +4,9 @@ import { estimateTokens } from "../tools/mod.ts";
 /** Length of the parts that are counted at a time, in UTF-16 code units. */
 const PART_LENGTH = 32 * 1024;
 
+/** Number of tokens that the estimate may lack because a part begins in the middle of a word. */
+const BOUNDARY_TOKENS = 2;
+
 /** Maximum number of tokens per UTF-16 code unit; an accented letter after a digit costs 2.2. */
 const MAX_PER_UNIT = 2.5;
 
@@ -30,6 +33,7 @@ export async function countTokens(text: string, { max, party }: CountOptions): P
   for (let start = 0; start < text.length && tokens <= max; start += PART_LENGTH) {
     const step = () => estimateTokens(text.slice(start, start + PART_LENGTH));
     tokens += await longWork.runFor({ party, bytes: text.length }, step);
+    if (start > 0) tokens += BOUNDARY_TOKENS;
   }
   return tokens;
 }

@@ -3,7 +3,7 @@ import { elementTexts, JsonText, otherMembers, textAt, utf8Bytes } from "../../j
 import { longWork } from "../../long_work.ts";
 import { countTokens, hasAtMost } from "./count_tokens.ts";
 import { type Excerpt, writeExcerpt } from "./excerpt.ts";
-import type { Keeping } from "./result_store.ts";
+import { type Keeping, KEPT_MINUTES } from "./result_store.ts";
 import { findTexts, type ResultTexts, type TextPart } from "./result_texts.ts";
 
 /** Minimum share of a text in the limit, in tokens: enough for the note and some words. */
@@ -22,8 +22,8 @@ export interface CutOptions {
   readonly maxTokens: number;
   /** Keeps a whole text. */
   readonly keep: (text: string) => Promise<Keeping>;
-  /** The sentence that says how a kept text is read. */
-  readonly hint: string;
+  /** The words for a call that reads a kept text, up to its arguments. */
+  readonly reader: string;
   /** The party of the steps, such as `agent a`. */
   readonly party: string;
 }
@@ -204,14 +204,14 @@ async function cutTexts(
  */
 async function cutText(
   text: string,
-  { target, share, options: { keep, hint, party } }: Omit<Cutting, "counted"> & {
+  { target, share, options: { keep, reader, party } }: Omit<Cutting, "counted"> & {
     readonly target: CountedText["structured"];
   },
 ): Promise<{ readonly text: string; readonly structured?: string }> {
   const keeping = await keep(text);
   const chars = text.length;
   const note = "handle" in keeping
-    ? { size: { chars, lines: keeping.lines }, handle: keeping.handle, hint }
+    ? { size: { chars, lines: keeping.lines }, handle: keeping.handle, hint: hintFor(reader) }
     : {
       size: { chars },
       hint: `The rest could not be kept (${keeping.reason}). Ask the tool for less.`,
@@ -237,6 +237,11 @@ async function cutText(
     },
   });
   return { text: key === undefined ? structured : JSON.parse(structured)[key], structured };
+}
+
+function hintFor(reader: string): string {
+  return `The whole is kept for ${KEPT_MINUTES} minutes: ${reader} {handle, offset?, limit?, ` +
+    "unit?: lines, grep?, path?}";
 }
 
 /** Returns a text without its last line feed; none if it is empty. */

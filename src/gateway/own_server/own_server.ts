@@ -1,9 +1,11 @@
+import type { Budget } from "../../budget.ts";
 import type { CodeSandboxes } from "../../code/mod.ts";
 import type { ServerConfig, Settings } from "../../config/mod.ts";
 import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { OWN_SERVER } from "../../own_server.ts";
 import type { Meta } from "../../trace.ts";
+import type { ResultStore } from "./result_store.ts";
 import type { OwnCall, OwnServices } from "./tool.ts";
 
 /** The key of `_meta` with the id of the call. The gateway writes it into each call of the own server. */
@@ -12,11 +14,18 @@ export const CALL_ID = "agent-mcp-gateway/call";
 /** Maximum duration of a call, in milliseconds: a day. Each tool ends earlier by itself, unless a person is waited for. */
 const MAX_CALL_MS = 86_400_000;
 
+/** Maximum memory of an agent's results, as a fraction of the agent's memory. */
+const RESULTS_FRACTION = 1 / 4;
+
 /** Options of the own server. */
 export interface OwnServerOptions
   extends Pick<OwnServices, "approvals">, Pick<Settings, "codeTimeoutMs" | "maxSandboxes"> {
   /** Returns whether several agents use the gateway. */
   readonly hasSeveralAgents: () => boolean;
+  /** Folder for results that are too large for an agent and for memory; nothing in it outlives the gateway. */
+  readonly resultsFolder: string;
+  /** Returns the memory of an agent. */
+  readonly memoryOf: (agent: string) => Budget;
   /** The gateway's version. */
   readonly version: string;
   /** Log for the gateway's own errors. */
@@ -36,6 +45,7 @@ export class OwnServer {
   readonly #options: OwnServerOptions;
   readonly #calls = new Map<string, OwnCall>();
   #sandboxes: Promise<CodeSandboxes> | undefined;
+  #results: Promise<ResultStore> | undefined;
 
   /** Prepares the server; loads nothing. */
   constructor(options: OwnServerOptions) {
@@ -45,10 +55,25 @@ export class OwnServer {
         serveOwnTools(channel, {
           ...options,
           sandboxes: () => this.#sandboxes ??= this.#createSandboxes(),
+          results: this.results,
           calls: this.#calls,
         });
       });
     });
+  }
+
+  /** Loads the store of the results that were cut. */
+  readonly results = (): Promise<ResultStore> => {
+    return this.#results ??= import("./result_store.ts").then(({ ResultStore }) => {
+      const { resultsFolder: folder, memoryOf, log } = this.#options;
+      const ofResults = (agent: string) => memoryOf(agent).share("results", RESULTS_FRACTION);
+      return new ResultStore({ folder, memoryOf: ofResults, log });
+    });
+  };
+
+  /** Drops what is kept for a connection that has ended. */
+  endConnection(connectionId: string): void {
+    void this.#results?.then((results) => results.endConnection(connectionId));
   }
 
   /**
@@ -63,8 +88,9 @@ export class OwnServer {
     return { meta: { [CALL_ID]: id }, [Symbol.dispose]: () => this.#calls.delete(id) };
   }
 
-  /** Ends the processes that it has started. */
+  /** Ends the processes that it has started, and drops the results that it keeps. */
   async close(): Promise<void> {
+    (await this.#results)?.close();
     await (await this.#sandboxes)?.close();
   }
 

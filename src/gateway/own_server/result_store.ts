@@ -34,7 +34,9 @@ export interface ResultStoreOptions {
   readonly folder: string;
   /** Returns the memory of an agent's results; what does not fit is kept on disk. */
   readonly memoryOf: (agent: string) => Budget;
+  /** Receives failures of the disk. */
   readonly log: Log;
+  /** The limits on what is kept; default: 64 MiB and 256 MiB. */
   readonly caps?: ResultCaps;
   /** Returns the time on a clock that is never set, in milliseconds. */
   readonly now?: () => number;
@@ -42,12 +44,15 @@ export interface ResultStoreOptions {
 
 /** The agent and the connection that a result was given to. */
 export interface ResultOwner {
+  /** Id of the client's connection. */
   readonly connectionId: string;
+  /** Id of the agent. */
   readonly agent: string;
 }
 
 /** A result that is kept. */
 export interface KeptResult {
+  /** The whole text. */
   readonly text: KeptText;
   /** The limit that it exceeded, in tokens. */
   readonly maxTokens: number;

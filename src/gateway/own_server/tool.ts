@@ -4,6 +4,7 @@ import type { Caller, Pausable } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { ErrorCode, ErrorDetails } from "../../errors.ts";
 import type { Arguments, ToolDefinition } from "../tools/mod.ts";
+import type { ResultStore } from "./result_store.ts";
 
 /** A tool of the own server as `tools/list` shows it. */
 export interface OwnToolDefinition extends Omit<ToolDefinition, "_meta"> {
@@ -40,6 +41,8 @@ export interface OwnResult {
 export interface OwnServices {
   /** Loads the approvals that calls wait for. */
   readonly approvals: () => Promise<Approvals>;
+  /** Loads the store of the results that were cut. */
+  readonly results: () => Promise<ResultStore>;
   /** Loads the processes in which code runs. */
   readonly sandboxes: () => Promise<CodeSandboxes>;
   /** Maximum time of code, in milliseconds. */
@@ -50,6 +53,8 @@ export interface OwnServices {
 export interface OwnCall {
   /** The connection and the agent, with the permit of the call. */
   readonly caller: Caller;
+  /** The agent's limit on results, in tokens; `undefined` if there is none. */
+  readonly maxResultTokens: number | undefined;
   /** Whether code makes the call, which runs in another call of the own server. */
   readonly isNested: boolean;
   /** Calls a tool as the same agent, through all stages of the pipeline. */

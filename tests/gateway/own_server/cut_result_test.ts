@@ -6,7 +6,8 @@ import { isRecord } from "../../../src/json.ts";
 import { JsonText, utf8Bytes } from "../../../src/jsonrpc/mod.ts";
 
 const HANDLE = "Zk3_xYq1b0PqRst9uVw2";
-const HINT = "The whole is kept for 15 minutes: call read_result with {handle, offset?, limit?}";
+const HINT =
+  "The whole is kept for 15 minutes: call read_result with {handle, offset?, limit?, unit?: lines, grep?, path?}";
 
 /** A result in which everything is optional. */
 interface ToolResult {
@@ -35,7 +36,7 @@ async function cut(
   const kept = new Map<string, string>();
   const answer = await cutResult({ result: new JsonText(json), value, bytes: utf8Bytes(json) }, {
     maxTokens,
-    hint: HINT,
+    reader: "call read_result with",
     party: "agent a",
     keep: (text) => {
       if (reason !== undefined) return Promise.resolve({ reason });

@@ -5,7 +5,7 @@ import {
   type ReadAnswer,
   type ReadArguments,
   readResult,
-} from "../../../src/gateway/own_server/read_result.ts";
+} from "../../../src/gateway/own_server/result_reading.ts";
 import { estimateTokens } from "../../../src/gateway/tools/mod.ts";
 import { OWNER, StoreFixture, TEXTS } from "./store_fixture.ts";
 

@@ -1,0 +1,270 @@
+import { parseArgumentPointer } from "../../argument_pointer.ts";
+import { CallerError } from "../../errors.ts";
+import { longWork } from "../../long_work.ts";
+import { shortenText } from "../../text.ts";
+import { countTokens } from "./count_tokens.ts";
+import { splitsPair } from "./excerpt.ts";
+import { TextDropped } from "./kept_text.ts";
+import { LineSearch, LONG_LINE_LENGTH, type MatchingLine } from "./line_search.ts";
+import { InvalidJson, PointerScan } from "./pointer_scan.ts";
+import { KEPT_MINUTES, type KeptResult } from "./result_store.ts";
+import { TextRange } from "./text_range.ts";
+
+/** Number of characters per token up to which an answer is tried. */
+const CHARS_PER_TOKEN = 5;
+
+/** Maximum length of an answer, in UTF-16 code units. */
+const MAX_LENGTH = 1024 * 1024;
+
+/** Number of characters that are shown before and after a text in a long line. */
+const CONTEXT_LENGTH = 200;
+
+/** Maximum number of tokens of an answer for code, which no model reads. */
+export const NESTED_MAX_TOKENS = MAX_LENGTH;
+
+/** The arguments of `read_result`, besides the handle. */
+export interface ReadArguments {
+  /** Position of the first character or line, counted from 0. */
+  readonly offset?: number | undefined;
+  /** Maximum number of characters or lines. */
+  readonly limit?: number | undefined;
+  readonly unit?: "chars" | "lines" | undefined;
+  /** Only lines that hold this text. */
+  readonly grep?: string | undefined;
+  /** JSON pointer of the value to read. */
+  readonly path?: string | undefined;
+}
+
+/** A part of a result. */
+export interface ReadAnswer {
+  readonly text: string;
+  readonly unit: "chars" | "lines";
+  /** Position of the first character or line of the text. */
+  readonly offset: number;
+  /** Position of the next part; absent if this is the last one. */
+  readonly next_offset?: number;
+  /** Number of all characters or lines. */
+  readonly total: number;
+}
+
+/** The limit of an answer. */
+export interface ReadLimits {
+  /** Maximum number of tokens of the answer as JSON. */
+  readonly maxTokens: number;
+  /** The party of the steps, such as `agent a`. */
+  readonly party: string;
+}
+
+/** Creates the error for a handle that is not known, for whatever reason. */
+export function unknownHandle(): CallerError {
+  const message = "No result is kept under this handle for you on this connection.";
+  const hint =
+    `Results are kept for ${KEPT_MINUTES} minutes at most, and only for the agent and connection that received the ` +
+    "handle. Call the tool again.";
+  return new CallerError("INVALID_ARGUMENTS", message, { hint });
+}
+
+/**
+ * Reads a part of a result, in steps.
+ *
+ * @throws {CallerError} `INVALID_ARGUMENTS`, with what to do instead.
+ */
+export async function readResult(
+  kept: KeptResult,
+  { args, ...limits }: ReadLimits & { readonly args: ReadArguments },
+): Promise<ReadAnswer> {
+  try {
+    const range = args.path === undefined
+      ? new TextRange(kept.text)
+      : await findValue(kept, { path: args.path, ...limits });
+    if (args.grep !== undefined) {
+      return await readMatches(range, { ...args, grep: args.grep }, limits);
+    }
+    return args.unit === "lines"
+      ? await readLines(range, args, limits)
+      : await readChars(range, args, limits);
+  } catch (error) {
+    if (error instanceof TextDropped) throw unknownHandle();
+    throw error;
+  }
+}
+
+async function findValue(
+  { text }: KeptResult,
+  { path, party }: { readonly path: string; readonly party: string },
+): Promise<TextRange> {
+  const keys = readPointer(path);
+  if (keys === undefined) {
+    throw invalid(`"path" is no JSON pointer: ${JSON.stringify(path)}.`, {
+      hint: 'A pointer is empty, or each of its keys begins with "/", as in /items/0/name.',
+    });
+  }
+  const scan = new PointerScan(keys);
+  try {
+    for (const piece of new TextRange(text).pieces()) {
+      await longWork.runFor({ party, bytes: text.length }, () => scan.read(piece));
+    }
+    const range = scan.end();
+    if (range !== undefined) return new TextRange(text, range);
+  } catch (error) {
+    if (!(error instanceof InvalidJson)) throw error;
+    const message =
+      `The result is not JSON (at character ${error.position}), so "path" cannot be used.`;
+    throw invalid(message, { hint: 'Leave out "path".' });
+  }
+  throw invalid(`The result has no value at ${JSON.stringify(path)}.`, {
+    hint: "Read a shorter path to see the keys there.",
+  });
+}
+
+/** @see {@link https://www.rfc-editor.org/rfc/rfc6901} */
+function readPointer(path: string): readonly string[] | undefined {
+  return path === "" ? [] : path.startsWith("/") ? parseArgumentPointer(path) : undefined;
+}
+
+async function readChars(
+  range: TextRange,
+  { offset = 0, limit = Infinity }: ReadArguments,
+  limits: ReadLimits,
+): Promise<ReadAnswer> {
+  const { length: total } = range;
+  checkOffset(offset, { total, unit: "characters" });
+  const start = splitsPairAt(range, offset) ? offset - 1 : offset;
+  const longest = Math.min(limit, total - start, longestLength(limits));
+  const build = (length: number): ReadAnswer => {
+    const end = Math.min(start + length, total);
+    // A pair is read whole, even if the limit is one character.
+    const whole = !splitsPairAt(range, end) ? end : end - start > 1 ? end - 1 : end + 1;
+    return {
+      text: range.slice(start, whole),
+      unit: "chars",
+      offset: start,
+      ...nextOffset(whole, total),
+      total,
+    };
+  };
+  return await fit(limits, { longest, build, shorten: () => build(1) });
+}
+
+function splitsPairAt(range: TextRange, position: number): boolean {
+  return position > 0 && splitsPair(range.slice(position - 1, position + 1), 1);
+}
+
+async function readLines(
+  range: TextRange,
+  { offset = 0, limit = Infinity }: ReadArguments,
+  limits: ReadLimits,
+): Promise<ReadAnswer> {
+  const { lineCount: total } = range;
+  checkOffset(offset, { total, unit: "lines" });
+  const start = range.lineStart(offset);
+  const text = range.slice(start, start + longestLength(limits));
+  const isRest = start + text.length === range.length;
+  const lines = text.match(isRest ? /[^\n]*\n|[^\n]+$/g : /[^\n]*\n/g) ?? [];
+  const tooLong = (): never => {
+    const length = range.lineStart(offset + 1) - start;
+    const message = `Line ${offset} has ${length} characters, which are too many for one answer.`;
+    throw invalid(message, { hint: `Read it with unit "chars" from offset ${start}.` });
+  };
+  if (lines.length === 0 && total > offset) return tooLong();
+  const build = (count: number): ReadAnswer => {
+    const part = lines.slice(0, count).join("");
+    return { text: part, unit: "lines", offset, ...nextOffset(offset + count, total), total };
+  };
+  const longest = Math.min(limit, lines.length);
+  return await fit(limits, { longest, build, shorten: tooLong });
+}
+
+async function readMatches(
+  range: TextRange,
+  { grep, offset = 0, limit = Infinity }: ReadArguments & { readonly grep: string },
+  limits: ReadLimits,
+): Promise<ReadAnswer> {
+  if (grep === "" || /[\n]/.test(grep)) {
+    throw invalid('"grep" must be a text on one line.', { hint: "Search for a part of one line." });
+  }
+  // Each line takes a token at least.
+  const search = new LineSearch(grep, { offset, limit: Math.min(limit, limits.maxTokens) });
+  for (const piece of range.pieces()) {
+    const { party } = limits;
+    await longWork.runFor({ party, bytes: range.length }, () => search.read(piece));
+  }
+  const { count: total, lines } = search;
+  checkOffset(offset, { total, unit: "lines that hold the text" });
+  const rows: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    const row = await longWork.runOrWait(limits.party, () => writeRow(range, { line, grep }));
+    length += row.length;
+    if (rows.length > 0 && length > longestLength(limits)) break;
+    rows.push(row);
+  }
+  const write = (text: string, count: number): ReadAnswer => {
+    return { text, unit: "lines", offset, ...nextOffset(offset + count, total), total };
+  };
+  return await fit(limits, {
+    longest: rows.length,
+    build: (count) => write(rows.slice(0, count).join("\n"), count),
+    shorten: () => write(shortenText(rows[0] ?? "", Math.floor(limits.maxTokens / 4)), 1),
+  });
+}
+
+/** Writes a line with its number; of a long line the part around the text. */
+function writeRow(
+  range: TextRange,
+  { line: { line, start, at }, grep }: { readonly line: MatchingLine; readonly grep: string },
+): string {
+  const text = range.slice(start, start + LONG_LINE_LENGTH + 1);
+  const lineFeed = text.indexOf("\n");
+  if (lineFeed >= 0) return `${line}: ${text.slice(0, lineFeed)}`;
+  if (text.length <= LONG_LINE_LENGTH) return `${line}: ${text}`;
+  const from = Math.max(start, at - CONTEXT_LENGTH);
+  const end = at + Math.min(grep.length, LONG_LINE_LENGTH) + CONTEXT_LENGTH;
+  const [part = ""] = range.slice(from, end).split("\n", 1);
+  return `${line} (from character ${from}): ${part}`;
+}
+
+/** An answer whose length is still open. */
+interface OpenAnswer {
+  /** Maximum number of characters or lines. */
+  readonly longest: number;
+  /** Writes the answer with so many characters or lines. */
+  readonly build: (count: number) => ReadAnswer;
+  /** Writes the answer if a single character or line is above the limit. */
+  readonly shorten: () => ReadAnswer;
+}
+
+/** Returns an answer that is within the limit. */
+async function fit(
+  { maxTokens, party }: ReadLimits,
+  { longest, build, shorten }: OpenAnswer,
+): Promise<ReadAnswer> {
+  for (let count = longest;;) {
+    const answer = build(count);
+    const tokens = await countTokens(JSON.stringify(answer), { max: Infinity, party });
+    if (tokens <= maxTokens || count === 0) return answer;
+    if (count === 1) return shorten();
+    count = Math.max(1, Math.floor(count * Math.min(0.9, maxTokens / tokens)));
+  }
+}
+
+function longestLength({ maxTokens }: ReadLimits): number {
+  return Math.min(MAX_LENGTH, CHARS_PER_TOKEN * maxTokens);
+}
+
+function nextOffset(next: number, total: number): { next_offset?: number } {
+  return next < total ? { next_offset: next } : {};
+}
+
+function checkOffset(
+  offset: number,
+  { total, unit }: { readonly total: number; readonly unit: string },
+): void {
+  if (offset <= total) return;
+  const message = `"offset" is ${offset}, which is beyond the end: there are ${total} ${unit}.`;
+  throw invalid(message, { hint: `Use an offset of at most ${total}.` });
+}
+
+function invalid(message: string, details: { readonly hint: string }): CallerError {
+  return new CallerError("INVALID_ARGUMENTS", message, details);
+}
