@@ -1,6 +1,9 @@
 /** `run_code` as agents use it: results, errors, and the records of its calls. */
 import assert from "node:assert/strict";
 import { CodeFixture, readCodeAnswer } from "./code_fixture.ts";
+import { readRefusal } from "./agent_session.ts";
+import { EarlierClient } from "./eras_clients.ts";
+import type { HttpTransport } from "./http_transport.ts";
 import { OtlpReceiver } from "./otlp_receiver.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -231,24 +234,72 @@ for (const client of ["earlier", "stateless"] as const) {
   });
 }
 
-Deno.test("[own.code-cancel] code ends with its client", async () => {
-  await using fixture = await CodeFixture.start({ transport: "http", client: "stateless" });
+for (const client of ["earlier", "stateless"] as const) {
+  Deno.test(`[own.code-cancel] code ends with its client of the ${client} era`, async () => {
+    await using fixture = await CodeFixture.start({ transport: "http", client });
+    const { approvals } = fixture;
+    const disconnection = new AbortController();
+    const running = fixture.run(`await tools.notes.wait({ id: "w" });`, {
+      // Over HTTP, a stateless client cancels by closing its connection.
+      ...(client === "stateless" && { signal: disconnection.signal }),
+    });
+    running.catch(() => {});
+    const journal = () => approvals.server.readJournal();
+    await waitUntil("the call waits", () => journal().includes("waiting w"));
+    disconnection.abort();
+    const transport = fixture.client instanceof EarlierClient
+      ? fixture.client.raw.transport
+      : undefined;
+    if (transport !== undefined) {
+      const { sessionId } = transport as HttpTransport;
+      const headers = { "mcp-session-id": String(sessionId) };
+      await (await fetch(approvals.gateway.url, { method: "DELETE", headers })).body?.cancel();
+    }
+    await waitUntil("the run is in the audit log", () => {
+      return approvals.gateway.readAuditLog().some(({ tool, code }) => {
+        return tool === "run_code" && code === "CANCELLED";
+      });
+    });
+    await (transport as HttpTransport | undefined)?.close();
+  });
+}
+
+Deno.test("[own.code-time] a program waits in its own time while another one runs in the only sandbox", async () => {
+  await using fixture = await CodeFixture.start({ env: { GATEWAY_MAX_SANDBOXES: "1" } });
   const { approvals } = fixture;
-  const cancellation = new AbortController();
-  const running = fixture.client.request("tools/call", {
+  const running = fixture.run(`await tools.notes.wait({ id: "w" });`, {
+    args: { timeout_ms: 5000 },
+  });
+  await waitUntil("the code runs", () => approvals.server.readJournal().includes("waiting w"));
+  const late = await fixture.run("return 1", { args: { timeout_ms: 10 } });
+  assert.match(late.error?.message ?? "", /did not start within 10 ms/);
+  const patient = await fixture.run("return 2");
+  assert.deepEqual([patient.result, (await running).error?.code], [2, "TIMEOUT"]);
+});
+
+Deno.test("[own.code-time] the time of execute_tool ends code, too", async () => {
+  await using fixture = await CodeFixture.start();
+  const { result } = await fixture.client.request("tools/call", {
     name: "execute_tool",
     arguments: {
       server: "gateway",
       tool: "run_code",
-      args: { code: `await tools.notes.wait({ id: "w" });` },
+      args: { code: "while (true);" },
+      timeout_ms: 500,
     },
-  }, { signal: cancellation.signal });
-  running.catch(() => {});
-  const journal = () => approvals.server.readJournal();
-  await waitUntil("the call waits", () => journal().includes("waiting w"));
-  // Over HTTP, a client of this era cancels by closing its connection.
-  cancellation.abort();
-  await waitUntil("the call is cancelled", () => journal().includes("cancelled w"));
+  });
+  assert.equal(readRefusal(result).code, "TIMEOUT");
+  const [line] = await fixture.audited();
+  assert.deepEqual([line?.decision, line?.code], ["ERROR", "TIMEOUT"]);
+  assert.equal(await fixture.resultOf("return 3"), 3);
+});
+
+Deno.test("[own.server] the _meta of a client cannot name another call of the own server", async () => {
+  await using fixture = await CodeFixture.start();
+  const result = await fixture.resultOf("return (await tools.notes.meta({})).progressToken", {
+    meta: { "agent-mcp-gateway/call": "another" },
+  });
+  assert.equal(typeof result, "number");
 });
 
 Deno.test("[own.code] a client that sees tools directly runs code by its direct name", async () => {
