@@ -8,6 +8,7 @@
 import { APPROVALS } from "./requirements/approvals.ts";
 import { ASK_AND_SHADOW } from "./requirements/ask_and_shadow.ts";
 import { CATALOGS } from "./requirements/catalogs.ts";
+import { CODE } from "./requirements/code.ts";
 import { COMMAND_INIT } from "./requirements/command_init.ts";
 import { CONDITIONS } from "./requirements/conditions.ts";
 import { DIRECT_FACE } from "./requirements/direct_face.ts";
@@ -61,6 +62,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(CATALOGS),
   ...Object.entries(OWN_SERVER),
   ...Object.entries(RULES_AND_SERVERS),
+  ...Object.entries(CODE),
   ...Object.entries(CONDITIONS),
   ...Object.entries(ASK_AND_SHADOW),
   ...Object.entries(OWN_SERVER_RULES),

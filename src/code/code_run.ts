@@ -99,7 +99,6 @@ export class CodeRun {
   #logLength = 0;
   #callCount = 0;
   #pendingCount = 0;
-  #misbehavior: string | undefined;
 
   /** Creates a run that has not started. */
   constructor(options: { readonly clock: RunClock; readonly call: RunOptions["call"] }) {
@@ -122,7 +121,6 @@ export class CodeRun {
       const reply = await process.run(code, {
         call: (request) => this.#handleCall(request),
         log: (text) => this.#addLog(text),
-        misbehaved: (description) => this.#misbehavior ??= description,
       }).catch(() => undefined);
       if (reply !== undefined && !signal.aborted) return this.#readReply(reply);
       process.kill();
@@ -160,35 +158,31 @@ export class CodeRun {
         message: "The code used too much memory: at most 128 MiB of heap and 256 MiB in all",
       };
     }
-    const cause = this.#misbehavior === undefined ? description : "it sent an invalid message";
-    return { kind: "ended", message: `The code's process ended before the code: ${cause}` };
+    return { kind: "ended", message: `The code's process ended before the code: ${description}` };
   }
 
-  #addLog(text: string): void {
-    if (this.#logLength > MAX_LOG_LENGTH) return;
+  #addLog(text: string): boolean {
     const room = MAX_LOG_LENGTH - this.#logLength;
+    // The process sends one character too many at most, which shows that the output was cut.
+    if (room < 0) return false;
     this.#logLength += text.length + 1;
     this.#logs.push(text.length <= room ? text : startOfText(text, room));
     if (this.#logLength > MAX_LOG_LENGTH) this.#logs.push("… (the output is cut at 256 KiB)");
+    return true;
   }
 
-  #handleCall(request: IncomingRequest): void {
+  #handleCall(request: IncomingRequest): boolean {
     const { server, tool, args: parsedArgs } = fieldsOf(request.params);
-    if (typeof server !== "string" || typeof tool !== "string") {
-      return request.fail({ code: -32602, message: "A call needs a server and a tool" });
-    }
-    // The process keeps both limits itself, for well-behaved code.
-    if (this.#callCount >= MAX_CALLS || this.#pendingCount >= MAX_PENDING_CALLS) {
-      const message = this.#callCount >= MAX_CALLS
-        ? `The code has made ${MAX_CALLS} calls, which is the limit`
-        : `The code has ${MAX_PENDING_CALLS} calls in flight, which is the limit`;
-      return request.fail({ code: -32000, message, data: { code: "RATE_LIMITED" } });
-    }
+    // The process itself keeps the limits for the code.
+    const isAllowed = typeof server === "string" && typeof tool === "string" &&
+      this.#callCount < MAX_CALLS && this.#pendingCount < MAX_PENDING_CALLS;
+    if (!isAllowed) return false;
     const number = ++this.#callCount;
     this.#pendingCount++;
     const args = request.paramText("args");
     const { memory } = request;
     void this.#answer(request, { server, tool, args, parsedArgs, memory, number });
+    return true;
   }
 
   async #answer(request: IncomingRequest, call: CodeCall): Promise<void> {

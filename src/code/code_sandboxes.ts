@@ -1,3 +1,4 @@
+import type { Budget } from "../budget.ts";
 import { FairQueue } from "../fair_queue.ts";
 import { Cancellation } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
@@ -16,6 +17,8 @@ export interface CodeSandboxesOptions {
   readonly maxSandboxes: number;
   /** Receives warnings. */
   readonly log: Log;
+  /** The budget that messages to and from the processes count against. Default: none. */
+  readonly memory?: Budget | undefined;
   /** The command of a process in which code runs. Default: this program. */
   readonly command?: SandboxCommand;
   /** Returns whether several agents may run code, so that each may use only its share. Default: no. */
@@ -108,7 +111,10 @@ export class CodeSandboxes {
 
   #start(): SandboxProcess {
     if (this.#hasClosed) throw new Error("The gateway is ending");
-    const process = new SandboxProcess(this.#options.command ?? ownCommand(), this.#watchdog);
+    const process = new SandboxProcess(this.#options.command ?? ownCommand(), {
+      memory: this.#options.memory,
+      watchdog: this.#watchdog,
+    });
     this.#processes.add(process);
     void process.ended.finally(() => {
       this.#processes.delete(process);

@@ -1,4 +1,6 @@
-import { reusingReader } from "../bytes.ts";
+import { Budget } from "../budget.ts";
+import { type ByteReader, reusingReader } from "../bytes.ts";
+import { fieldsOf } from "../json.ts";
 import {
   type IncomingRequest,
   LineChannel,
@@ -14,6 +16,12 @@ import type { SandboxCommand } from "./sandbox_command.ts";
 /** Maximum size of a message from the process, in bytes: a value, each character of which takes up to three bytes. */
 const MAX_MESSAGE_BYTES = 3 * MAX_VALUE_LENGTH + 64 * 1024;
 
+/**
+ * Maximum memory for messages to and from one process, in bytes. The process could not hold more; a queue that exceeds
+ * this ends the channel.
+ */
+const MAX_HELD_BYTES = 128 * 1024 * 1024;
+
 /** Size of the beginning of standard error that is kept, in bytes. */
 const STDERR_BYTES = 4096;
 
@@ -22,19 +30,17 @@ const LAST_OUTPUT_MS = 500;
 
 /** Receives what the code does. */
 export interface SandboxListener {
-  /** Handles a call. */
-  call(request: IncomingRequest): void;
-  /** Receives output of the code. */
-  log(text: string): void;
-  /** Called if the process sends anything else than calls and output: the process is not to be trusted any more. */
-  misbehaved(description: string): void;
+  /** Handles a call; returns whether the process may make it. */
+  call(request: IncomingRequest): boolean;
+  /** Receives output of the code; returns whether the process may send it. */
+  log(text: string): boolean;
 }
 
 /** The end of a process. */
 export interface SandboxEnd {
   /** Whether it used too much memory. */
   readonly ranOutOfMemory: boolean;
-  /** The exit code or the signal, in words. */
+  /** The reason in words: a message that it must not send, or the exit code or signal. */
   readonly description: string;
 }
 
@@ -46,6 +52,9 @@ export class SandboxProcess {
   readonly #peer: Peer;
   readonly #closed = Promise.withResolvers<void>();
   #listener: SandboxListener | undefined;
+  /** Number of bytes since the last call or output. */
+  #byteCount = 0;
+  #misbehavior: string | undefined;
   #hasEnded = false;
   #wasKilled = false;
 
@@ -53,19 +62,24 @@ export class SandboxProcess {
    * Starts the process.
    *
    * @param command The command.
-   * @param watchdog Ends the process if the gateway is killed.
+   * @param options The budget that held messages count against, and the watchdog that ends the process if the gateway is
+   * killed.
    * @throws {Error} The command cannot be started.
    */
-  constructor(command: SandboxCommand, watchdog: Watchdog) {
+  constructor(
+    command: SandboxCommand,
+    { memory, watchdog }: { readonly memory: Budget | undefined; readonly watchdog: Watchdog },
+  ) {
     const child = spawnDetached(command, { env: command.env, cwd: workingFolder() });
     this.#child = child;
     watchdog.register(child.pid);
+    const held = new Budget(MAX_HELD_BYTES, memory, "code");
     const channel = new LineChannel(
-      { getReader: () => reusingReader(child.stdout) },
+      { getReader: () => this.#countBytes(reusingReader(child.stdout)) },
       child.stdin,
-      { maxBytes: MAX_MESSAGE_BYTES },
+      { maxBytes: MAX_MESSAGE_BYTES, memory: held },
     );
-    this.#peer = new Peer(channel, this.#createHandler());
+    this.#peer = new Peer(channel, this.#createHandler(held));
     const stderr = readStart(child.stderr);
     this.ended = child.status.then(async ({ code, signal }) => {
       this.#hasEnded = true;
@@ -75,7 +89,8 @@ export class SandboxProcess {
       // V8 ends a process whose heap is full with one of several signals.
       const ranOutOfMemory = code === MEMORY_EXIT_CODE || (signal !== null && !this.#wasKilled) ||
         /out of memory/i.test(await stderr);
-      const description = signal === null ? `it exited with code ${code}` : `${signal} ended it`;
+      const description = this.#misbehavior ??
+        (signal === null ? `it exited with code ${code}` : `${signal} ended it`);
       return { ranOutOfMemory, description };
     });
   }
@@ -103,27 +118,47 @@ export class SandboxProcess {
     }
   }
 
-  #createHandler(): PeerHandler {
-    const misbehave = (description: string): void => {
-      this.#listener?.misbehaved(description);
-      this.kill();
-    };
+  #createHandler(memory: Budget): PeerHandler {
     return {
+      memory: () => memory,
       acceptsBatches: () => false,
       request: (request) => {
-        if (request.method !== "call" || this.#listener === undefined) {
-          return misbehave(`a request for ${request.method}`);
-        }
-        this.#listener.call(request);
+        const isAllowed = request.method === "call" && this.#listener?.call(request) === true;
+        this.#check(isAllowed, "it made a call that it must not make");
       },
       notification: (method, params) => {
-        const { text } = (params ?? {}) as { readonly text?: unknown };
-        if (method !== "log" || typeof text !== "string") return misbehave(`a message ${method}`);
-        this.#listener?.log(text);
+        const { text } = fieldsOf(params);
+        const isAllowed = method === "log" && typeof text === "string" &&
+          this.#listener?.log(text) === true;
+        this.#check(isAllowed, "it sent output that it must not send");
       },
-      unexpected: (description) => misbehave(description),
-      closed: () => this.#closed.resolve(),
+      unexpected: () => this.#check(false, "it sent an invalid message"),
+      closed: (cause) => {
+        if (cause !== undefined) this.#check(false, "it did not read what was sent to it");
+        this.#closed.resolve();
+      },
     };
+  }
+
+  /** Counts what the process sends, so that it cannot send without end what is neither a call nor output. */
+  #countBytes(reader: ByteReader): ByteReader {
+    return {
+      read: async () => {
+        const chunk = await reader.read();
+        this.#byteCount += chunk.done ? 0 : chunk.value.length;
+        if (this.#byteCount > MAX_MESSAGE_BYTES) this.#check(false, "it sent too much");
+        return chunk;
+      },
+      cancel: (reason) => reader.cancel(reason),
+    };
+  }
+
+  /** Kills the process if it did what it must not do: then it no longer runs the program that it should. */
+  #check(isAllowed: boolean, misbehavior: string): void {
+    this.#byteCount = 0;
+    if (isAllowed) return;
+    this.#misbehavior ??= misbehavior;
+    this.kill();
   }
 }
 

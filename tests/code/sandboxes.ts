@@ -1,5 +1,13 @@
-import { type CodeCall, type CodeCallContext, type CodeCallOutcome } from "../../src/code/mod.ts";
-import { type CodeOutcome, CodeSandboxes, sandboxCommand } from "../../src/code/mod.ts";
+import {
+  type CodeCall,
+  type CodeCallContext,
+  type CodeCallOutcome,
+  type CodeError,
+  type CodeOutcome,
+  CodeSandboxes,
+  type CodeSandboxesOptions,
+  sandboxCommand,
+} from "../../src/code/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
 
@@ -17,9 +25,19 @@ export type Call = (call: CodeCall, context: CodeCallContext) => Promise<CodeCal
 export class TestSandboxes implements AsyncDisposable {
   readonly sandboxes: CodeSandboxes;
 
-  constructor(maxSandboxes = 4) {
+  constructor(options: Partial<CodeSandboxesOptions> = {}) {
     const log = createLog({ level: "error" });
-    this.sandboxes = new CodeSandboxes({ maxSandboxes, log, command: SOURCE_COMMAND });
+    this.sandboxes = new CodeSandboxes({
+      maxSandboxes: 4,
+      log,
+      command: SOURCE_COMMAND,
+      ...options,
+    });
+  }
+
+  /** Starts the spare process, so that the time of a later run does not pass with its start. */
+  async warmUp(): Promise<void> {
+    resultOf(await this.run("return 1"));
   }
 
   /** Runs code. By default, each call results in a text with the call's names and arguments as JSON. */
@@ -61,4 +79,10 @@ export function textResult(text: string): CodeCallOutcome {
 export function resultOf(outcome: CodeOutcome): unknown {
   if (!outcome.ok) throw new Error(`${outcome.error.kind}: ${outcome.error.message}`);
   return JSON.parse(outcome.result.json);
+}
+
+/** Returns the error that ended the code; throws if it has a result. */
+export function errorOf(outcome: CodeOutcome): CodeError {
+  if (outcome.ok) throw new Error(`The code returned ${outcome.result.json}`);
+  return outcome.error;
 }
