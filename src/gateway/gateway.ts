@@ -101,6 +101,7 @@ export class Gateway {
       hasSeveralAgents,
       resultsFolder: options.resultsFolder ?? "",
       memoryOf: (agent) => this.memory.share(`agent ${agent}`),
+      memory: this.memory.share("code"),
       version,
       log,
     });

@@ -26,6 +26,8 @@ export interface OwnServerOptions
   readonly resultsFolder: string;
   /** Returns the memory of an agent. */
   readonly memoryOf: (agent: string) => Budget;
+  /** The budget that messages to and from code count against. Default: none. */
+  readonly memory?: Budget;
   /** The gateway's version. */
   readonly version: string;
   /** Log for the gateway's own errors. */
