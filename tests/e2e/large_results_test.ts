@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { estimateTokens } from "../../src/gateway/tools/mod.ts";
+import { TempFolder } from "../config/temp_folder.ts";
 import { AgentSession } from "./agent_session.ts";
 import { readRefusal, recordedServer, type Refusal, type RunningGateway } from "./gateway.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { HttpTransport } from "./http_transport.ts";
 import type { Fields } from "./raw_client.ts";
+import { waitUntil } from "./wait.ts";
 import { ALLOW_ALL_RULES, DEFAULT_AUDIT_LOG } from "./setup.ts";
 import { handleIn, limitedRules, RESULTS, startRecorded } from "./recorded_results.ts";
 
@@ -91,22 +94,30 @@ for (const transport of ["stdio", "http"] as const) {
   });
 }
 
-Deno.test("[results.exact] [results.disk] a client rebuilds a result of 10 MB, of which SIGKILL leaves nothing", async () => {
-  const gateway = await startRecorded({ rules: limitedRules(50_000) });
-  try {
-    const { content } = await rebuild(gateway, "ten_megabytes", 50_000);
-    const [{ text: rebuilt } = {}] = content as Fields[];
-    assert.ok(rebuilt === RESULTS.ten_megabytes?.content[0]?.text);
-    const { workingFolder } = gateway.setup;
-    const folder = join(workingFolder, dirname(DEFAULT_AUDIT_LOG), "results");
-    assert.deepEqual([...Deno.readDirSync(folder)], []);
-    gateway.program.sendSignal("SIGKILL");
-    await gateway.program.waitForEnd();
-    assert.deepEqual([...Deno.readDirSync(folder)], []);
-  } finally {
-    await gateway.kill();
-  }
-});
+Deno.test(
+  "[results.exact] [results.disk] a client rebuilds a result of 10 MB, of which SIGKILL leaves nothing",
+  {
+    // Finding all processes needs Linux.
+    ignore: Deno.build.os !== "linux",
+  },
+  async () => {
+    const gateway = await startRecorded({ rules: limitedRules(50_000) });
+    try {
+      const { content } = await rebuild(gateway, "ten_megabytes", 50_000);
+      const [{ text: rebuilt } = {}] = content as Fields[];
+      assert.ok(rebuilt === RESULTS.ten_megabytes?.content[0]?.text);
+      const { workingFolder } = gateway.setup;
+      const folder = join(workingFolder, dirname(DEFAULT_AUDIT_LOG), "results");
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+      // The program of the npm package only starts the gateway.
+      for (const pid of await gateway.setup.listProcessIds()) Deno.kill(pid, "SIGKILL");
+      await gateway.program.waitForEnd();
+      assert.deepEqual([...Deno.readDirSync(folder)], []);
+    } finally {
+      await gateway.kill();
+    }
+  },
+);
 
 Deno.test("[results.cut] the smaller limit of the server and the agent holds, and without one results are unchanged", async () => {
   const limits = { max_result_tokens: 50_000 };
@@ -204,3 +215,42 @@ Deno.test("[results.direct] clients see no output schemas of servers whose resul
   const structured = listed.find(({ name }) => name === "recorded__structured");
   assert.ok(structured?.outputSchema);
 });
+
+Deno.test("[results.disk-full] a result is cut on a full disk, too, and the operator is warned", {
+  ignore: !canMount(),
+}, async () => {
+  using folder = new TempFolder();
+  // The folder of the state is on a disk of 1 MiB.
+  const state = '"$HOME/.local/state"';
+  const mount = `mkdir -p ${state} && mount -t tmpfs -o size=1m tmpfs ${state}`;
+  const words = (await gatewayCommandLine(GATEWAY_COMMAND)).map((word) => `"${word}"`).join(" ");
+  const command = folder.write(
+    "gateway",
+    `#!/bin/sh\nexec unshare -rm sh -c '${mount} && exec "$@"' sh ${words} "$@"\n`,
+  );
+  Deno.chmodSync(command, 0o755);
+  await using gateway = await startRecorded({ rules: limitedRules(5000), command });
+  const { content } = await gateway.callServerTool("recorded", "ten_megabytes");
+  const [{ text = "" } = {}] = content as { text?: string }[];
+  const { hint, handle } = JSON.parse(text.slice(text.lastIndexOf("\n") + 1));
+  assert.equal(handle, undefined);
+  assert.match(hint, /could not be kept \(No space left on device \(os error 28\)\)/);
+  assert.ok(estimateTokens(text) <= 5000);
+  await waitUntil("the operator is warned", () => {
+    return gateway.program.stderr.includes("A large result could not be kept");
+  });
+  // Smaller results are in memory.
+  assert.ok(await callForHandle(gateway));
+});
+
+/** Whether a process may mount a disk of its own. */
+function canMount(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const args = ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
+    return new Deno.Command("unshare", { args, stderr: "null" }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
