@@ -203,6 +203,38 @@ Deno.test("[own.code-rules] code that runs while the agent loses the own server,
   assert.match(JSON.stringify(answer), /DENIED_BY_POLICY/);
 });
 
+Deno.test("[own.code-rules] conditions judge the arguments of each call of code", async () => {
+  const entry = { tool: "plain", when: { id: { equals: "a" } } };
+  await using fixture = await CodeFixture.start({
+    rules: { allow: { servers: ["gateway", "notes"], tools: { notes: [entry] } } },
+  });
+  const { result, error } = await fixture.run(`
+    const { id } = await tools.notes.plain({ id: "a" });
+    await tools.notes.plain({ id: "b" });
+  `);
+  assert.deepEqual([result, error?.code], [undefined, "DENIED_BY_POLICY"]);
+  assert.match(String(error?.message), /id must be "a"/);
+  assert.deepEqual(["a", "b"].map((id) => fixture.approvals.effects(id)), [1, 0]);
+});
+
+Deno.test("[own.code-answer] code gets results whole, and its own result is cut at the agent's limit", async () => {
+  await using fixture = await CodeFixture.start({ rules: { limits: { max_result_tokens: 300 } } });
+  const length = await fixture.resultOf(`
+    const { text } = await tools.notes.plain({ id: "a", text: "word ".repeat(10_000) });
+    return text.length;
+  `);
+  assert.equal(length, 50_000);
+  const { result } = await fixture.client.request("tools/call", {
+    name: "execute_tool",
+    arguments: {
+      server: "gateway",
+      tool: "run_code",
+      args: { code: `return Array(5000).fill("word")` },
+    },
+  });
+  assert.match(JSON.stringify(result), /read_result/);
+});
+
 for (const client of ["earlier", "stateless"] as const) {
   Deno.test(`[own.code-cancel] a client of the ${client} era that cancels ends the code, and the calls that it waits for`, async () => {
     await using fixture = await CodeFixture.start({ client });
