@@ -49,9 +49,12 @@ export type CompileToolEntries = (
  * alike, and a decision takes half of the time if what it reads is still in the processor's cache (measured).
  */
 export function createToolEntryCompiler(): CompileToolEntries {
-  const compiled = new Map<string, CompiledPattern>();
+  const plainEntries = new Map<string, CompiledPattern>();
+  const conditionalEntries = new Map<string, CompiledPattern>();
   const compileEntry = (entry: ToolEntry, effect: Effect): CompiledPattern => {
-    const key = typeof entry === "string" ? entry : keyOf(entry, effect);
+    const [compiled, key] = typeof entry === "string"
+      ? [plainEntries, entry]
+      : [conditionalEntries, keyOf(entry, effect)];
     let pattern = compiled.get(key);
     if (pattern === undefined) compiled.set(key, pattern = compilePatternOf(entry, effect));
     return pattern;
@@ -59,7 +62,7 @@ export function createToolEntryCompiler(): CompileToolEntries {
   return (entries, effect) => compileToolEntries(entries, (entry) => compileEntry(entry, effect));
 }
 
-/** Returns a text that is the same for equal entries with the same effect, and is no pattern. */
+/** Returns a text that is the same for equal entries with the same effect. */
 function keyOf({ tool, hint, when }: ConditionalEntry, effect: Effect): string {
   return JSON.stringify([effect, tool, hint, when && [...when]]);
 }

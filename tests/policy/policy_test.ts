@@ -189,6 +189,18 @@ Deno.test("[rules.denial-fast] with conditions in a third of the rules, none of 
   assert.ok(medianMs < 0.1, `median ${medianMs} ms`);
 });
 
+Deno.test("a pattern that looks like another entry with a condition does not replace it", () => {
+  const entry: ToolEntry = { tool: "drop", when: new Map([["all", { equals: true }]]) };
+  const pattern = JSON.stringify(["allow", "drop", undefined, [...entry.when ?? []]]);
+  const allow = { servers: ["*"], tools: new Map([["db", [pattern, entry]]]) };
+  const policy = compilePolicy({ agents: new Map([["a", { allow }]]), denyOverrides: false });
+  const value = { all: false };
+  const args = () => ({ json: JSON.stringify(value), value });
+  const request = { ...toolOf("db", "drop"), args };
+  const { effect, rule } = policy.decide("a", request);
+  assert.deepEqual({ effect, rule }, { effect: "deny", rule: "agents.a.allow.tools.db[1]" });
+});
+
 Deno.test("a list with 20,000 conditions for one tool is compiled in under a second", () => {
   const entries = Array.from({ length: 20_000 }, (_, index): ToolEntry => {
     return { tool: "write_file", when: new Map([["path", { equals: index }]]) };
