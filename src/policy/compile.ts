@@ -32,8 +32,8 @@ export interface CompiledAgent {
   /** Absent if the agent's rules have no `ask`. */
   readonly ask: CompiledAsk | undefined;
   readonly isShadowed: boolean;
-  /** Path of the limit on results whose rest the agent may read; absent if there is none. */
-  readonly resultLimit?: string | undefined;
+  /** Path of the limit on the agent's results; absent if there is none. */
+  readonly resultLimitPath?: string | undefined;
   /** The permission to read the gateway's status, and the path of its entry. */
   readonly status: { readonly isGranted: boolean; readonly path: string };
 }
@@ -108,7 +108,7 @@ function compileGrants(
   };
 }
 
-/** Compiles `allow.servers`, in which only a pattern with the whole name of the own server grants it. */
+/** Compiles `allow.servers`, where only a pattern with the whole name of the own server grants that server. */
 function compileGrantedServers(patterns: readonly string[]): FindEntry<string> {
   const findEntry = compileEntries(patterns);
   const ownIndex = patterns.findIndex(namesOwnServer);

@@ -78,7 +78,7 @@ export function decideFor(
   switch (request.kind) {
     case "server":
       return decideServer(agent, request.server, {
-        limit: request.server === OWN_SERVER ? agent.resultLimit : undefined,
+        limitPath: request.server === OWN_SERVER ? agent.resultLimitPath : undefined,
         steps: options.steps,
       });
     case "tool": {
@@ -89,7 +89,9 @@ export function decideFor(
         name: toToolName(request),
         listsIn: ({ tools }) => tools,
         askLists: agent.ask?.tools,
-        limit: server === OWN_SERVER && tool === READ_RESULT ? agent.resultLimit : undefined,
+        limitPath: server === OWN_SERVER && tool === READ_RESULT
+          ? agent.resultLimitPath
+          : undefined,
       }, options);
     }
     case "resource":
@@ -112,13 +114,16 @@ export function decideFor(
 function decideServer(
   agent: CompiledAgent,
   server: string,
-  { limit, steps }: { readonly limit: string | undefined; readonly steps: Step[] | undefined },
+  { limitPath, steps }: {
+    readonly limitPath: string | undefined;
+    readonly steps: Step[] | undefined;
+  },
 ): Decision {
   for (const search of SERVER_ORDER) {
     const decision = runStep(search, [agent[search.effect].servers], { name: server, steps });
     if (decision !== undefined) return decision;
   }
-  if (limit !== undefined) return allowByLimit(limit, steps);
+  if (limitPath !== undefined) return allowByLimit(limitPath, steps);
   const { path } = agent.allow.servers;
   return addDecidingStep(deny(path), { name: "server default", searched: [] }, steps);
 }
@@ -131,16 +136,16 @@ interface ItemRequest<Name> {
   readonly listsIn: (grants: CompiledGrants) => ServerLists<Name>;
   /** The lists under `ask`; absent if there are none. */
   readonly askLists?: ServerLists<Name> | undefined;
-  /** Path of the limit that allows the access unless an entry decides; absent if there is none. */
-  readonly limit?: string | undefined;
+  /** Path of the limit that allows the access if no entry decides; absent if there is none. */
+  readonly limitPath?: string | undefined;
 }
 
 function decideItem<Name>(
   agent: CompiledAgent,
-  { kind, server, name, listsIn, askLists, limit }: ItemRequest<Name>,
+  { kind, server, name, listsIn, askLists, limitPath }: ItemRequest<Name>,
   { denyOverrides = false, steps }: DecideOptions,
 ): Decision {
-  const serverDecision = decideServer(agent, server, { limit, steps });
+  const serverDecision = decideServer(agent, server, { limitPath, steps });
   if (serverDecision.effect === "deny") return serverDecision;
   const lists = {
     allow: listsIn(agent.allow).listsFor(server),
@@ -154,7 +159,7 @@ function decideItem<Name>(
     const decision = runStep(search, searched, { name, steps, skipped });
     if (decision !== undefined) return concludeUndecided(decision, skipped);
   }
-  if (limit !== undefined) return concludeUndecided(allowByLimit(limit, steps), skipped);
+  if (limitPath !== undefined) return concludeUndecided(allowByLimit(limitPath, steps), skipped);
   // An allowed server allows all its items of this kind, unless the rules also list allowed ones.
   const [firstList] = lists.allow;
   const decision = firstList === undefined
@@ -165,9 +170,9 @@ function decideItem<Name>(
 }
 
 /** Allows an agent whose results are limited to read the rest of them. */
-function allowByLimit(limit: string, steps: Step[] | undefined): Decision {
-  const decision: Decision = { effect: "allow", rule: limit, errors: NO_ERRORS };
-  return addDecidingStep(decision, { name: "result limit", searched: [limit] }, steps);
+function allowByLimit(path: string, steps: Step[] | undefined): Decision {
+  const decision: Decision = { effect: "allow", rule: path, errors: NO_ERRORS };
+  return addDecidingStep(decision, { name: "result limit", searched: [path] }, steps);
 }
 
 /** Denies because no entry has allowed the access; names an entry whose condition does not hold, if there is one. */

@@ -42,8 +42,9 @@ export interface Decision {
   readonly effect: Effect | "depends";
   /**
    * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`, or that decides first, if its
-   * condition holds; for the tool that reads the rest of results, it may be the path of their limit. If no entry matched, the path of the entry whose condition did not hold, else of the list in
-   * which an entry could have allowed the access.
+   * condition holds. If no entry matched, the path of the limit on results that allows the agent to read the rest of
+   * them; else of the entry whose condition did not hold; else of the list in which an entry could have allowed the
+   * access.
    */
   readonly rule: string;
   /**
@@ -77,9 +78,9 @@ export interface DecidingCondition {
 }
 
 /**
- * The name of a step. A `default` step decides if the searches before it have found nothing; so does `result limit`,
- * because of which the agent may read the rest of its results. `agent` denies an unknown agent, and `error` denies because
- * deciding failed.
+ * The name of a step. A `default` step decides if the searches before it have found nothing. Before that, `result limit`
+ * allows an agent whose results are limited to read the rest of them. `agent` denies an unknown agent, and `error` denies
+ * because deciding failed.
  */
 export type StepName =
   | "agent"

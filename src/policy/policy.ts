@@ -3,7 +3,7 @@ import { decideFor, decideUnknownAgent, denyForError } from "./decide.ts";
 import type { AccessRequest, Decision, Step } from "./decision.ts";
 import { formatPath } from "../json.ts";
 import { OWN_SERVER } from "../own_server.ts";
-import { findResultLimit } from "./result_limit.ts";
+import { findResultLimitPath } from "./result_limit.ts";
 import type { PolicyRules } from "./rules.ts";
 import { createToolEntryCompiler } from "./tool_entries.ts";
 
@@ -32,9 +32,9 @@ export interface Policy {
   readonly explain: (agent: string, request: AccessRequest) => Explanation;
 }
 
-/** Facts besides the rules on which a policy depends. */
+/** Facts that a policy depends on besides the rules. */
 export interface PolicyOptions {
-  /** Names of the servers that limit their results, so that agents read the rest of them; default: none. */
+  /** Names of the servers whose results are limited, so that agents may read the rest; default: none. */
   readonly limitedServers?: readonly string[];
 }
 
@@ -59,8 +59,8 @@ export function compilePolicy(
     const grants = agents.get(agent);
     if (grants === undefined) return undefined;
     const compiledGrants = compileAgent(grants, { agent, compileTools });
-    const resultLimit = findResultLimit(agent, { rules, limitedServers, compiledGrants });
-    const compiledAgent = { ...compiledGrants, resultLimit };
+    const resultLimitPath = findResultLimitPath(agent, { rules, limitedServers, compiledGrants });
+    const compiledAgent = { ...compiledGrants, resultLimitPath };
     compiledAgents.set(agent, compiledAgent);
     return compiledAgent;
   };
@@ -95,7 +95,7 @@ export function compilePolicy(
   };
 }
 
-/** Whether shadow mode does not let the access through: the status, and the gateway's own server. */
+/** Whether the rules are enforced even in shadow mode, as for the status and the gateway's own server. */
 function isEnforced(request: AccessRequest): boolean {
   return request.kind === "status" || request.server === OWN_SERVER;
 }

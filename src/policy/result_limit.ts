@@ -4,12 +4,12 @@ import { formatPath } from "../json.ts";
 import type { PolicyRules } from "./rules.ts";
 
 /**
- * Finds the limit because of which an agent may read the rest of its results: its own limit, the default, or that of a
- * server that it may use.
+ * Finds the limit on an agent's results: its own limit, the default, or that of a server that the agent may use. It
+ * lets the agent read the rest of a result that was cut.
  *
  * @returns The path of the limit; `undefined` if there is none.
  */
-export function findResultLimit(
+export function findResultLimitPath(
   agent: string,
   { rules: { agents, limits }, limitedServers, compiledGrants }: {
     readonly rules: PolicyRules;

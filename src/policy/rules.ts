@@ -27,7 +27,10 @@ export interface AgentGrants {
   readonly deny?: GrantLists | undefined;
   /** The tools whose calls need a person's approval; an entry here wins over one of the same kind in `allow`. */
   readonly ask?: AskLists | undefined;
-  /** Whether what the rules do not allow is let through, and only recorded; not the gateway's own server. Default: no. */
+  /**
+   * Whether what the rules do not allow is let through, and only recorded, except for the gateway's own server. Default:
+   * no.
+   */
   readonly isShadowed?: boolean | undefined;
   /** The agent's own limits; a missing one falls back to `PolicyRules.limits`. */
   readonly limits?: ResultLimits | undefined;
