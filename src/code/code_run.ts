@@ -53,7 +53,9 @@ export type CodeErrorKind = "timeout" | "memory" | "threw" | "syntax" | "ended";
 
 /** The error that ended code. */
 export interface CodeError {
+  /** Why there is no result. */
   readonly kind: CodeErrorKind;
+  /** A sentence for the agent. */
   readonly message: string;
   /** The code of an uncaught refusal, such as `DENIED_BY_POLICY`, or of the code's own error. */
   readonly code?: string;
