@@ -9,7 +9,6 @@ import {
   getHomeFolder,
   getHttpConfig,
   getOAuthFolder,
-  getResultsFolder,
   getStdioConfig,
   type HttpConfig,
   listSafeVariables,
@@ -23,7 +22,6 @@ import {
   type Settings,
   type StdioConfig,
   trustFileFor,
-  usesOwnServer,
 } from "../config/mod.ts";
 import { compileRules } from "../gateway/mod.ts";
 import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
@@ -109,14 +107,9 @@ function addFiles(
     needed.read.add(folder);
     needed.write.add(folder);
   }
-  if (usesOwnServer(configuration)) {
-    const folder = folderOf(getResultsFolder(env));
-    needed.read.add(folder);
-    needed.write.add(folder);
-  }
   const trustFile = needsTrust(files) ? trustFileFor(settings, env) : undefined;
   if (trustFile !== undefined) needed.read.add(folderOf(trustFile));
-  // Full logs are rotated in their folder, which is created if it is missing.
+  // Full logs are rotated in their folder, which is created if it is missing. Large results are beside the fallback.
   for (const log of [settings.auditLog, auditFallback()]) {
     // Standard streams are open already.
     if (standardStream(log) !== undefined) continue;

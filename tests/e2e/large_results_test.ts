@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { estimateTokens } from "../../src/gateway/tools/mod.ts";
 import { TempFolder } from "../config/temp_folder.ts";
 import { AgentSession } from "./agent_session.ts";
 import { readRefusal, recordedServer, type Refusal, type RunningGateway } from "./gateway.ts";
+import { StatelessClient } from "./eras_clients.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { HttpTransport } from "./http_transport.ts";
 import type { Fields } from "./raw_client.ts";
@@ -191,6 +194,43 @@ Deno.test("[results.read] errors of read_result say what to do", async () => {
   const found = await read(gateway, { handle, grep: "line 399" });
   assert.equal(found.total, 11);
   assert.match(String(found.text), /^399: line 399 of a text\n3990: /);
+});
+
+for (const transport of ["stdio", "http"] as const) {
+  Deno.test(`[results.read] clients without sessions read results that were cut, over ${transport}`, async () => {
+    await using gateway = await startRecorded({ transport });
+    const client = StatelessClient.connect(gateway);
+    const call = async (server: string, tool: string, args: Fields = {}): Promise<Fields> => {
+      const params = { name: "execute_tool", arguments: { server, tool, args } };
+      const { result } = await client.request("tools/call", params);
+      return result ?? assert.fail();
+    };
+    const { structuredContent } = await call("recorded", "structured");
+    const { handle, left_out } = structuredContent as { handle: string; left_out: Fields };
+    const part = await call("gateway", "read_result", { handle, offset: left_out.from, limit: 20 });
+    const whole = JSON.stringify(RESULTS.structured?.structuredContent);
+    const from = Number(left_out.from);
+    assert.equal((part.structuredContent as Fields).text, whole.slice(from, from + 20));
+  });
+}
+
+Deno.test({
+  name: "[results.direct] the official client accepts structured content that was cut",
+  // The client's close() leaves a timer.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const env = { GATEWAY_FACE: "direct" };
+    await using gateway = await startRecorded({ env, transport: "http" });
+    const client = new Client({ name: "sdk", version: "1" });
+    const transport = new StreamableHTTPClientTransport(new URL(gateway.url));
+    await client.connect(transport as Parameters<Client["connect"]>[0]);
+    await client.listTools();
+    const { structuredContent } = await client.callTool({ name: "recorded__structured" });
+    assert.equal(typeof (structuredContent as Fields).handle, "string");
+    await transport.terminateSession();
+    await client.close();
+  },
 });
 
 Deno.test("[results.direct] clients see no output schemas of servers whose results may be cut", async () => {
