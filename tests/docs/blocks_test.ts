@@ -50,6 +50,7 @@ Deno.test("[docs.blocks] a wrong or unknown block fails", {
     '```json\n{ "what": 1 }\n```',
     '```json\n{ "mcpServers": { "agent-mcp-gateway": { "command": "agent-mcp-gateway", "args": ["--nope"] } } }\n```',
     "```sh\nagent-mcp-gateway nonsense\n```",
+    "```ts agent=nobody\nreturn 1\n```",
     "```sh no-run\nagent-mcp-gateway savings --nope\n```",
     "```sh no-run\nagent-mcp-gateway nonsense\n```",
     "```sh no-run\ndeno task nonsense\n```",

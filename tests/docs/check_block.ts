@@ -39,6 +39,9 @@ export class BlockChecker {
         if (!marks.includes("no-run")) await this.#run(block);
         else await this.#checkCommands(block);
         return marks.includes("no-run") ? "in part" : "checked";
+      case "ts":
+        await this.#runCode(block);
+        return "checked";
       case "text": {
         assert.ok(
           marks.includes("output"),
@@ -64,12 +67,26 @@ export class BlockChecker {
   }
 
   /** Runs a script and checks its exit code. */
-  async #run({ text, marks, ...block }: Block): Promise<void> {
-    const [, exit = "0"] = /^exit=(\d+)$/m.exec(marks.join("\n")) ?? [];
-    this.#lastOutput =
-      await (marks.includes("clone") ? this.#shell.runInClone(text) : this.#shell.run(text));
-    const { code, stdout, stderr } = this.#lastOutput;
-    assert.equal(code, Number(exit), `${block.page}:${block.line}\n${stdout}\n${stderr}`);
+  async #run(block: Block): Promise<void> {
+    const { text, marks } = block;
+    this.#keepOutput(
+      block,
+      await (marks.includes("clone") ? this.#shell.runInClone(text) : this.#shell.run(text)),
+    );
+  }
+
+  /** Runs code by `run_code`, as the agent that the block names, and checks the exit code. */
+  async #runCode(block: Block): Promise<void> {
+    const agent = readMark(block, "agent") ?? "";
+    const args = ["gateway", "run_code", JSON.stringify({ code: block.text }), "--agent", agent];
+    this.#keepOutput(block, await this.#shell.runProgram("agent-mcp-gateway", ["call", ...args]));
+  }
+
+  #keepOutput(block: Block, output: ScriptOutput): void {
+    this.#lastOutput = output;
+    const { code, stdout, stderr } = output;
+    const exit = Number(readMark(block, "exit") ?? 0);
+    assert.equal(code, exit, `${positionOf(block)}\n${stdout}\n${stderr}`);
   }
 
   /** Checks the commands, flags and tasks of a script without running it. */
@@ -211,6 +228,11 @@ export class BlockChecker {
     Object.assign(shellEnv, originalEnv);
     assert.equal(code, 0, `${position}\n${stderr}`);
   }
+}
+
+/** Returns the value of a mark such as `exit=3`. */
+function readMark({ marks }: Block, name: string): string | undefined {
+  return marks.find((mark) => mark.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 /** Returns the commands of a script. A line that ends in a backslash is joined with the next. */
