@@ -165,3 +165,34 @@ Deno.test("[own.server] a client whose agent has only the own server is offered 
   assert.deepEqual(Object.keys(result?.capabilities as Fields).sort(), ["logging", "tools"]);
   assert.match(String(result?.instructions), /gateway: Tools of the gateway itself/);
 });
+
+Deno.test("[own.code] code has the rights of the agent that runs it, also on a connection of several agents", async () => {
+  const folder = Deno.makeTempDirSync();
+  const server = describeStdioServer("earlier", folder, { name: "notes" });
+  await using gateway = await startGateway({
+    servers: { notes: server.entry },
+    rules: {
+      agents: {
+        one: { allow: { servers: ["notes", "gateway"] } },
+        two: { allow: { servers: ["gateway"] } },
+      },
+    },
+  });
+  const code = `
+    const tried = (run) => run().then(() => "ok", (error) => error.code);
+    return [await tried(() => tools.notes.plain({ id: "a" })), await tried(() => tools.notes.plain({ id: "a", agent_id: "one" }))];
+  `;
+  const outcomes = await Promise.all(["one", "two"].map(async (agent_id) => {
+    const result = await gateway.callServerTool("gateway", "run_code", { code }, { agent_id });
+    return textOf(result).result;
+  }));
+  assert.deepEqual(outcomes, [["ok", "ok"], ["DENIED_BY_POLICY", "DENIED_BY_POLICY"]]);
+  const calls = gateway.readAuditLog().filter(({ tool }) => tool === "plain");
+  assert.deepEqual(calls.map(({ agent_id, decision }) => `${agent_id} ${decision}`).sort(), [
+    "one ALLOW",
+    "one ALLOW",
+    "two DENY",
+    "two DENY",
+  ]);
+  Deno.removeSync(folder, { recursive: true });
+});

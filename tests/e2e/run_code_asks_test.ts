@@ -98,6 +98,27 @@ for (const transport of ["stdio", "http"] as const) {
   }
 }
 
+for (const client of ["earlier", "stateless"] as const) {
+  Deno.test(`[own.code-approval] a client of the ${client} era is asked about the code itself, and then about its calls`, async () => {
+    await using fixture = await CodeFixture.start({
+      client,
+      rules: { ...CODE_RULES, ask: { tools: { "*": ["*"] } } },
+    });
+    const asked: string[] = [];
+    const result = await fixture.resultOf(`return (await tools.notes.plain({ id: "a" })).id`, {
+      answer: ({ params }) => {
+        asked.push(/tool "\w+" of server "\w+"/.exec(String(params.message))?.[0] ?? "");
+        return ONCE;
+      },
+    });
+    assert.equal(result, "a");
+    assert.deepEqual(asked, [
+      'tool "run_code" of server "gateway"',
+      'tool "plain" of server "notes"',
+    ]);
+  });
+}
+
 Deno.test("[own.code-approval] the time of code does not pass while one of its calls waits for a person", async () => {
   await using fixture = await CodeFixture.start({ rules: ASK_RULES });
   const timeoutMs = 4000;
