@@ -86,8 +86,9 @@ export class SandboxProcess {
       watchdog.unregister(child.pid);
       await within(Promise.all([this.#closed.promise, stderr]), LAST_OUTPUT_MS);
       await channel.close();
-      // V8 ends a process whose heap is full with one of several signals.
-      const ranOutOfMemory = code === MEMORY_EXIT_CODE || (signal !== null && !this.#wasKilled) ||
+      // V8 ends a process whose heap is full with one of several signals, and a system without memory with SIGKILL.
+      const wasEndedBySystem = signal !== null && !(signal === "SIGKILL" && this.#wasKilled);
+      const ranOutOfMemory = code === MEMORY_EXIT_CODE || wasEndedBySystem ||
         /out of memory/i.test(await stderr);
       const description = this.#misbehavior ??
         (signal === null ? `it exited with code ${code}` : `${signal} ended it`);

@@ -17,6 +17,8 @@ export const CODE: Readonly<Record<string, Section>> = {
     "code.process":
       "each run has a process of its own, and one unused process is kept for the next",
     "code.realm": "code reaches nothing but ECMAScript, its calls, its output and timers",
+    "code.attacks": "code in every form of the program harms neither the gateway nor its answers",
+    "code.killed": "nothing that code runs in survives the gateway, even if that is killed",
     "code.channel":
       "a process that sends anything else than calls and output is ended, and harms nothing",
   },
