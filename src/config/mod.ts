@@ -87,7 +87,7 @@ export {
   readTrustedHashes,
   trustFileFor,
 } from "./trust.ts";
-export { listLimitedServers, usesOwnServer } from "./own_server_use.ts";
+export { addOwnServer, listLimitedServers, usesOwnServer } from "./own_server_use.ts";
 export { isHttpUrl } from "./check_entries.ts";
 export { readSettings } from "./read_settings.ts";
 export { listSettings } from "./settings.ts";

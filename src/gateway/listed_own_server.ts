@@ -4,7 +4,8 @@ import type { Log } from "../log.ts";
 import { OwnServer } from "./own_server/mod.ts";
 
 /**
- * Returns an entry of the gateway's own server by which its tools are listed, but not called, without a gateway.
+ * Returns an entry of the gateway's own server for commands without a gateway: they can list its tools, but not call
+ * them.
  *
  * @param options The settings, the gateway's version, and a log for its own errors.
  */

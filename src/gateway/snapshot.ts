@@ -1,6 +1,5 @@
-import { type Configuration, type ServerConfig, usesOwnServer } from "../config/mod.ts";
+import { addOwnServer, type Configuration, type ServerConfig } from "../config/mod.ts";
 import { DownstreamServer, type ServerContext } from "../downstream/mod.ts";
-import { OWN_SERVER } from "../own_server.ts";
 import type { Policy } from "../policy/mod.ts";
 import { compileRules } from "./compile_rules.ts";
 
@@ -16,7 +15,7 @@ export interface Snapshot {
 
 /** The context of the servers of a snapshot. */
 export interface SnapshotContext extends ServerContext {
-  /** The entry of the gateway's own server, which is a server of the snapshots that have a use for it; default: none. */
+  /** The entry of the gateway's own server, for configurations that use it; default: none. */
   readonly ownServer?: ServerConfig;
 }
 
@@ -24,7 +23,7 @@ export interface SnapshotContext extends ServerContext {
  * Builds a snapshot. Starts and ends no server; servers whose entries have not changed are reused with
  * their sessions.
  *
- * @param files The two files.
+ * @param files The content of the two files.
  * @param context The shared context of the servers.
  * @param previous The previous snapshot, if any.
  */
@@ -33,7 +32,8 @@ export function buildSnapshot(
   context: SnapshotContext,
   previous?: Snapshot,
 ): Snapshot {
-  const configuration = withOwnServer(files, context);
+  const { ownServer } = context;
+  const configuration = ownServer === undefined ? files : addOwnServer(files, ownServer);
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
     const known = previous?.servers.get(name);
@@ -46,13 +46,4 @@ export function buildSnapshot(
     servers.set(name, server);
   }
   return { configuration, policy: compileRules(configuration), servers };
-}
-
-/** Adds the gateway's own server after those of the file, if it is of use. */
-function withOwnServer(
-  files: Configuration,
-  { ownServer }: Pick<SnapshotContext, "ownServer">,
-): Configuration {
-  if (ownServer === undefined || !usesOwnServer(files)) return files;
-  return { ...files, servers: new Map([...files.servers, [OWN_SERVER, ownServer]]) };
 }
