@@ -55,6 +55,14 @@ export interface WaitSignal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
+/** A clock or a permit that is paused while a call waits for a person. */
+export interface Pausable {
+  /** Pauses it. Each `pause` needs its own `resume`. */
+  pause(): void;
+  /** Ends one pause, after the person's answer or when no answer is needed any more. */
+  resume(): void;
+}
+
 /**
  * Waits for a duration. Unlike `setTimeout` of `node:timers/promises`, it rejects with the signal's own reason.
  *

@@ -1,5 +1,6 @@
 import { Cancellation, type CancelSignal, type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
-import type { Caller, Pausable } from "./caller.ts";
+import type { Pausable } from "../within.ts";
+import type { Caller } from "./caller.ts";
 import type { ClientChannel } from "./client_channel.ts";
 import { within } from "../within.ts";
 

@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../config/mod.ts";
 import { DownstreamError } from "../errors.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
-import type { Pausable } from "./caller.ts";
+import type { Pausable } from "../within.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
 import type { CallOptions } from "./invocation.ts";
 

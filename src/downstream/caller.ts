@@ -1,4 +1,5 @@
 import type { Budget } from "../budget.ts";
+import type { Pausable } from "../within.ts";
 import type { ClientChannel } from "./client_channel.ts";
 
 /**
@@ -37,11 +38,3 @@ export interface Caller {
 
 /** A client's connection, independent of the agent that calls. */
 export type ClientConnection = Omit<Caller, "agent" | "permit" | "awaitsInput" | "memory">;
-
-/** The permit or the clock of an operation, which is paused while the operation waits for a person. */
-export interface Pausable {
-  /** Pauses the permit or the clock. Each `pause` needs its own `resume`. */
-  pause(): void;
-  /** Ends one pause, after the person's answer or when no answer is needed any more. */
-  resume(): void;
-}

@@ -8,7 +8,7 @@
 
 export { LoginNeedsCaller } from "./authorization.ts";
 export type { Authorization, RecoverOptions, ServerAuth } from "./authorization.ts";
-export type { Caller, ClientCapabilities, ClientConnection, Pausable } from "./caller.ts";
+export type { Caller, ClientCapabilities, ClientConnection } from "./caller.ts";
 export { readCapabilities } from "./declared_capabilities.ts";
 export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
 export {

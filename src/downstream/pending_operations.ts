@@ -1,4 +1,4 @@
-import type { Pausable } from "./caller.ts";
+import type { Pausable } from "../within.ts";
 import type { ClientChannel } from "./client_channel.ts";
 
 /** An operation on a server that may ask for a login. The object identifies the operation. */

@@ -1,8 +1,9 @@
 import type { AuditApproval } from "../audit/mod.ts";
-import type { GivenInput, ItemRequest, NeededInput, Pausable } from "../downstream/mod.ts";
+import type { GivenInput, ItemRequest, NeededInput } from "../downstream/mod.ts";
 import type { CallerError } from "../errors.ts";
 import type { CancelSignal } from "../jsonrpc/mod.ts";
 import type { Meta } from "../trace.ts";
+import type { Pausable } from "../within.ts";
 import type { ErrorBody } from "./error_body.ts";
 import type { Target } from "./offered/mod.ts";
 import type {

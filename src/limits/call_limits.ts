@@ -4,7 +4,8 @@ import { isWithinShare } from "../fair_share.ts";
 import type { Log } from "../log.ts";
 import { type MinuteCounter, openMemoryCounter } from "./minute_counter.ts";
 import { MinuteShares } from "./minute_shares.ts";
-import { type CountCalls, type PausableClock, Permit } from "./permit.ts";
+import type { Pausable } from "../within.ts";
+import { type CountCalls, Permit } from "./permit.ts";
 
 /** Maximum number of unanswered requests of one client. */
 const MAX_UNANSWERED = 10_000;
@@ -51,7 +52,7 @@ export interface CallRequest extends CountedRequest {
   /** Whether the call continues one that has been counted against the limits per minute. Default: no. */
   readonly isContinued?: boolean;
   /** Is paused while the call waits for a person; absent for calls that clients make. */
-  readonly clock?: PausableClock | undefined;
+  readonly clock?: Pausable | undefined;
 }
 
 /** A request exceeds a limit. */

@@ -14,4 +14,4 @@ export {
   type LimitDenial,
   limitsOf,
 } from "./call_limits.ts";
-export { type PausableClock, Permit } from "./permit.ts";
+export { Permit } from "./permit.ts";

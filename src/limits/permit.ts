@@ -1,18 +1,11 @@
 import type { Budget } from "../budget.ts";
+import type { Pausable } from "../within.ts";
 
 /** Counts the start or the end of an agent's call. */
 export type CountCalls = (agent: string, change: 1 | -1) => void;
 
-/** A clock that is paused while a call waits for a person. */
-export interface PausableClock {
-  /** Pauses the clock. Each `pause` needs its own `resume`. */
-  pause(): void;
-  /** Ends one pause. */
-  resume(): void;
-}
-
 /** Permits a call and counts it as active until it is disposed of. Disposing is idempotent. */
-export class Permit implements Disposable {
+export class Permit implements Disposable, Pausable {
   /** Distinguishes a permit from a denial. */
   readonly kind = "admitted";
   readonly #agent: string;
@@ -20,7 +13,7 @@ export class Permit implements Disposable {
   /** The agent's memory budget. */
   readonly share: Budget;
   readonly #memory: number;
-  readonly #clock: PausableClock | undefined;
+  readonly #clock: Pausable | undefined;
   #pauseCount = 0;
   #hasEnded = false;
 
@@ -32,7 +25,7 @@ export class Permit implements Disposable {
       readonly memory: number;
       readonly share: Budget;
       /** Is paused with the permit. */
-      readonly clock?: PausableClock | undefined;
+      readonly clock?: Pausable | undefined;
     },
   ) {
     this.#agent = agent;

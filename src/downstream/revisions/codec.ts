@@ -10,7 +10,8 @@ import type {
   RpcError,
 } from "../../jsonrpc/mod.ts";
 import type { Meta } from "../../trace.ts";
-import type { Caller, ClientCapabilities, Pausable } from "../caller.ts";
+import type { Pausable } from "../../within.ts";
+import type { Caller, ClientCapabilities } from "../caller.ts";
 import type { ListKind, Tool } from "../catalog/mod.ts";
 import type { GivenInput, InputRequest, NeededInput } from "../client_channel.ts";
 import type { Invocation } from "../invocation.ts";

@@ -1,8 +1,9 @@
 import type { Approvals } from "../../approvals/mod.ts";
 import type { CodeCall, CodeSandboxes } from "../../code/mod.ts";
-import type { Caller, Pausable } from "../../downstream/mod.ts";
+import type { Caller } from "../../downstream/mod.ts";
 import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { ErrorCode, ErrorDetails } from "../../errors.ts";
+import type { Pausable } from "../../within.ts";
 import type { Arguments, ToolDefinition } from "../tools/mod.ts";
 import type { ResultStore } from "./result_store.ts";
 
