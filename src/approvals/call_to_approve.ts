@@ -37,12 +37,12 @@ export async function approvalKey(call: CallToApprove): Promise<string> {
   return `${await agentPartFor(agent)}-${await sha256(text)}`;
 }
 
-/** Returns the part that the keys of all calls of an agent have. */
+/** Returns the beginning of the keys of all calls of an agent. */
 export async function agentPartFor(agent: string): Promise<string> {
   return (await sha256(agent)).slice(0, AGENT_LENGTH);
 }
 
-/** Returns the part of a key that all calls of the agent have. */
+/** Returns the beginning of a key, which the keys of all calls of its agent have. */
 export function agentPartOf(key: string): string {
   return key.slice(0, AGENT_LENGTH);
 }

@@ -13,7 +13,7 @@ export interface PastRequest extends Omit<CallToApprove, "args"> {
   readonly end?: "used" | "withdrawn" | undefined;
 }
 
-/** The requests for which calls of this process waited, to say what became of them when they are gone. */
+/** Remembers the requests for which calls of this process waited, and what became of them. */
 export class RequestHistory {
   readonly #requests = new Map<string, PastRequest>();
 

@@ -260,18 +260,18 @@ function browserPrograms(env: Environment): string[] {
   );
 }
 
-/** Adds the program itself, in a process of which code runs, if an agent may run code. */
+/** Adds the program itself, which runs code in a process of its own, if an agent may run code. */
 function addCodeSandbox(needed: NeededPermissions, { configuration }: ServedConfiguration): void {
   const policy = compileRules(configuration);
   const request = { kind: "tool", server: OWN_SERVER, tool: RUN_CODE } as const;
   const runsCode = configuration.rules.agents.keys().some((agent) => policy.allows(agent, request));
   if (!runsCode) return;
   const program = Deno.execPath();
-  // `sh` can start a program whose path Deno's flag cannot name.
+  // Deno's flag cannot name a path with a comma; `sh` can start such a program.
   if (!program.includes(",")) needed.run?.add(program);
   // `sh` limits the process, and ends it if the gateway is killed; `kill` ends its group.
   if (!isWindows) needed.run?.add("kill").add("sh");
-  // Deno finds there what it has compiled before.
+  // Names the folder in which Deno keeps packages and compiled code.
   needed.env.add("DENO_DIR");
 }
 

@@ -31,7 +31,7 @@ export function findShare(
 ): Share {
   const patterns = listServerEntries(rules, { agent, server, key: kind })
     .map(({ entry }) => patternOf(entry));
-  // A limit on results grants this tool, which no entry need name.
+  // A limit on results grants this tool even if no entry names it.
   if (server === OWN_SERVER && kind === "tools") patterns.push(READ_RESULT);
   const sample = kind === "resources" ? SAMPLE_URI_PART : SAMPLE_NAME;
   const decisions = ["*", ...patterns].map((pattern) => {

@@ -185,7 +185,7 @@ export function getApprovalsFolder(env: Environment, options: PlatformOptions = 
   return getStateFilePath(env, "approvals", options);
 }
 
-/** Returns the path of the folder for results that are too large for an agent, in the gateway's state folder. */
+/** Returns the path of the folder for results that are too large for an agent and for memory, in the state folder. */
 export function getResultsFolder(env: Environment, options: PlatformOptions = {}): string {
   return getStateFilePath(env, "results", options);
 }

@@ -246,7 +246,7 @@ function buildServers(
   }));
 }
 
-/** Finds the server that has the name of the gateway's own; an entry that would start this gateway is skipped anyway. */
+/** Finds a server that has the name of the gateway's own. An entry that would start this gateway is skipped anyway. */
 function checkServerNames(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {
   return loaded.flatMap(({ server: { name }, isSelfReference }) => {
     if (name !== OWN_SERVER || isSelfReference) return [];

@@ -37,7 +37,7 @@ export function warnRules(document: Document, servers: KnownServers): ConfigProb
     const { matches } = compilePattern(pattern);
     return !mayCompare() || knownNames.some(matches);
   });
-  // A pattern is compared only with the servers that it may be meant for.
+  // A pattern such as `*` is not meant for the own server, so it is not compared with its name.
   const candidates = (name: string) =>
     isWildcard(name) ? servers.names : [...servers.names, OWN_SERVER];
   const suggest = memoize((name) => mayCompare() ? suggestCorrection(name, candidates(name)) : "");
@@ -201,7 +201,7 @@ function warnUselessGrants(document: Document, id: string, agent: JsonObject): C
   const warnUngranted = (effect: "allow" | "ask", key: string): ConfigProblem[] =>
     entriesOf(objectAt(agent, effect, key)).flatMap(([name, entries]) => {
       if (isWildcard(name) || isGranted(name)) return [];
-      // A limit on results grants this tool, too.
+      // A limit on results grants this tool without an entry of `allow.servers`.
       const isByLimit = name === OWN_SERVER && Array.isArray(entries) &&
         entries.every((entry) => (isObject(entry) ? entry["tool"] : entry) === READ_RESULT);
       if (isByLimit) return [];

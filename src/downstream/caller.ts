@@ -28,8 +28,8 @@ export interface Caller {
   /** The permit that the caller's operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
   /**
-   * Whether the call waits for input that a server needs, although its client gives input only with a new request.
-   * Default: no; the call ends, and is made again with the input.
+   * Whether the call waits for input that a server needs even if its client can give input only with a new request.
+   * Default: no; such a call ends, and is made again with the input.
    */
   readonly awaitsInput?: boolean;
   /** The budget that a call counts against until it has been written. Default: the server's. */

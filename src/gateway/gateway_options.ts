@@ -22,7 +22,10 @@ export interface GatewayOptions {
   readonly catalogs?: CatalogStore | undefined;
   /** Path of the folder in which calls wait for approvals; default: none, so that only clients can be asked. */
   readonly approvalsFolder?: string;
-  /** Path of the folder for results that are too large for an agent; default: none, so that no large one is kept. */
+  /**
+   * Path of the folder for results that are too large for an agent and for memory; default: none, so that they are cut,
+   * but not kept.
+   */
   readonly resultsFolder?: string;
   /** Log for the operator. */
   readonly log: Log;

@@ -45,7 +45,7 @@ export function findOffers(
 ): Pick<Introduction, "canToolsChange" | "offered"> {
   const { servers } = context.snapshot;
   const agent = connectionAgent(context);
-  // The own server has only tools.
+  // The own server has tools only.
   const allowed = listServers(context)
     .flatMap(({ name }) => name === OWN_SERVER ? [] : servers.get(name) ?? []);
   return {

@@ -59,7 +59,7 @@ export async function listTools(
     face,
     maxNameLength,
     lists,
-    isCut: (server) => resultLimitOf({ agent, server }, context.snapshot) !== undefined,
+    limitsResults: (server) => resultLimitOf({ agent, server }, context.snapshot) !== undefined,
   });
   return { own, direct };
 }

@@ -10,10 +10,10 @@ import { readServerArguments } from "./tools/mod.ts";
 /** Maximum length of the part of a call's id that is the id of the outer request, in UTF-16 code units. */
 const MAX_OUTER_ID_LENGTH = 48;
 
-/** The name of a nested call in records: the code does what an agent does with this tool. */
+/** The name of a nested call in records: that of the tool with which an agent makes the same call. */
 const OPERATION = "execute_tool";
 
-/** The calls that one run of code makes. Each is an operation of its own, by the rules of its moment. */
+/** The calls that one run of code makes. Each is an operation of its own, decided by the rules in force when it is made. */
 export class NestedCalls {
   readonly #outer: PerformingContext;
   #count = 0;
@@ -24,7 +24,7 @@ export class NestedCalls {
     this.#outer = outer;
   }
 
-  /** Makes a call as the agent of the code. Never throws. */
+  /** Makes a call as the agent that runs the code. Never throws. */
   async run(call: NestedCall): Promise<NestedOutcome> {
     const { connection, offers, context } = this.#outer;
     const { outcome } = await runOperation(this.#createRequest(call), {
@@ -85,11 +85,11 @@ function encodeNested(outcome: Outcome): EncodedOutcome & { readonly outcome: Ne
       return { outcome };
     case "gateway-result":
     case "input-required":
-      throw new TypeError("A call that code makes is one of a server, and waits for input");
+      throw new TypeError(`A nested call has no outcome of this kind: ${outcome.kind}`);
   }
 }
 
 function nestedCodeError(): CallerError {
-  const message = "Code cannot call run_code. Put all of the work into one program.";
+  const message = "Code cannot call run_code. Put all the work into one program.";
   return new CallerError("INVALID_ARGUMENTS", message);
 }

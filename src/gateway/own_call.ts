@@ -1,4 +1,4 @@
-/** Calls of the gateway's own server, whose tools learn which call they answer. Loaded with the first one. */
+/** Calls tools of the gateway's own server, which learn which call they answer. Loaded with the first such call. */
 
 import type { ServerAnswer, ServerCall, ServerCallContext } from "./tools/mod.ts";
 import { callServerTool } from "./tools/mod.ts";

@@ -1,4 +1,4 @@
-/** The limit on the tokens of results, which few configurations set. */
+/** Limits the tokens of results, for the few configurations that do so. */
 
 import { limitsOf } from "../limits/mod.ts";
 import { OWN_SERVER, READ_RESULT } from "../own_server.ts";
@@ -36,7 +36,7 @@ export function limitOfCall(
   return isExempt ? undefined : resultLimitOf({ agent, server }, snapshot);
 }
 
-/** Cuts a result that is above the limit, and keeps the whole. */
+/** Cuts a result that exceeds the limit, and keeps the whole of it for `read_result`. */
 export async function cutAnswer(
   answer: ServerAnswer & { readonly kind: "result" },
   { maxTokens, performing }: {

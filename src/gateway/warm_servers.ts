@@ -25,7 +25,7 @@ export async function warmServers(
   const learns = initStrategy === "auto";
   const warming: Promise<void>[] = [];
   for (const [name, server] of servers) {
-    // The own server is always there, and known.
+    // The own server needs no start.
     if (name === OWN_SERVER || previous?.servers.get(name) === server) continue;
     if (learns) {
       const capabilities = connection?.capabilities ?? {};

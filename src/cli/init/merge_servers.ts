@@ -21,7 +21,8 @@ const IDENTITY_KEYS = ["command", "args", "env", "cwd", "url", "headers", "disab
 
 /**
  * Merges equal entries. If different entries have the same name, the first keeps it, and the name of the
- * project or client is appended to the others, and to the name of the gateway's own server. Users' files come before files of projects.
+ * project or client is appended to the others. It is also appended to an entry that has the name of the gateway's own
+ * server. Users' files come before files of projects.
  *
  * @param existing The gateway's present servers by name; equal entries are not offered.
  */
@@ -103,7 +104,7 @@ export function describeChoice({ name, server }: OfferedServer, home: string): s
   return `${programOf(entry).name}${targetText} · ${origin}${folder}${renamed}`;
 }
 
-/** Names the server because of which a server is imported under another name. */
+/** Names the server that already has a name, so that another one is imported under a different name. */
 export function ownerOfName(name: string): string {
   return name === OWN_SERVER ? "the gateway's own server" : "another server";
 }

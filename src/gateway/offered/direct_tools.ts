@@ -26,8 +26,8 @@ export interface DirectRequest extends ServerLookup {
 
 /** A request for the list of direct tools. */
 export interface DirectListRequest extends DirectRequest {
-  /** Whether the results of a server may be cut. */
-  readonly isCut: (server: string) => boolean;
+  /** Whether a limit may cut the results of a server. */
+  readonly limitsResults: (server: string) => boolean;
 }
 
 /** The parts of the context of the gateway's tools that direct tools need. */
@@ -221,7 +221,7 @@ export async function listDirectTools(
     definitions.set(
       offered,
       await runStep(() => {
-        return request.isCut(server)
+        return request.limitsResults(server)
           ? withoutOutputSchema(withName(item, offered))
           : withName(item, offered);
       }),
@@ -255,7 +255,7 @@ function withName({ text: { json } }: Item, name: string): string {
   return withValue(json, { key: "name", value: JSON.stringify(name) }) ?? json;
 }
 
-/** Returns a definition without its output schema, against which clients would check results that were cut. */
+/** Returns a definition without its output schema: clients check results against it, and a result that was cut would fail. */
 function withoutOutputSchema(definition: string): string {
   return `{${otherMembers(definition, ["outputSchema"]).join(",")}}`;
 }
