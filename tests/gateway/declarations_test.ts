@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import type { Tool } from "../../src/downstream/mod.ts";
 import { Declarations, writeDeclaration } from "../../src/gateway/tools/declarations.ts";
-import type { ServerTool } from "../../src/gateway/tools/tool_listing.ts";
+import type { FoundTool } from "../../src/gateway/tools/finding/mod.ts";
 import { fieldsOf } from "../../src/json.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 import { readCompleteToolLists } from "../fixtures/tool_lists/mod.ts";
@@ -21,11 +21,11 @@ const SERVERS = readCompleteToolLists().map(({ server, tools }) => ({
   server,
   tools: tools.map((definition) => toolOf(definition as Tool["definition"])),
 }));
-const ALL: readonly ServerTool[] = SERVERS.flatMap(({ server, tools }) =>
+const ALL: readonly FoundTool[] = SERVERS.flatMap(({ server, tools }) =>
   tools.map((tool) => ({ server, tool }))
 );
 
-function declare(tools: readonly ServerTool[]): string {
+function declare(tools: readonly FoundTool[]): string {
   const declarations = new Declarations();
   for (const tool of tools) declarations.add(tool);
   return declarations.text();
@@ -37,7 +37,7 @@ function declareInput(inputSchema: unknown): string {
 }
 
 /** Writes calls of a tool that must be right, and calls that must be errors. */
-function writeCalls({ server, tool: { name, definition } }: ServerTool): string {
+function writeCalls({ server, tool: { name, definition } }: FoundTool): string {
   const { inputSchema, outputSchema } = fieldsOf(definition);
   const method = `tools[${JSON.stringify(server)}][${JSON.stringify(name)}]`;
   const call = (args: unknown): string => `() => ${method}(${JSON.stringify(args)}),`;

@@ -1,5 +1,5 @@
 /**
- * Writes what `detail: "types"` shows: the tools as TypeScript declares them for a program of `run_code`. The text is a valid
+ * Writes what `detail: "types"` shows: TypeScript declarations of tools for a program of `run_code`. The text is a valid
  * program, whatever the servers list.
  */
 
@@ -17,9 +17,10 @@ import {
 } from "./schema_declaration.ts";
 import { summaryOf } from "./signature.ts";
 import { estimateTokens } from "./tokens.ts";
-import type { ServerTool, StepRunner } from "./tool_listing.ts";
+import type { FoundTool } from "./finding/mod.ts";
+import type { StepRunner } from "./tool_listing.ts";
 
-/** The declaration of a tool, in which types that are used more than once are marked. */
+/** The declaration of a tool. Marks stand for its named types, whose names depend on the other declared tools. */
 interface Declaration {
   readonly text: string;
   readonly types: readonly ReferredType[];
@@ -30,7 +31,7 @@ const MAX_INPUT_CHARS = 24_000;
 const MAX_OUTPUT_CHARS = 4_000;
 /** Maximum number of tokens of a parameter's description. */
 const DOC_TOKENS = 24;
-/** Length of a type that is repeated instead of named. */
+/** Maximum length of a type that is repeated where it is used instead of getting a name. */
 const SHORT_TYPE_CHARS = 24;
 
 const keptDeclarations = new WeakMap<Tool, Declaration>();
@@ -64,8 +65,8 @@ function declareTool({ name, definition, text: { json } }: Tool): Declaration {
 }
 
 /**
- * Writes types in the positions of their marks if they are used once, or short. The marks of the others are numbered from
- * `firstNumber`.
+ * Replaces the marks of types that are short or used once by these types. The types of the other marks will have names;
+ * their marks are numbered from `firstNumber`.
  */
 function expandTypes(
   text: string,
@@ -97,14 +98,14 @@ function expandTypes(
   };
 }
 
-/** Returns the declaration of a tool with its types, as it is alone. */
+/** Returns the declaration of one tool with its types. */
 export function writeDeclaration(tool: Tool): string {
   return new Declarations().add({ server: "", tool });
 }
 
-/** Declares tools together, as JSON. */
+/** Declares tools together; returns the text as JSON. */
 export async function declareTools(
-  tools: readonly ServerTool[],
+  tools: readonly FoundTool[],
   runStep: StepRunner,
 ): Promise<string> {
   const declarations = new Declarations();
@@ -120,7 +121,7 @@ export class Declarations {
   readonly #types = new Map<string, string>();
 
   /** Adds a tool; returns the text that it adds. */
-  add({ server, tool }: ServerTool): string {
+  add({ server, tool }: FoundTool): string {
     const { text, types } = declarationOf(tool);
     const names = this.#namesOf(types);
     const methods = this.#methods.get(server) ?? [];
@@ -139,8 +140,9 @@ export class Declarations {
   }
 
   /**
-   * Chooses the names of a tool's types: those of their references, unless a type of another tool has one of them. No
-   * names if others are taken as well; then these types are unknown.
+   * Chooses the names of a tool's types: those of their references, or with a number if another type has one of them.
+   *
+   * @returns No names if those with a number are taken as well; then these types are `unknown`.
    */
   #namesOf(types: readonly ReferredType[]): readonly string[] {
     for (const ending of ["", `_${this.#types.size}`]) {
@@ -164,7 +166,7 @@ export class Declarations {
   }
 }
 
-/** Names the types of a tool, each differently. */
+/** Returns a different name for each type of a tool. */
 function uniqueNames(types: readonly ReferredType[], ending: string): string[] {
   const names = new Set<string>();
   for (const { name } of types) {

@@ -21,10 +21,10 @@ import {
   createStepRunner,
   definitionWriter,
   type Detail,
+  joinTools,
   readNames,
   type StepRunner,
   writeDefinition,
-  writeList,
   writeTools,
 } from "./tool_listing.ts";
 import { shortenText } from "../../text.ts";
@@ -88,7 +88,7 @@ export async function findTools(
     ? await declarationWriter()
     : (tool: FoundTool) => writeFoundTool(tool, detail, writers.get(tool.server));
   const { texts, isCut } = await writeTools(found, { write, args, runStep });
-  const list = await writeList(texts, { detail, found, runStep });
+  const list = await joinTools(texts, { detail, tools: found, runStep });
   const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
   const hint = found.length === 0
     ? nothingFoundHint(context, pending)

@@ -18,10 +18,10 @@ import {
   createStepRunner,
   definitionWriter,
   type Detail,
+  joinTools,
   readNames,
   refuseLongPattern,
   type StepRunner,
-  writeList,
   writeTools,
 } from "./tool_listing.ts";
 
@@ -98,9 +98,9 @@ async function listServerTools(
     : (tool: Tool) => writeTool(tool, detail);
   const { texts, isCut } = await writeTools(selected, { write, args, runStep });
   const omitted = selected.slice(texts.length).map((tool) => tool.name);
-  const list = await writeList(texts, {
+  const list = await joinTools(texts, {
     detail,
-    found: selected.map((tool) => ({ server: name, tool })),
+    tools: selected.map((tool) => ({ server: name, tool })),
     runStep,
   });
   const hints = [

@@ -37,22 +37,25 @@ export interface TypeWriter {
   /** The types that the texts refer to, by the numbers of their marks. */
   readonly referred: ReferredType[];
   /** Maximum number of tokens of a property's description; 0 for none. */
-  docTokens: number;
+  readonly docTokens: number;
   /** The length that is left, in UTF-16 code units. */
   charsLeft: number;
   readonly walk: Walk;
   /** The number of each reference. */
   readonly numbers: Map<string, number>;
-  /** The types that are being written with no object, array or tuple in between: they must not contain themselves. */
-  bare: ReadonlySet<number>;
-  /** For each type, those that it contains with no object, array or tuple in between. */
-  readonly bareParts: Map<number, Set<number>>;
+  /**
+   * The referred types that are being written and would directly contain the next type, with no object, array or tuple
+   * in between. A type must not directly contain itself.
+   */
+  directHolders: ReadonlySet<number>;
+  /** For each referred type, those that it directly contains. */
+  readonly directParts: Map<number, Set<number>>;
 }
 
 const MAX_REFERRED_TYPES = 64;
 /** Maximum length of a property's name; longer ones are left out. */
 const MAX_NAME_CHARS = 256;
-/** Length of a member of a union with the signs around it. */
+/** Length that a member of a union is counted with, besides its properties and literals. */
 const MEMBER_CHARS = 10;
 const MAX_TYPE_NAME_CHARS = 40;
 const MAX_LITERAL_CHARS = 200;
@@ -77,12 +80,12 @@ export function startTypes(
     charsLeft: maxChars,
     walk: startWalk(schema),
     numbers: new Map(),
-    bare: new Set(),
-    bareParts: new Map(),
+    directHolders: new Set(),
+    directParts: new Map(),
   };
 }
 
-/** Returns the text that stands for a type that is referred to. Texts of schemas contain no control characters. */
+/** Returns the mark that stands for a referred type. No other text has control characters. */
 export function markOf(number: number): string {
   return `\0${number}\0`;
 }
@@ -192,10 +195,10 @@ function textOfType(type: unknown, schema: Schema, writer: TypeWriter, nesting: 
 
 /** Runs a function that writes the parts of an object, array or tuple, which may contain the types around it. */
 function insideType(writer: TypeWriter, write: () => string): string {
-  const { bare } = writer;
-  writer.bare = new Set();
+  const { directHolders } = writer;
+  writer.directHolders = new Set();
   const text = write();
-  writer.bare = bare;
+  writer.directHolders = directHolders;
   return text;
 }
 
@@ -294,49 +297,49 @@ function literalText(value: unknown): string {
 
 /** Writes the mark of the type that a reference leads to, and the type itself if it is the first reference to it. */
 function referenceText(reference: string, writer: TypeWriter, nesting: number): string {
-  const { walk, numbers, referred, bareParts } = writer;
+  const { walk, numbers, referred, directParts } = writer;
   const known = numbers.get(reference);
-  if (known !== undefined) return addBarePart(known, writer) ? markOf(known) : UNKNOWN;
+  if (known !== undefined) return addDirectPart(known, writer) ? markOf(known) : UNKNOWN;
   if (referred.length >= MAX_REFERRED_TYPES) return UNKNOWN;
   const number = referred.length;
   const type: ReferredType = { name: typeNameOf(reference), text: UNKNOWN };
   const write = (part: unknown): string => {
     numbers.set(reference, number);
     referred.push(type);
-    bareParts.set(number, new Set());
-    addBarePart(number, writer);
-    const { bare } = writer;
-    writer.bare = new Set([...bare, number]);
+    directParts.set(number, new Set());
+    addDirectPart(number, writer);
+    const { directHolders } = writer;
+    writer.directHolders = new Set([...directHolders, number]);
     type.text = writeType(part, writer, nesting + 1);
-    writer.bare = bare;
+    writer.directHolders = directHolders;
     return markOf(number);
   };
   return followReference(reference, { walk, visit: write }) ?? UNKNOWN;
 }
 
-/** Notes that the types being written contain another one; returns whether they may, without a circle. */
-function addBarePart(part: number, { bare, bareParts }: TypeWriter): boolean {
+/** Notes that the types being written directly contain another one. Returns whether they may: no type may contain itself. */
+function addDirectPart(part: number, { directHolders, directParts }: TypeWriter): boolean {
   const contained = new Set([part]);
   for (const number of contained) {
-    if (bare.has(number)) return false;
-    for (const next of bareParts.get(number) ?? []) contained.add(next);
+    if (directHolders.has(number)) return false;
+    for (const next of directParts.get(number) ?? []) contained.add(next);
   }
-  for (const number of bare) bareParts.get(number)?.add(part);
+  for (const number of directHolders) directParts.get(number)?.add(part);
   return true;
 }
 
-/** Makes a type's name of the last step of a reference. */
+/** Turns the last step of a reference into a type's name. */
 function typeNameOf(reference: string): string {
   const step = reference.slice(0, 1_000).split("/").at(-1) ?? "";
   const name = step.replace(/[^A-Za-z0-9_]/g, "_").replace(/^_+/, "")
     .slice(0, MAX_TYPE_NAME_CHARS);
-  // The types of TypeScript that have no capital, and the two that are used here, must keep their names.
+  // A name must not hide a type of TypeScript, such as `string`, or one of the two that are used here.
   if (!/^[A-Za-z]/.test(name)) return `Type${name}`;
   const capitalized = name.charAt(0).toUpperCase() + name.slice(1);
   return /^(?:Promise|Record)$/.test(capitalized) ? `${capitalized}_` : capitalized;
 }
 
-/** The first parameter of a function: none, optional or required. */
+/** Writes the parameter of a tool's function: none, optional or required. */
 export function writeParameter(schema: unknown, writer: TypeWriter): string {
   if (!isSchema(schema)) return `args?: ${ANY}`;
   const { properties, required, additional } = shapeOf(schema, writer.walk);
@@ -348,7 +351,7 @@ export function writeParameter(schema: unknown, writer: TypeWriter): string {
   return `args${isOptional ? "?" : ""}: ${type}`;
 }
 
-/** Whether a schema describes anything. */
+/** Whether a schema has any keyword. */
 export function describesType(schema: unknown, { walk }: TypeWriter): schema is Schema {
   return isSchema(schema) && keysOf(schema, walk).length > 0;
 }

@@ -4,6 +4,7 @@ import type { ItemList, Tool } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
 import { longWork } from "../../long_work.ts";
 import { compilePattern } from "../../policy/mod.ts";
+import type { FoundTool } from "./finding/mod.ts";
 import { estimateTokens } from "./tokens.ts";
 import type { Arguments } from "./tool.ts";
 
@@ -93,30 +94,25 @@ export interface WrittenTools {
   readonly isCut: boolean;
 }
 
-/** A tool, and the server that lists it. */
-export interface ServerTool {
-  readonly server: string;
-  readonly tool: Tool;
-}
-
-/** The member of an answer that shows its tools: its key and its value. */
-export interface ShownTools {
+/** The member of an answer that shows the tools: its key, and its value as JSON. */
+export interface ToolsMember {
   readonly key: "tools" | "types";
   readonly json: string;
 }
 
-/** Puts the texts of tools together, the first of the found ones: a list, or one text that declares their types. */
-export async function writeList(
+/** Joins the texts of the first tools to a list; with detail `types`, declares these tools together in one text. */
+export async function joinTools(
   texts: readonly string[],
-  { detail, found, runStep }: {
+  { detail, tools, runStep }: {
     readonly detail: Detail;
-    readonly found: readonly ServerTool[];
+    /** The tools, of which the first ones have the texts. */
+    readonly tools: readonly FoundTool[];
     readonly runStep: StepRunner;
   },
-): Promise<ShownTools> {
+): Promise<ToolsMember> {
   if (detail !== "types") return { key: "tools", json: `[${texts.join(",")}]` };
   const { declareTools } = await import("./declarations.ts");
-  return { key: "types", json: await declareTools(found.slice(0, texts.length), runStep) };
+  return { key: "types", json: await declareTools(tools.slice(0, texts.length), runStep) };
 }
 
 /** Writes the first tools that fit into `max_schema_tokens` and into the maximum length, in the given order. */
