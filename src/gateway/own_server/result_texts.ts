@@ -1,9 +1,15 @@
-import { fieldsOf, isRecord } from "../../json.ts";
+import { fieldsOf } from "../../json.ts";
 import { skipSpace, textAt } from "../../jsonrpc/mod.ts";
 import { longWork } from "../../long_work.ts";
 
 /** Number of UTF-16 code units that are compared in a step. */
 const STEP_LENGTH = 256 * 1024;
+
+/**
+ * Maximum number of parts that are compared with the structured content: servers write it into one part, and a hostile
+ * one could have it compared with thousands.
+ */
+const MAX_COMPARED_PARTS = 4;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -54,7 +60,8 @@ export async function findTexts(
         : [];
     },
   );
-  const text = isRecord(structuredContent) ? textAt(json, "structuredContent") : undefined;
+  // It may be any value, not only an object.
+  const text = structuredContent === undefined ? undefined : textAt(json, "structuredContent");
   if (text === undefined) return { parts, structured: undefined };
   const twin = await findTwin(text, { structuredContent, parts, party });
   return { parts, structured: { text, twin } };
@@ -70,8 +77,8 @@ async function findTwin(
   },
 ): Promise<StructuredPart["twin"]> {
   const [member, ...others] = Object.entries(fieldsOf(structuredContent));
-  for (const part of parts) {
-    if (part.isEmbedded) continue;
+  const candidates = parts.values().filter(({ isEmbedded }) => !isEmbedded);
+  for (const part of candidates.take(MAX_COMPARED_PARTS)) {
     if (others.length === 0 && member?.[1] === part.text) return { part, key: member[0] };
     if (await isSameJson(part.text, { json: structuredText, party })) {
       return { part, key: undefined };

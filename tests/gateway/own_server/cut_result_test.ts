@@ -115,6 +115,30 @@ Deno.test("[results.cut] structured content above the limit becomes an object", 
   assert.deepEqual(result.content, [text("short")]);
 });
 
+Deno.test("[results.cut] structured content that is no object is cut, too", async () => {
+  for (const structuredContent of [ITEMS.items, LINES]) {
+    const { result, kept } = await cut({ content: [], structuredContent }, { maxTokens: 400 });
+    assert.deepEqual([...kept.values()], [JSON.stringify(structuredContent)]);
+    const { hint } = result.structuredContent as Record<string, unknown>;
+    assert.equal(hint, HINT);
+    assert.ok(estimateTokens(JSON.stringify(result.structuredContent)) <= 400);
+  }
+});
+
+Deno.test("[results.cut] structured content with megabytes of space is not compared with hundreds of parts", async () => {
+  const parts = Array.from({ length: 500 }, () => JSON.stringify(text("{")));
+  const json = `{"content":[${parts}],"structuredContent":{${" ".repeat(5_000_000)}"a":1}}`;
+  const startedAt = performance.now();
+  await cutResult({ result: new JsonText(json), value: JSON.parse(json), bytes: json.length }, {
+    maxTokens: 400,
+    reader: "call read_result with",
+    party: "agent a",
+    keep: () => Promise.resolve({ handle: HANDLE, lines: 1 }),
+  });
+  // Each comparison of the whole takes 20 ms or more.
+  assert.ok(performance.now() - startedAt < 5000);
+});
+
 Deno.test("[results.cut] a text that is in a part and in the structured content counts once and is kept once", async (test) => {
   await test.step("as JSON with other space", async () => {
     const written = JSON.stringify(ITEMS, null, 2);
