@@ -191,6 +191,7 @@ Deno.test("[results.read] errors of read_result say what to do", async () => {
   assert.match(beyond.message, /beyond the end/);
   assert.match((await fail({ handle, path: "/a" })).message, /not JSON/);
   assert.match((await fail({})).message, /has no "handle"/);
+  assert.match((await fail({ handle, grep: "a".repeat(257) })).message, /at most 256 characters/);
   const found = await read(gateway, { handle, grep: "line 399" });
   assert.equal(found.total, 11);
   assert.match(String(found.text), /^399: line 399 of a text\n3990: /);

@@ -2,6 +2,9 @@ import { READ_RESULT } from "../../own_server.ts";
 import { NESTED_MAX_TOKENS, readResult, unknownHandle } from "./result_reading.ts";
 import type { OwnTool } from "./tool.ts";
 
+/** Maximum length of the text to find, in UTF-16 code units: the time of a search grows with it in hostile texts. */
+const MAX_GREP_LENGTH = 256;
+
 /** Reads a part of a result that was too large for the agent. */
 export const readResultTool: OwnTool = {
   definition: {
@@ -18,6 +21,7 @@ export const readResultTool: OwnTool = {
         unit: { type: "string", enum: ["chars", "lines"], description: 'Default: "chars"' },
         grep: {
           type: "string",
+          maxLength: MAX_GREP_LENGTH,
           description:
             "Only lines that hold this text, with their numbers; offset and limit count these lines",
         },
