@@ -77,7 +77,7 @@ export interface Settings {
   readonly maxCalls: number;
   /** Maximum memory for messages and active calls, in MiB, at least 64; default 512. */
   readonly maxHeldMib: number;
-  /** Milliseconds that a program of `run_code` may run by default, 1 to 300,000; default 30,000. */
+  /** Milliseconds that a program of `run_code` may run at most, 1 to 300,000; default 30,000. */
   readonly codeTimeoutMs: number;
   /** Maximum number of programs of `run_code` that run at a time, 1 to 64; default 4. */
   readonly maxSandboxes: number;
