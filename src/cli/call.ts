@@ -93,6 +93,8 @@ function suggestTool(
     return compilePattern(name).isExplicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });
   }));
+  // Code that was allowed may have made a call that was denied.
+  if (callableNames.has(tool)) return "";
   const [closest] = similarNames(tool, callableNames, { max: 1 });
   return closest === undefined ? "" : `Did you mean "${closest}"?\n`;
 }

@@ -7,6 +7,7 @@ const RULES = {
     star: { allow: { servers: ["*"] } },
     coder: { allow: { servers: ["*", "gateway"] } },
     limited: { allow: { servers: ["*"] }, limits: { max_result_tokens: 1000 } },
+    lister: { allow: { servers: ["gateway"], tools: { gateway: ["run_code"] } } },
   },
 };
 
@@ -83,6 +84,19 @@ Deno.test("commands about the gateway's own server", async (t) => {
         assert.notEqual(code, 0);
         assert.match(stderr, /The server "gateway" is the gateway's own: it has no entry/);
       }
+    },
+  );
+
+  await t.step(
+    "[own.commands] a call that code may not make is not taken for a misspelt tool",
+    async () => {
+      const args = JSON.stringify({ code: 'await call("other", "read")' });
+      const { code, stderr } = await shell.run([
+        ...["call", "gateway", "run_code", args, "--agent", "lister"],
+      ]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^DENIED_BY_POLICY: /m);
+      assert.doesNotMatch(stderr, /Did you mean/);
     },
   );
 
