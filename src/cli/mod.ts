@@ -6,7 +6,7 @@
  */
 import type { SettingFlags } from "../config/mod.ts";
 import { standardError, standardOutputLines } from "../line_queue.ts";
-import { SANDBOX_COMMAND } from "../sandbox_protocol.ts";
+import { SANDBOX_COMMAND } from "../code_sandbox.ts";
 import { escapeLines } from "../text.ts";
 import { readServeFlags } from "./serve_flags.ts";
 

@@ -3,11 +3,19 @@ import {
   type CancelSignal,
   type IncomingRequest,
   type JsonText,
+  type Payload,
+  type Reply,
 } from "../jsonrpc/mod.ts";
-import type { Payload, Reply } from "../jsonrpc/mod.ts";
 import { fieldsOf } from "../json.ts";
 import { startOfText } from "../text.ts";
-import { MAX_CALLS, MAX_LOG_LENGTH, MAX_PENDING_CALLS } from "../sandbox_protocol.ts";
+import {
+  MAX_CALLS,
+  MAX_HEAP_MIB,
+  MAX_LOG_LENGTH,
+  MAX_PENDING_CALLS,
+  MAX_RESIDENT_MIB,
+} from "../code_sandbox.ts";
+import type { Pausable } from "../within.ts";
 import type { RunClock } from "./run_clock.ts";
 import type { SandboxEnd, SandboxProcess } from "./sandbox_process.ts";
 
@@ -26,18 +34,12 @@ export interface CodeCall {
   readonly parsedArgs: unknown;
   /** The memory that the call takes until it ends, in bytes. */
   readonly memory: number;
-  /** The number of the call in its run, from 1. */
-  readonly number: number;
 }
 
-/** The context of a call that the code makes. */
-export interface CodeCallContext {
+/** The context of a call that the code makes. The time of the run is paused while the call waits for a person. */
+export interface CodeCallContext extends Pausable {
   /** Aborts when the run ends. */
   readonly signal: CancelSignal;
-  /** Pauses the time of the run, while the call waits for a person. Each `pause` needs its own `resume`. */
-  pause(): void;
-  /** Ends one pause. */
-  resume(): void;
 }
 
 /** The outcome of a call: the tool's result as MCP has it, or the error that the code gets. */
@@ -72,8 +74,6 @@ export type CodeOutcome =
   & {
     /** The output, one line for each call of `console`; cut at 256 KiB. */
     readonly logs: string;
-    /** Number of calls that it made. */
-    readonly callCount: number;
   }
   & (
     | { readonly ok: true; /** The returned value. */ readonly result: JsonText }
@@ -111,7 +111,7 @@ export class CodeRun {
   /**
    * Runs code, and ends its process and the calls that it has not waited for.
    *
-   * @param signal Ends the run; its reason is the error, unless it is thrown on.
+   * @param options The process, and the signal that ends the run.
    */
   async run(
     code: string,
@@ -136,12 +136,12 @@ export class CodeRun {
 
   /** Returns the outcome of a run that an error ended. */
   fail(error: CodeError): CodeOutcome {
-    return { ok: false, error, logs: this.#logs.join("\n"), callCount: this.#callCount };
+    return { ok: false, error, logs: this.#logs.join("\n") };
   }
 
   #readReply(reply: Reply): CodeOutcome {
     const logs = this.#logs.join("\n");
-    if (reply.ok) return { ok: true, result: reply.result.text, logs, callCount: this.#callCount };
+    if (reply.ok) return { ok: true, result: reply.result.text, logs };
     const { kind, code, line, column, stack } = fieldsOf(reply.error.data);
     return this.fail({
       kind: kind === "syntax" ? "syntax" : "threw",
@@ -157,7 +157,8 @@ export class CodeRun {
     if (ranOutOfMemory) {
       return {
         kind: "memory",
-        message: "The code used too much memory: at most 128 MiB of heap and 256 MiB in all",
+        message: `The code used too much memory: at most ${MAX_HEAP_MIB} MiB of heap and ` +
+          `${MAX_RESIDENT_MIB} MiB in all`,
       };
     }
     return { kind: "ended", message: `The code's process ended before the code: ${description}` };
@@ -179,11 +180,11 @@ export class CodeRun {
     const isAllowed = typeof server === "string" && typeof tool === "string" &&
       this.#callCount < MAX_CALLS && this.#pendingCount < MAX_PENDING_CALLS;
     if (!isAllowed) return false;
-    const number = ++this.#callCount;
+    this.#callCount++;
     this.#pendingCount++;
     const args = request.paramText("args");
     const { memory } = request;
-    void this.#answer(request, { server, tool, args, parsedArgs, memory, number });
+    void this.#answer(request, { server, tool, args, parsedArgs, memory });
     return true;
   }
 

@@ -1,11 +1,18 @@
 /**
- * Runs code of agents in processes without permissions. Knows neither rules nor servers: whoever runs code passes on
- * the calls that it makes. The processes run `child/`, in this same program. Imports `processes`, `jsonrpc` and the
+ * Runs code of agents in processes without permissions. Knows neither rules nor servers: the caller makes the calls of
+ * the code. The processes run `child/`, in this same program. Imports `processes`, `jsonrpc` and the
  * leaves.
  *
  * @module
  */
-export type { CodeCall, CodeCallContext, CodeCallOutcome, CodeError } from "./code_run.ts";
-export type { CodeErrorKind, CodeOutcome, RunOptions } from "./code_run.ts";
+export type {
+  CodeCall,
+  CodeCallContext,
+  CodeCallOutcome,
+  CodeError,
+  CodeErrorKind,
+  CodeOutcome,
+  RunOptions,
+} from "./code_run.ts";
 export { CodeSandboxes, type CodeSandboxesOptions } from "./code_sandboxes.ts";
 export { type SandboxCommand, sandboxCommand, type SandboxProgram } from "./sandbox_command.ts";

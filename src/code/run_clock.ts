@@ -1,5 +1,7 @@
+import type { Pausable } from "../within.ts";
+
 /** Measures the time of a run, without the time in which it waits for a person. */
-export class RunClock {
+export class RunClock implements Pausable {
   readonly #expire: () => void;
   #remainingMs: number;
   #startedAt = 0;

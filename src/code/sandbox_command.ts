@@ -1,5 +1,5 @@
 import type { CommandLine } from "../processes/mod.ts";
-import { MAX_HEAP_MIB, SANDBOX_COMMAND } from "../sandbox_protocol.ts";
+import { MAX_HEAP_MIB, SANDBOX_COMMAND } from "../code_sandbox.ts";
 
 /** The running program. */
 export interface SandboxProgram {

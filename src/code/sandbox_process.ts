@@ -10,7 +10,7 @@ import {
 } from "../jsonrpc/mod.ts";
 import { signalGroup, spawnDetached, type Watchdog } from "../processes/mod.ts";
 import { within } from "../within.ts";
-import { MAX_VALUE_LENGTH, MEMORY_EXIT_CODE } from "../sandbox_protocol.ts";
+import { MAX_VALUE_LENGTH, MEMORY_EXIT_CODE } from "../code_sandbox.ts";
 import type { SandboxCommand } from "./sandbox_command.ts";
 
 /** Maximum size of a message from the process, in bytes: a value, each character of which takes up to three bytes. */
@@ -28,7 +28,7 @@ const STDERR_BYTES = 4096;
 /** Time to wait for the last output of a process that has ended, in milliseconds. */
 const LAST_OUTPUT_MS = 500;
 
-/** Receives what the code does. */
+/** Receives the calls and the output of the code. */
 export interface SandboxListener {
   /** Handles a call; returns whether the process may make it. */
   call(request: IncomingRequest): boolean;
@@ -125,39 +125,42 @@ export class SandboxProcess {
       acceptsBatches: () => false,
       request: (request) => {
         const isAllowed = request.method === "call" && this.#listener?.call(request) === true;
-        this.#check(isAllowed, "it made a call that it must not make");
+        this.#noteMessage(isAllowed, "it made a call that it must not make");
       },
       notification: (method, params) => {
         const { text } = fieldsOf(params);
         const isAllowed = method === "log" && typeof text === "string" &&
           this.#listener?.log(text) === true;
-        this.#check(isAllowed, "it sent output that it must not send");
+        this.#noteMessage(isAllowed, "it sent output that it must not send");
       },
-      unexpected: () => this.#check(false, "it sent an invalid message"),
+      unexpected: () => this.#killFor("it sent an invalid message"),
       closed: (cause) => {
-        if (cause !== undefined) this.#check(false, "it did not read what was sent to it");
+        if (cause !== undefined) this.#killFor("it did not read what was sent to it");
         this.#closed.resolve();
       },
     };
   }
 
-  /** Counts what the process sends, so that it cannot send without end what is neither a call nor output. */
+  /** Counts bytes, so that the process cannot endlessly send what is neither a call nor output. */
   #countBytes(reader: ByteReader): ByteReader {
     return {
       read: async () => {
         const chunk = await reader.read();
         this.#byteCount += chunk.done ? 0 : chunk.value.length;
-        if (this.#byteCount > MAX_MESSAGE_BYTES) this.#check(false, "it sent too much");
+        if (this.#byteCount > MAX_MESSAGE_BYTES) this.#killFor("it sent too much");
         return chunk;
       },
       cancel: (reason) => reader.cancel(reason),
     };
   }
 
-  /** Kills the process if it did what it must not do: then it no longer runs the program that it should. */
-  #check(isAllowed: boolean, misbehavior: string): void {
+  #noteMessage(isAllowed: boolean, misbehavior: string): void {
     this.#byteCount = 0;
-    if (isAllowed) return;
+    if (!isAllowed) this.#killFor(misbehavior);
+  }
+
+  /** Kills the process because it did what its own program never does: the code has taken it over. */
+  #killFor(misbehavior: string): void {
     this.#misbehavior ??= misbehavior;
     this.kill();
   }

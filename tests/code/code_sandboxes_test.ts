@@ -19,7 +19,6 @@ Deno.test("[code.api] code returns a value, prints and calls tools", async () =>
     third: { server: "x", tool: "y", args: { z: [1] } },
   });
   assert.equal(outcome.logs, 'one {"two":2}\n3 undefined [null]');
-  assert.equal(outcome.callCount, 3);
 });
 
 Deno.test("[code.api] a value that JSON does not have is an error with its path", async () => {
@@ -143,6 +142,7 @@ Deno.test("[code.typescript] types are removed, and lines stay", async () => {
 
 Deno.test("[code.limits] calls and output are limited", async () => {
   await using sandboxes = new TestSandboxes();
+  let callCount = 0;
   let pendingCount = 0;
   let maxPendingCount = 0;
   const outcome = await sandboxes.run(
@@ -153,6 +153,7 @@ Deno.test("[code.limits] calls and output are limited", async () => {
      return [outcomes.filter((one) => one === "ok").length, outcomes[1000], outcomes.at(-1)];`,
     {
       async call() {
+        callCount++;
         maxPendingCount = Math.max(maxPendingCount, ++pendingCount);
         await new Promise((resolve) => setTimeout(resolve, 1));
         pendingCount--;
@@ -161,7 +162,7 @@ Deno.test("[code.limits] calls and output are limited", async () => {
     },
   );
   assert.deepEqual(resultOf(outcome), [1000, "RATE_LIMITED", "RATE_LIMITED"]);
-  assert.equal(outcome.callCount, 1000);
+  assert.equal(callCount, 1000);
   assert.equal(maxPendingCount, 32);
   assert.match(outcome.logs, /cut at 256 KiB\)$/);
   assert.ok(outcome.logs.length < 257 * 1024, `${outcome.logs.length}`);

@@ -11,21 +11,19 @@ import {
   MAX_HEAP_MIB,
   MAX_LOG_LENGTH,
   MAX_PENDING_CALLS,
+  MAX_RESIDENT_MIB,
   MAX_VALUE_LENGTH,
   MEMORY_EXIT_CODE,
-} from "../../sandbox_protocol.ts";
-import { contextText } from "./context_program.ts";
-import { type ContextLimits, createContextValues } from "./context_values.ts";
+} from "../../code_sandbox.ts";
+import { writeRealmText } from "./realm_program.ts";
+import { createRealmValues, type RealmLimits } from "./realm_values.ts";
 import { stripTypes } from "./typescript.ts";
 import { type WorkerMessage, workerProgram } from "./worker_program.ts";
 
-/** Maximum resident memory of the process, in bytes: buffers lie outside the heap. */
-const MAX_RESIDENT_BYTES = 256 * 1024 * 1024;
-
-/** Pause between two looks at the resident memory, in milliseconds. */
+/** Interval at which the resident memory is checked, in milliseconds. */
 const MEMORY_CHECK_MS = 50;
 
-const CONTEXT_LIMITS: ContextLimits = {
+const REALM_LIMITS: RealmLimits = {
   maxCalls: MAX_CALLS,
   maxPendingCalls: MAX_PENDING_CALLS,
   maxLogLength: MAX_LOG_LENGTH,
@@ -42,7 +40,7 @@ const PERMISSIONS = ["read", "write", "env", "net", "run", "sys", "ffi", "import
 export async function runSandbox(): Promise<number> {
   if (!dropPermissions()) return 1;
   setInterval(() => {
-    if (Deno.memoryUsage().rss > MAX_RESIDENT_BYTES) Deno.exit(MEMORY_EXIT_CODE);
+    if (Deno.memoryUsage().rss > MAX_RESIDENT_MIB * 1024 * 1024) Deno.exit(MEMORY_EXIT_CODE);
   }, MEMORY_CHECK_MS);
   const send = await startWorker();
   const decoder = new TextDecoder();
@@ -71,7 +69,7 @@ type Send = (message: WorkerMessage) => void;
 
 /** Starts the worker. */
 async function startWorker(): Promise<Send> {
-  const realmText = contextText(String(createContextValues), JSON.stringify(CONTEXT_LIMITS));
+  const realmText = writeRealmText(String(createRealmValues), JSON.stringify(REALM_LIMITS));
   const text = `import vm from "node:vm";(${workerProgram})(vm,${JSON.stringify(realmText)})`;
   const url = new URL(`data:text/javascript,${encodeURIComponent(text)}`);
   return Deno.build.standalone ? await startNodeWorker(url) : startWebWorker(url);

@@ -1,4 +1,4 @@
-import type { ContextMessage, WorkerFunctions } from "./context_program.ts";
+import type { RealmMessage, WorkerFunctions } from "./realm_program.ts";
 
 /** The part of `node:vm` that the worker uses. */
 interface Vm {
@@ -7,16 +7,16 @@ interface Vm {
 }
 
 /** A message from the main thread to the worker. */
-export type WorkerMessage = readonly [kind: ContextMessage, text: string];
+export type WorkerMessage = readonly [kind: RealmMessage, text: string];
 
 /**
  * The program of the worker in which code runs: creates a realm that has nothing but ECMAScript, and runs
- * the program of `context_program.ts` in it. Deno's permissions alone would not do: a compiled program imports files
+ * the program of `realm_program.ts` in it. Deno's permissions alone would not do: a compiled program imports files
  * without permission, and the caches of the web outlive the process. This function, too, is used as text only.
  *
- * @param contextText The text of the realm's program.
+ * @param realmText The text of the realm's program.
  */
-export function workerProgram(vm: Vm, contextText: string): void {
+export function workerProgram(vm: Vm, realmText: string): void {
   const scope = globalThis as unknown as {
     addEventListener(type: string, listener: (event: MessageEvent<WorkerMessage>) => void): void;
     postMessage(text: string): void;
@@ -30,8 +30,8 @@ export function workerProgram(vm: Vm, contextText: string): void {
     const bytes = encoder.encode(`${line}\n`);
     for (let at = 0; at < bytes.length;) at += stdout.writeSync(bytes.subarray(at));
   };
-  const receive = (kind: ContextMessage, text: string): void => {
-    receiveInContext(kind, text);
+  const receive = (kind: RealmMessage, text: string): void => {
+    receiveInRealm(kind, text);
     // This runs after all microtasks.
     if (kind !== "idle") setImmediate(() => receive("idle", ""));
   };
@@ -53,10 +53,10 @@ export function workerProgram(vm: Vm, contextText: string): void {
   scope.addEventListener("unhandledrejection", (event) => event.preventDefault());
 
   const context = vm.createContext(Object.create(null));
-  const program = vm.runInContext(contextText, context, "sandbox.js") as (
+  const program = vm.runInContext(realmText, context, "sandbox.js") as (
     worker: WorkerFunctions,
-  ) => (kind: ContextMessage, text: string) => void;
-  const receiveInContext = program({ send, stripTypes, startTimer, stopTimer });
+  ) => (kind: RealmMessage, text: string) => void;
+  const receiveInRealm = program({ send, stripTypes, startTimer, stopTimer });
   // If a worker of Node has no more memory while it dispatches an event, its end is not reported.
   scope.addEventListener("message", ({ data: [kind, text] }) => {
     setImmediate(() => receive(kind, text));

@@ -1,5 +1,5 @@
 /** Limits that well-behaved code keeps in its own process; the gateway keeps them, too. */
-export interface ContextLimits {
+export interface RealmLimits {
   /** Number of calls. */
   readonly maxCalls: number;
   /** Number of calls in flight; more wait. */
@@ -30,8 +30,8 @@ export interface ThrownValue {
 }
 
 /** Turns values of the code into texts, and results of tools into values. */
-export interface ContextValues {
-  readonly limits: ContextLimits;
+export interface RealmValues {
+  readonly limits: RealmLimits;
   /** Describes what was thrown; reading it may run functions of the code. */
   describe(thrown: unknown): ThrownValue;
   /** Shows a value in the output. */
@@ -50,10 +50,10 @@ export interface ContextValues {
 }
 
 /**
- * Creates the functions for values. Like `contextProgram`, this function is used as text only, in the realm of the
+ * Creates the functions for values. Like `realmProgram`, this function is used as text only, in the realm of the
  * code.
  */
-export function createContextValues(limits: ContextLimits): ContextValues {
+export function createRealmValues(limits: RealmLimits): RealmValues {
   const { parse, stringify } = JSON;
   const { isArray } = Array;
   const [OwnError, OwnTypeError, toText] = [Error, TypeError, String];

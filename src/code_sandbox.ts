@@ -1,15 +1,18 @@
 /**
- * The agreement between the gateway and the process in which it runs code, which is the same program with a hidden
- * command. A leaf: imports nothing of the project.
+ * The command and the limits of the process in which code runs. The gateway and the process, which is the same program,
+ * both use them. A leaf: imports nothing of the project.
  *
  * @module
  */
 
-/** Name of the hidden command. */
+/** Name of the hidden command that runs code. */
 export const SANDBOX_COMMAND = "__sandbox";
 
 /** Maximum size of the heap, in MiB. */
 export const MAX_HEAP_MIB = 128;
+
+/** Maximum resident memory of the process, in MiB: buffers lie outside the heap. */
+export const MAX_RESIDENT_MIB = 256;
 
 /** Maximum number of calls of one run. */
 export const MAX_CALLS = 1000;

@@ -1,7 +1,7 @@
-import type { ContextValues, ToolResult } from "./context_values.ts";
+import type { RealmValues, ToolResult } from "./realm_values.ts";
 
-/** The kind of a message to the realm of the code; `contextProgram` describes them. */
-export type ContextMessage = "line" | "stripped" | "unstripped" | "timer" | "idle";
+/** The kind of a message to the realm of the code; `realmProgram` describes them. */
+export type RealmMessage = "line" | "stripped" | "unstripped" | "timer" | "idle";
 
 /** The functions of the worker that the realm uses. They take only texts and numbers, and return nothing. */
 export interface WorkerFunctions {
@@ -16,8 +16,8 @@ export interface WorkerFunctions {
 }
 
 /** The text of the program of the code's realm: an expression, whose value takes the `WorkerFunctions`. */
-export function contextText(createValues: string, limits: string): string {
-  return `"use strict";(worker)=>(${contextProgram})(worker,(${createValues})(${limits}))`;
+export function writeRealmText(createValues: string, limits: string): string {
+  return `"use strict";(worker)=>(${realmProgram})(worker,(${createValues})(${limits}))`;
 }
 
 /**
@@ -32,10 +32,10 @@ export function contextText(createValues: string, limits: string): string {
  * @returns The function that receives messages: a line from the gateway, the code without its types, or why that is
  * not possible; the id of a timer; or that all microtasks have run.
  */
-function contextProgram(
+function realmProgram(
   { send, stripTypes, startTimer, stopTimer }: WorkerFunctions,
-  { limits, describe, show, toJson, valueOf, errorTextOf }: ContextValues,
-): (kind: ContextMessage, text: string) => void {
+  { limits, describe, show, toJson, valueOf, errorTextOf }: RealmValues,
+): (kind: RealmMessage, text: string) => void {
   const { parse, stringify } = JSON;
   const { defineProperty, keys } = Object;
   const { apply } = Reflect;
@@ -221,7 +221,7 @@ function contextProgram(
   defineProperty(Error, "prepareStackTrace", { value: undefined });
   defineProperty(globalThis, "Error", { value: Error });
 
-  const receive = (kind: ContextMessage, text: string): void => {
+  const receive = (kind: RealmMessage, text: string): void => {
     if (kind === "line") {
       const message = parse(text);
       if (message.method === "run") {
