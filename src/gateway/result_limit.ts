@@ -50,7 +50,7 @@ export async function cutAnswer(
   const name = { server: OWN_SERVER, name: READ_RESULT };
   return await cutResult(answer, {
     maxTokens,
-    reader: face === "direct"
+    readCall: face === "direct"
       ? `${offeredName(name, maxNameLength)} with`
       : `execute_tool, server ${OWN_SERVER}, tool ${READ_RESULT}, args`,
     party: `agent ${agent}`,

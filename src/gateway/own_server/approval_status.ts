@@ -7,13 +7,13 @@ import {
 import { CallerError } from "../../errors.ts";
 import type { OwnServices, OwnTool } from "./tool.ts";
 
-/** Says how a request for an approval stands, which a call of the same agent has made. */
+/** Reports the status of a request for an approval that a call of the same agent has made. */
 export const approvalStatus: OwnTool = {
   definition: {
     name: "approval_status",
     description:
-      "Tells how the approval of a call stands that answered APPROVAL_REQUIRED. Once it is allowed, make the same " +
-      "call again.",
+      "Reports the status of an approval after a call was refused with APPROVAL_REQUIRED. Once it is allowed, make " +
+      "the same call again.",
     inputSchema: {
       type: "object",
       properties: {
@@ -42,7 +42,7 @@ export const approvalStatus: OwnTool = {
       },
       required: ["id", "status", "hint"],
     },
-    annotations: { title: "See how an approval stands", readOnlyHint: true, openWorldHint: false },
+    annotations: { title: "Check an approval", readOnlyHint: true, openWorldHint: false },
   },
 
   async run({ id: typedId }, { caller: { agent }, approvals }) {
@@ -67,13 +67,13 @@ export const approvalStatus: OwnTool = {
 /** Advice for the agent, by status. */
 const HINTS = {
   pending:
-    "Nobody has decided yet; the user decides in the client or by agent-mcp-gateway approvals",
+    "Nobody has decided yet; the user decides in the client or with agent-mcp-gateway approvals",
   allowed: "Make the same call again",
   denied: "The same call is denied until the denial expires",
   used: "The call was made",
-  withdrawn: "The call was cancelled, or needs no approval any more",
+  withdrawn: "The call was cancelled, or no longer needs approval",
   expired: "Make the same call again to ask again",
-  unknown: "No call of yours waits for an approval of this id",
+  unknown: "No call of yours asked for an approval with this id",
 } as const;
 
 async function findRequests(

@@ -3,7 +3,7 @@ import { elementTexts, JsonText, otherMembers, textAt, utf8Bytes } from "../../j
 import { longWork } from "../../long_work.ts";
 import { countTokens, hasAtMost } from "./count_tokens.ts";
 import { type Excerpt, writeExcerpt } from "./excerpt.ts";
-import { type Keeping, KEPT_MINUTES } from "./result_store.ts";
+import { type KeepOutcome, KEPT_MINUTES } from "./result_store.ts";
 import { findTexts, type ResultTexts, type TextPart } from "./result_texts.ts";
 
 /** Minimum share of a text in the limit, in tokens: enough for the note and some words. */
@@ -21,9 +21,9 @@ export interface CutOptions {
   /** Maximum number of tokens of all texts together. */
   readonly maxTokens: number;
   /** Keeps a whole text. */
-  readonly keep: (text: string) => Promise<Keeping>;
-  /** The words for a call that reads a kept text, up to its arguments. */
-  readonly reader: string;
+  readonly keep: (text: string) => Promise<KeepOutcome>;
+  /** The words of the hint for a call of `read_result`, up to its arguments. */
+  readonly readCall: string;
   /** The party of the steps, such as `agent a`. */
   readonly party: string;
 }
@@ -42,8 +42,8 @@ interface CountedText {
 }
 
 /**
- * Replaces the texts of a result that exceed a limit together by their heads and tails, the longest ones first. If there
- * are too many for that, they become one text. Images and all other parts stay.
+ * Cuts a result whose texts together exceed a limit: the longest ones are replaced by their heads and tails. If there are
+ * too many texts for that, they become one. Images and all other parts stay.
  *
  * @returns The same result if it is within the limit.
  */
@@ -110,7 +110,7 @@ function withText(block: Readonly<Record<string, unknown>>, text: string): unkno
   return { ...block, resource: { ...fieldsOf(resource), text } };
 }
 
-/** Counts the tokens of all texts; the one that is in a part and in the structured content counts once. */
+/** Counts the tokens of all texts. A text that is in a part and in the structured content counts once. */
 async function countTexts(
   { parts, structured }: ResultTexts,
   { maxTokens: max, party }: CutOptions,
@@ -143,7 +143,7 @@ async function joinTexts(
     readonly texts: ResultTexts;
     readonly options: CutOptions;
   },
-): Promise<Omit<Cutting, "options">> {
+): Promise<Omit<CutPlan, "options">> {
   const { maxTokens: max, party } = options;
   const text = await longWork.runFor({ party, bytes: json.length }, () => {
     const blocks = elementTexts(textAt(json, "content") ?? "[]");
@@ -155,12 +155,12 @@ async function joinTexts(
   if (structured !== undefined) {
     counted.push(await countStructured(structured.text, { max, party }));
   }
-  // The text is cut even if it is within its share by now, because its part has to be written.
+  // The joined text is cut even if it fits its share, because only what is cut is written into its part.
   const share = Math.min(shareOf(counted, max), tokens - 1);
   return { counted, share, omitted: parts };
 }
 
-/** Returns the number of tokens to which the longest texts are cut, so that all are within the limit; `Infinity` if they are. */
+/** Returns the number of tokens to which the longest texts are cut, so that all fit the limit; `Infinity` if they fit uncut. */
 function shareOf(counted: readonly CountedText[], maxTokens: number): number {
   let left = maxTokens;
   const sorted = counted.map(({ tokens }) => tokens).sort((a, b) => a - b);
@@ -172,8 +172,8 @@ function shareOf(counted: readonly CountedText[], maxTokens: number): number {
   return Infinity;
 }
 
-/** Texts to cut. */
-interface Cutting {
+/** The texts to cut, and the length to which they are cut. */
+interface CutPlan {
   readonly counted: readonly CountedText[];
   /** Number of tokens to which those above it are cut. */
   readonly share: number;
@@ -183,7 +183,7 @@ interface Cutting {
 }
 
 async function cutTexts(
-  { counted, share, omitted = [], options }: Cutting,
+  { counted, share, omitted = [], options }: CutPlan,
 ): Promise<CutTexts> {
   const parts = new Map<number, string | undefined>();
   for (const { index } of omitted) parts.set(index, undefined);
@@ -204,17 +204,17 @@ async function cutTexts(
  */
 async function cutText(
   text: string,
-  { target, share, options: { keep, reader, party } }: Omit<Cutting, "counted"> & {
+  { target, share, options: { keep, readCall, party } }: Omit<CutPlan, "counted"> & {
     readonly target: CountedText["structured"];
   },
 ): Promise<{ readonly text: string; readonly structured?: string }> {
-  const keeping = await keep(text);
+  const kept = await keep(text);
   const chars = text.length;
-  const note = "handle" in keeping
-    ? { size: { chars, lines: keeping.lines }, handle: keeping.handle, hint: hintFor(reader) }
+  const note = "handle" in kept
+    ? { size: { chars, lines: kept.lines }, handle: kept.handle, hint: hintFor(readCall) }
     : {
       size: { chars },
-      hint: `The rest could not be kept (${keeping.reason}). Ask the tool for less.`,
+      hint: `The rest could not be kept (${kept.reason}). Ask the tool for less.`,
     };
   const asLines = ({ head, tail, from, to }: Excerpt): string => {
     const gap = `[… characters ${from} to ${to} left out …]`;
@@ -239,8 +239,8 @@ async function cutText(
   return { text: key === undefined ? structured : JSON.parse(structured)[key], structured };
 }
 
-function hintFor(reader: string): string {
-  return `The whole is kept for ${KEPT_MINUTES} minutes: ${reader} {handle, offset?, limit?, ` +
+function hintFor(readCall: string): string {
+  return `The whole is kept for ${KEPT_MINUTES} minutes: ${readCall} {handle, offset?, limit?, ` +
     "unit?: lines, grep?, path?}";
 }
 

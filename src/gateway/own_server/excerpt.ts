@@ -1,6 +1,6 @@
 import { countTokens } from "./count_tokens.ts";
 
-/** Number of characters of most texts per token, from which the search for the length begins. */
+/** Number of characters per token of most texts, from which the search for the length begins. */
 const CHARS_PER_TOKEN = 5;
 
 /** Share of the head in what is shown of a text. */

@@ -22,7 +22,7 @@ export interface ByteStore {
 interface Chunk {
   /** Position of its bytes in the store. */
   readonly position: number;
-  /** Size of a UTF-16 code unit: 1 if all of the chunk are below 256, else 2. */
+  /** Size of a UTF-16 code unit in the store, in bytes: 1 if all of the chunk are below 256, else 2. */
   readonly unitBytes: 1 | 2;
   /** Number of code units. */
   readonly length: number;

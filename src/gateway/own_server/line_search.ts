@@ -1,4 +1,4 @@
-/** Length of the parts of a line that count as lines of their own if the line is longer, in UTF-16 code units. */
+/** Length of the parts into which a longer line is split, which count as lines of their own, in UTF-16 code units. */
 export const LONG_LINE_LENGTH = 1000;
 
 /** A line that holds the text. */
@@ -7,7 +7,7 @@ export interface MatchingLine {
   readonly line: number;
   /** Position of its first code unit. */
   readonly start: number;
-  /** Position of the text in it. */
+  /** Position of the first match in the line, counted like `start`. */
   readonly at: number;
 }
 
@@ -73,7 +73,7 @@ export class LineSearch {
     this.#searchedUntil = Math.max(this.#searchedUntil, this.#restStart);
   }
 
-  /** Ends a part that began in an earlier piece where its line ends. */
+  /** Ends a part that began in an earlier piece at the end of its line. */
   #endPartAtLine(text: string): void {
     const [from, to] = [this.#countedUntil, this.#searchedUntil];
     if (from >= to) return;

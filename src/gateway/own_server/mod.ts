@@ -1,7 +1,7 @@
 /**
- * The gateway's own server: tools that the gateway itself offers beside those of the servers. The pipeline makes its
- * calls as it makes those of all servers, over a channel in this process; only what a tool needs to know of its call
- * takes another path (`OwnServer.begin`). `own_server.ts` is loaded at the start, everything else with the first
+ * The gateway's own server: tools that the gateway itself offers beside those of the servers. The pipeline calls them
+ * as it calls tools of all servers, over a channel in this process. Only what a tool needs to know of its call takes
+ * another path (`OwnServer.begin`). `own_server.ts` is loaded at the start, everything else with the first
  * connection to the server. Imports `gateway/tools`, and what that may import.
  *
  * @module
@@ -10,7 +10,7 @@ export { OwnServer, type OwnServerOptions } from "./own_server.ts";
 export type { CutOptions } from "./cut_result.ts";
 export type { ByteStore, KeptText } from "./kept_text.ts";
 export type {
-  Keeping,
+  KeepOutcome,
   KeptResult,
   ResultCaps,
   ResultOwner,

@@ -11,7 +11,7 @@ import type { OwnCall, OwnServices } from "./tool.ts";
 /** The key of `_meta` with the id of the call. The gateway writes it into each call of the own server. */
 export const CALL_ID = "agent-mcp-gateway/call";
 
-/** Maximum duration of a call, in milliseconds: a day. Each tool ends earlier by itself, unless a person is waited for. */
+/** Maximum duration of a call, in milliseconds: a day. Each tool ends earlier by itself, except while it waits for a person. */
 const MAX_CALL_MS = 86_400_000;
 
 /** Maximum memory of an agent's results, as a fraction of the agent's memory. */
@@ -42,7 +42,7 @@ export type OwnCalls = ReadonlyMap<string, OwnCall>;
  * first connection to it.
  */
 export class OwnServer {
-  /** Its entry, which stands in no file. */
+  /** Its entry, which is in no file. */
   readonly config: ServerConfig;
   readonly #options: OwnServerOptions;
   readonly #calls = new Map<string, OwnCall>();
@@ -79,7 +79,7 @@ export class OwnServer {
   }
 
   /**
-   * Begins a call: its tool finds what the pipeline knows of the call until the result is disposed of.
+   * Begins a call: until the result is disposed of, its tool finds what the pipeline knows of the call.
    *
    * @returns The `_meta` to send to the server with the call.
    */
@@ -90,7 +90,7 @@ export class OwnServer {
     return { meta: { [CALL_ID]: id }, [Symbol.dispose]: () => this.#calls.delete(id) };
   }
 
-  /** Ends the processes that it has started, and drops the results that it keeps. */
+  /** Ends the processes that run code, and drops the results that are kept. */
   async close(): Promise<void> {
     (await this.#results)?.close();
     await (await this.#sandboxes)?.close();

@@ -10,7 +10,7 @@ import { InvalidJson, PointerScan } from "./pointer_scan.ts";
 import { KEPT_MINUTES, type KeptResult } from "./result_store.ts";
 import { TextRange } from "./text_range.ts";
 
-/** Number of characters per token up to which an answer is tried. */
+/** Maximum number of characters per token, from which the search for the length of an answer begins. */
 const CHARS_PER_TOKEN = 5;
 
 /** Maximum length of an answer, in UTF-16 code units. */
@@ -55,7 +55,7 @@ export interface ReadLimits {
   readonly party: string;
 }
 
-/** Creates the error for a handle that is not known, for whatever reason. */
+/** Creates the error for an unknown handle. It is the same for every reason, so that agents learn nothing of others. */
 export function unknownHandle(): CallerError {
   const message = "No result is kept under this handle for you on this connection.";
   const hint =

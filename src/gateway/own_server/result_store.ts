@@ -38,7 +38,7 @@ export interface ResultStoreOptions {
   readonly log: Log;
   /** The limits on what is kept; default: 64 MiB and 256 MiB. */
   readonly caps?: ResultCaps;
-  /** Returns the time on a clock that is never set, in milliseconds. */
+  /** Returns the time of a monotonic clock, in milliseconds. Default: `performance.now`. */
   readonly now?: () => number;
 }
 
@@ -58,8 +58,8 @@ export interface KeptResult {
   readonly maxTokens: number;
 }
 
-/** Whether a result is kept: its handle and number of lines, or the reason why it is not. */
-export type Keeping =
+/** The handle and the number of lines of a result that is kept, or the reason why it is not kept. */
+export type KeepOutcome =
   | { readonly handle: string; readonly lines: number }
   | { readonly reason: string };
 
@@ -104,12 +104,12 @@ export class ResultStore {
       readonly maxTokens: number;
       readonly signal: Pick<AbortSignal, "aborted">;
     },
-  ): Promise<Keeping> {
+  ): Promise<KeepOutcome> {
     const { connectionBytes } = this.#caps;
     const tooLarge = { reason: `it is larger than ${Math.floor(connectionBytes / MIB)} MiB` };
     if (text.length > connectionBytes) return tooLarge;
     const memory = this.#memoryFor(text, owner.agent);
-    // The room is made before the text is written, as far as its size is known.
+    // Makes room before the text is written, by its length: the size is known only afterwards.
     this.#count(owner, text.length);
     this.#makeRoom(owner);
     let kept: KeptText | undefined;
@@ -205,7 +205,7 @@ export class ResultStore {
       const oldest = this.#entries.values().find(({ owner: { agent } }) => {
         return this.#agentBytes.get(agent) === most;
       }) ?? this.#entries.values().next().value;
-      // All the rest is being written.
+      // The remaining bytes are those of texts that are being written.
       if (oldest === undefined) return;
       this.#drop(oldest);
     }
@@ -260,7 +260,7 @@ function createHandle(): string {
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** Removes files that a gateway could not remove, because it was killed after it had created them. They are empty. */
+/** Removes the empty files of gateways that were killed between creating a file and removing its name. */
 async function sweep(folder: string): Promise<void> {
   for await (const { name, isFile } of Deno.readDir(folder)) {
     // Another gateway may have removed it meanwhile; on Windows, it may be in use.

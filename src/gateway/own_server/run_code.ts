@@ -19,7 +19,7 @@ const MAX_NAME_LENGTH = 128;
 /** The key of `_meta` with the list of the calls that the code made. */
 const CALLS_KEY = "agent-mcp-gateway/calls";
 
-/** The codes of errors that end code, unless it threw an error that has one. */
+/** The code of each kind of error that ends code, unless the error has a code of its own. */
 const ERROR_CODES: Readonly<Record<CodeErrorKind, string>> = {
   syntax: "SYNTAX_ERROR",
   threw: "CODE_ERROR",
@@ -65,7 +65,7 @@ export const runCode: OwnTool = {
     );
     const calls: ListedCall[] = [];
     const sandboxes = await context.sandboxes();
-    // The calls that the code makes need places of their own in the limits.
+    // The code must not hold a place that its own calls need.
     permit?.pause();
     try {
       const outcome = await sandboxes.run(String(code), {

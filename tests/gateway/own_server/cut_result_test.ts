@@ -36,7 +36,7 @@ async function cut(
   const kept = new Map<string, string>();
   const answer = await cutResult({ result: new JsonText(json), value, bytes: utf8Bytes(json) }, {
     maxTokens,
-    reader: "call read_result with",
+    readCall: "call read_result with",
     party: "agent a",
     keep: (text) => {
       if (reason !== undefined) return Promise.resolve({ reason });
@@ -131,7 +131,7 @@ Deno.test("[results.cut] structured content with megabytes of space is not compa
   const startedAt = performance.now();
   await cutResult({ result: new JsonText(json), value: JSON.parse(json), bytes: json.length }, {
     maxTokens: 400,
-    reader: "call read_result with",
+    readCall: "call read_result with",
     party: "agent a",
     keep: () => Promise.resolve({ handle: HANDLE, lines: 1 }),
   });
