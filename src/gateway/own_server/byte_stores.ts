@@ -1,6 +1,9 @@
 import { removeIfThere } from "../../atomic_file.ts";
 import type { ByteStore } from "./kept_text.ts";
 
+/** Matches the names of files, which are random. */
+export const FILE_NAME = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Keeps bytes in memory. */
 export class MemoryBytes implements ByteStore {
   // By position.

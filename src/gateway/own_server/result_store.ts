@@ -1,6 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import type { Log } from "../../log.ts";
-import { FileBytes, MemoryBytes } from "./byte_stores.ts";
+import { linkInfoAt } from "../../file_identity.ts";
+import { FILE_NAME, FileBytes, MemoryBytes } from "./byte_stores.ts";
 import { type ByteStore, KeptText } from "./kept_text.ts";
 
 const MIB = 1024 * 1024;
@@ -10,6 +11,9 @@ export const KEPT_MINUTES = 15;
 
 /** Maximum size of a result in memory, in bytes. A file counts as at least as many, which limits their number. */
 const MAX_MEMORY_BYTES = MIB;
+
+/** Memory of a result besides its text, in bytes (measured): thousands of short results must not be for free. */
+const RESULT_BYTES = 2048;
 
 /** Size of a handle in bytes. */
 const HANDLE_BYTES = 16;
@@ -121,7 +125,9 @@ export class ResultStore {
     } finally {
       this.#count(owner, -text.length);
     }
-    const bytes = memory === undefined ? Math.max(MAX_MEMORY_BYTES, kept.bytes) : kept.bytes;
+    const bytes = memory === undefined
+      ? Math.max(MAX_MEMORY_BYTES, kept.bytes)
+      : RESULT_BYTES + kept.bytes;
     if (bytes > connectionBytes || signal.aborted) {
       kept.close();
       return signal.aborted ? { reason: "the call was cancelled" } : tooLarge;
@@ -164,7 +170,7 @@ export class ResultStore {
     const bytes = text.length * (/[^\0-\xff]/.test(text) ? 2 : 1);
     if (bytes > MAX_MEMORY_BYTES) return undefined;
     const memory = this.#options.memoryOf(agent);
-    return memory.hasRoom(bytes) ? memory : undefined;
+    return memory.hasRoom(RESULT_BYTES + bytes) ? memory : undefined;
   }
 
   async #write(
@@ -184,6 +190,8 @@ export class ResultStore {
     const { folder } = this.#options;
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     if (!this.#hasSwept) {
+      // A link could lead to files that are not the gateway's.
+      if (linkInfoAt(folder)?.isDirectory !== true) throw new Error(`${folder} is no folder`);
       this.#hasSwept = true;
       if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o700);
       await sweep(folder);
@@ -264,7 +272,7 @@ function createHandle(): string {
 async function sweep(folder: string): Promise<void> {
   for await (const { name, isFile } of Deno.readDir(folder)) {
     // Another gateway may have removed it meanwhile; on Windows, it may be in use.
-    if (isFile) await Deno.remove(`${folder}/${name}`).catch(() => {});
+    if (isFile && FILE_NAME.test(name)) await Deno.remove(`${folder}/${name}`).catch(() => {});
   }
 }
 

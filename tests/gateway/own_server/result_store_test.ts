@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { OWNER, StoreFixture, TEXTS } from "./store_fixture.ts";
 
+/** Memory of a result besides its text, in bytes. */
+const RESULT_BYTES = 2048;
+
 const MIB = 1024 * 1024;
 const LARGE = "x".repeat(2 * MIB);
 
@@ -33,9 +36,33 @@ Deno.test("[results.disk] a result above 1 MiB is in a file without a name, in a
 Deno.test("[results.disk] files that a killed gateway has left are removed by the next one", async () => {
   using fixture = new StoreFixture();
   Deno.mkdirSync(fixture.folder, { recursive: true });
-  Deno.writeTextFileSync(`${fixture.folder}/left`, "");
+  Deno.writeTextFileSync(`${fixture.folder}/${crypto.randomUUID()}`, "");
+  Deno.writeTextFileSync(`${fixture.folder}/of somebody else`, "");
   await fixture.keep(LARGE);
-  assert.deepEqual([...Deno.readDirSync(fixture.folder)], []);
+  const names = [...Deno.readDirSync(fixture.folder)].map(({ name }) => name);
+  assert.deepEqual(names, ["of somebody else"]);
+});
+
+Deno.test("[results.disk] nothing is kept or removed where a link leads", async () => {
+  using fixture = new StoreFixture();
+  const target = `${dirname(fixture.folder)}/target`;
+  Deno.mkdirSync(target, { recursive: true });
+  Deno.chmodSync(target, 0o755);
+  const file = `${target}/${crypto.randomUUID()}`;
+  Deno.writeTextFileSync(file, "kept");
+  Deno.symlinkSync(target, fixture.folder);
+  assert.equal(await fixture.keep(LARGE), "the disk failed");
+  assert.equal(Deno.readTextFileSync(file), "kept");
+  assert.equal((Deno.statSync(target).mode ?? 0) & 0o777, 0o755);
+  assert.match(fixture.log.messages[0] ?? "", /^warn A large result could not be kept/);
+});
+
+Deno.test("[results.kept] many short results count with the memory that they take", async () => {
+  using fixture = new StoreFixture({ caps: { connectionBytes: 30_000, totalBytes: 60_000 } });
+  const handles: string[] = [];
+  for (let index = 0; index < 20; index++) handles.push(await fixture.keep(`short ${index}`));
+  const kept = handles.filter((handle) => fixture.read(handle) !== undefined);
+  assert.equal(kept.length, 14);
 });
 
 Deno.test("[results.disk-full] a result that cannot be written has a reason, and the operator a warning", async () => {
@@ -72,7 +99,7 @@ Deno.test("[results.kept] a result is kept for 15 minutes", async () => {
   fixture.nowMs = 15 * 60_000;
   assert.equal(fixture.read(first), undefined);
   assert.equal(fixture.read(second), "second");
-  assert.equal(fixture.memory.get("a")?.used, "second".length);
+  assert.equal(fixture.memory.get("a")?.used, RESULT_BYTES + "second".length);
 });
 
 Deno.test("[results.kept] past 64 MiB of a connection, its oldest result goes", async () => {
@@ -90,7 +117,7 @@ Deno.test("[results.kept] past 64 MiB of a connection, its oldest result goes", 
 });
 
 Deno.test("[results.kept] past the limit for all, the oldest result of the agent with the most goes", async () => {
-  using fixture = new StoreFixture({ caps: { connectionBytes: 1000, totalBytes: 2000 } });
+  using fixture = new StoreFixture({ caps: { connectionBytes: 100_000, totalBytes: 200_000 } });
   const handles = new Map<string, string>();
   const keep = async (agent: string, connectionId: string, length: number): Promise<void> => {
     const owner = { agent, connectionId };
@@ -100,11 +127,11 @@ Deno.test("[results.kept] past the limit for all, the oldest result of the agent
     const owner = { agent, connectionId };
     return fixture.store.find(handles.get(connectionId) ?? "", owner) !== undefined;
   };
-  await keep("small", "s1", 100);
-  await keep("large", "l1", 900);
-  await keep("large", "l2", 900);
+  await keep("small", "s1", 10_000);
+  await keep("large", "l1", 90_000);
+  await keep("large", "l2", 90_000);
   assert.ok(isKept("large", "l1"));
-  await keep("large", "l3", 900);
+  await keep("large", "l3", 90_000);
   assert.ok(!isKept("large", "l1"));
   assert.ok(isKept("large", "l2") && isKept("large", "l3") && isKept("small", "s1"));
 });
@@ -134,10 +161,10 @@ Deno.test("[results.kept] a result of a call that was cancelled meanwhile is not
 });
 
 Deno.test("[results.memory] results beyond an agent's memory are on disk", async () => {
-  using fixture = new StoreFixture({ memory: 1000 });
+  using fixture = new StoreFixture({ memory: 4000 });
   const first = await fixture.keep("x".repeat(600));
   const second = await fixture.keep("y".repeat(600));
-  assert.equal(fixture.memory.get("a")?.used, 600);
+  assert.equal(fixture.memory.get("a")?.used, RESULT_BYTES + 600);
   assert.equal(fixture.read(first), "x".repeat(600));
   assert.equal(fixture.read(second), "y".repeat(600));
 });
