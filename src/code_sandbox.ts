@@ -23,8 +23,14 @@ export const MAX_PENDING_CALLS = 32;
 /** Maximum length of the output, in UTF-16 code units. */
 export const MAX_LOG_LENGTH: number = 256 * 1024;
 
-/** Maximum length of an argument or of the returned value as JSON, in UTF-16 code units. */
-export const MAX_VALUE_LENGTH: number = 16 * 1024 * 1024;
+/** Maximum length of an argument as JSON, in UTF-16 code units. */
+export const MAX_ARGUMENT_LENGTH: number = 16 * 1024 * 1024;
+
+/**
+ * Maximum length of the returned value as JSON, in UTF-16 code units. The result has it as a text, whose quotes are
+ * escaped again: a longer one could be too complex to parse, and would delay the calls of others.
+ */
+export const MAX_RETURNED_LENGTH: number = 4 * 1024 * 1024;
 
 /** Exit code of the process after too much memory was used. */
 export const MEMORY_EXIT_CODE = 86;

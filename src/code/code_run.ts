@@ -14,6 +14,7 @@ import {
   MAX_LOG_LENGTH,
   MAX_PENDING_CALLS,
   MAX_RESIDENT_MIB,
+  MAX_RETURNED_LENGTH,
 } from "../code_sandbox.ts";
 import type { Pausable } from "../within.ts";
 import type { RunClock } from "./run_clock.ts";
@@ -141,7 +142,13 @@ export class CodeRun {
 
   #readReply(reply: Reply): CodeOutcome {
     const logs = this.#logs.join("\n");
-    if (reply.ok) return { ok: true, result: reply.result.text, logs };
+    if (reply.ok) {
+      const { text: result } = reply.result;
+      // The process keeps the limit itself, for well-behaved code.
+      if (result.json.length <= MAX_RETURNED_LENGTH) return { ok: true, result, logs };
+      const description = "it sent an invalid value, which is too long";
+      return this.fail(this.#describeEnd({ ranOutOfMemory: false, description }));
+    }
     const { kind, code, line, column, stack } = fieldsOf(reply.error.data);
     return this.fail({
       kind: kind === "syntax" ? "syntax" : "threw",

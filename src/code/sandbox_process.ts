@@ -10,11 +10,11 @@ import {
 } from "../jsonrpc/mod.ts";
 import { signalGroup, spawnDetached, type Watchdog } from "../processes/mod.ts";
 import { within } from "../within.ts";
-import { MAX_VALUE_LENGTH, MEMORY_EXIT_CODE } from "../code_sandbox.ts";
+import { MAX_ARGUMENT_LENGTH, MEMORY_EXIT_CODE } from "../code_sandbox.ts";
 import type { SandboxCommand } from "./sandbox_command.ts";
 
-/** Maximum size of a message from the process, in bytes: a value, each character of which takes up to three bytes. */
-const MAX_MESSAGE_BYTES = 3 * MAX_VALUE_LENGTH + 64 * 1024;
+/** Maximum size of a message from the process, in bytes: an argument, each character of which takes up to three bytes. */
+const MAX_MESSAGE_BYTES = 3 * MAX_ARGUMENT_LENGTH + 64 * 1024;
 
 /**
  * Maximum memory for messages to and from one process, in bytes. The process could not hold more; a queue that exceeds

@@ -9,6 +9,7 @@ const ATTACKS = [
   ...["a request for another method", "another message", "output that is no text", "a batch"],
   ...[
     "deep nesting",
+    "a value that is too long",
     "too many calls",
     "calls without names",
     "the id of a call again and again",

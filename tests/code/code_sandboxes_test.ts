@@ -31,6 +31,7 @@ Deno.test("[code.api] a value that JSON does not have is an error with its path"
     ["await call('a', 'b', { c: 1n })", /The argument\.c is a bigint/],
     ["await call('a')", /needs the names of a server and a tool/],
     ["return { toJSON() { throw new Error('no') } }", /^no$/],
+    ["return 'a'.repeat(4194303)", /value has 4194305 characters as JSON; at most 4194304/],
     ["await new Promise(() => {})", /waits for a promise that nothing can settle/],
   ];
   for (const [code, message] of cases) {
@@ -172,7 +173,7 @@ Deno.test("[code.time] code that does not end in time is ended, and its output i
   await using sandboxes = new TestSandboxes({ maxSandboxes: 6 });
   const loops = [
     "for (;;);",
-    "const next = () => Promise.resolve().then(next); next(); for (;;) await 0;",
+    "const next = () => { Promise.resolve().then(next); }; next(); for (;;) await 0;",
     "const next = () => setTimeout(next, 0); next(); await new Promise(() => {});",
     "await new Promise((resolve) => setTimeout(resolve, 1e6));",
     "await tools.s.t();",

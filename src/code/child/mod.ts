@@ -7,12 +7,13 @@
 
 import { LineSplitter, MAX_MESSAGE_BYTES } from "../../jsonrpc/mod.ts";
 import {
+  MAX_ARGUMENT_LENGTH,
   MAX_CALLS,
   MAX_HEAP_MIB,
   MAX_LOG_LENGTH,
   MAX_PENDING_CALLS,
   MAX_RESIDENT_MIB,
-  MAX_VALUE_LENGTH,
+  MAX_RETURNED_LENGTH,
   MEMORY_EXIT_CODE,
 } from "../../code_sandbox.ts";
 import { writeRealmText } from "./realm_program.ts";
@@ -27,7 +28,8 @@ const REALM_LIMITS: RealmLimits = {
   maxCalls: MAX_CALLS,
   maxPendingCalls: MAX_PENDING_CALLS,
   maxLogLength: MAX_LOG_LENGTH,
-  maxValueLength: MAX_VALUE_LENGTH,
+  maxArgumentLength: MAX_ARGUMENT_LENGTH,
+  maxReturnedLength: MAX_RETURNED_LENGTH,
 };
 
 const PERMISSIONS = ["read", "write", "env", "net", "run", "sys", "ffi", "import"] as const;

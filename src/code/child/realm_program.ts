@@ -85,7 +85,8 @@ function realmProgram(
   const finish = (value: unknown): void => {
     let text: string;
     try {
-      text = toJson(value, "The returned value");
+      const maxLength = limits.maxReturnedLength;
+      text = toJson(value, { name: "The returned value", maxLength });
     } catch (error) {
       return fail("threw", error);
     }
@@ -116,7 +117,8 @@ function realmProgram(
         );
         throw defineProperty(error, "code", { value: "RATE_LIMITED" });
       }
-      const argsText = args === undefined ? "" : `,"args":${toJson(args, "The argument")}`;
+      const options = { name: "The argument", maxLength: limits.maxArgumentLength };
+      const argsText = args === undefined ? "" : `,"args":${toJson(args, options)}`;
       const params = `{"server":${stringify(server)},"tool":${stringify(tool)}${argsText}}`;
       const id = ++callCount;
       pendingCalls.set(id, { resolve, reject, error: new OwnError() });

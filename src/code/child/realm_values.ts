@@ -6,8 +6,10 @@ export interface RealmLimits {
   readonly maxPendingCalls: number;
   /** Length of the output in UTF-16 code units. */
   readonly maxLogLength: number;
-  /** Length of an argument or of the returned value as JSON, in UTF-16 code units. */
-  readonly maxValueLength: number;
+  /** Length of an argument as JSON, in UTF-16 code units. */
+  readonly maxArgumentLength: number;
+  /** Length of the returned value as JSON, in UTF-16 code units. */
+  readonly maxReturnedLength: number;
 }
 
 /** The result of a tool, as MCP has it. */
@@ -39,10 +41,13 @@ export interface RealmValues {
   /**
    * Serializes a value.
    *
-   * @param name The value's name in a message.
+   * @param options The value's name in a message, and the maximum length of its text.
    * @throws {TypeError} JSON has no such value.
    */
-  toJson(value: unknown, name: string): string;
+  toJson(
+    value: unknown,
+    options: { readonly name: string; readonly maxLength: number },
+  ): string;
   /** Returns the value that a call resolves to. */
   valueOf(result: ToolResult): unknown;
   /** Returns the text of a tool's error. */
@@ -107,7 +112,7 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
     }
   };
 
-  const toJson = (value: unknown, name: string): string => {
+  const toJson: RealmValues["toJson"] = (value, { name, maxLength }) => {
     // The objects around the current value, and their paths.
     const holders: object[] = [];
     const paths: string[] = [];
@@ -134,9 +139,9 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
       return member;
     }
     const text = stringify(value, check) ?? "null";
-    if (text.length <= limits.maxValueLength) return text;
+    if (text.length <= maxLength) return text;
     throw new OwnError(
-      `${name} has ${text.length} characters as JSON; at most ${limits.maxValueLength} are possible`,
+      `${name} has ${text.length} characters as JSON; at most ${maxLength} are possible`,
     );
   };
 
