@@ -3,7 +3,7 @@ import { decideFor, decideUnknownAgent, denyForError } from "./decide.ts";
 import type { AccessRequest, Decision, Step } from "./decision.ts";
 import { formatPath } from "../json.ts";
 import { OWN_SERVER } from "../own_server.ts";
-import { findResultLimitPath } from "./result_limit.ts";
+import { findResultLimitPath } from "./result_limit_path.ts";
 import type { PolicyRules } from "./rules.ts";
 import { createToolEntryCompiler } from "./tool_entries.ts";
 
