@@ -3,8 +3,13 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type CodeAnswer, readCodeAnswer } from "./code_fixture.ts";
 import { LOCAL_COMMANDS } from "./every_command.ts";
-import { findProcessTree, HAS_NO_SHELL, listProcesses, waitUntilGone } from "./fault_processes.ts";
-import { newMark } from "./fault_processes.ts";
+import {
+  findProcessTree,
+  HAS_NO_SHELL,
+  listProcesses,
+  newMark,
+  waitUntilGone,
+} from "./fault_processes.ts";
 import { conformanceServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -29,12 +34,12 @@ async function run(
   return readCodeAnswer(await gateway.callServerTool("gateway", "run_code", { code, ...args }));
 }
 
-/** Returns the process in which a gateway runs code, and its ancestors up to the test. */
-async function waitForSandbox(gateway: RunningGateway): Promise<{ gatewayPid: number }> {
+/** Waits until code runs, and returns the process id of the gateway, which may be a child of the started program. */
+async function waitForGatewayPid(gateway: RunningGateway): Promise<number> {
   return await waitUntil("code runs", async () => {
     const tree = await findProcessTree(gateway.program.pid, newMark());
     const sandbox = tree.find(({ args }) => args.includes("__sandbox"));
-    return sandbox === undefined ? undefined : { gatewayPid: sandbox.parent };
+    return sandbox?.parent;
   });
 }
 
@@ -98,8 +103,8 @@ for (const command of LOCAL_COMMANDS) {
         ["JSON.stringify = () => '{'; JSON.parse = () => 1; return 'x'", "x"],
         ["return '\\u2028\\ud800\\n\\0'", "\u2028\ud800\n\0"],
         [
-          "return await tools.gateway.run_code({ code: 'return 1' }).catch(({ code }) => typeof code)",
-          "string",
+          "return await tools.gateway.run_code({ code: 'return 1' }).catch(({ code }) => code)",
+          "INVALID_ARGUMENTS",
         ],
       ];
       for (const [code, expected] of cases) {
@@ -131,7 +136,7 @@ for (const command of LOCAL_COMMANDS) {
     async fn() {
       const gateway = await startCodeGateway(command);
       const loop = run(gateway, "for (;;);", { timeout_ms: 300_000 }).catch(() => undefined);
-      const { gatewayPid } = await waitForSandbox(gateway);
+      const gatewayPid = await waitForGatewayPid(gateway);
       const processes = (await listProcesses()).filter(({ parent, args }) => {
         return parent === gatewayPid && args.includes("__sandbox");
       });

@@ -113,7 +113,7 @@ function realmProgram(
       }
       if (callCount >= limits.maxCalls) {
         const error = new OwnError(
-          `The code has made ${limits.maxCalls} calls, which is the limit`,
+          `The code has made ${limits.maxCalls} calls, which is the limit; make the others in another run`,
         );
         throw defineProperty(error, "code", { value: "RATE_LIMITED" });
       }

@@ -155,8 +155,8 @@ Deno.test("[results.kept] the results of a connection end with it, and all with 
 Deno.test("[results.kept] a result of a call that was cancelled meanwhile is not kept", async () => {
   using fixture = new StoreFixture();
   const signal = AbortSignal.abort();
-  const keeping = await fixture.store.keep("text", { owner: OWNER, maxTokens: 200, signal });
-  assert.deepEqual(keeping, { reason: "the call was cancelled" });
+  const outcome = await fixture.store.keep("text", { owner: OWNER, maxTokens: 200, signal });
+  assert.deepEqual(outcome, { reason: "the call was cancelled" });
   assert.equal(fixture.memory.get("a")?.used, 0);
 });
 
