@@ -62,7 +62,8 @@ export async function cutResult<R extends ToolResult>(answer: R, options: CutOpt
   const cutJson = await longWork.runFor({ party, bytes: json.length }, () => {
     return replaceTexts(answer, { texts, cut });
   });
-  return { ...answer, result: new JsonText(cutJson), bytes: utf8Bytes(cutJson) };
+  const bytes = await longWork.runFor({ party, bytes: json.length }, () => utf8Bytes(cutJson));
+  return { ...answer, result: new JsonText(cutJson), bytes };
 }
 
 /** The texts that replace those of a result. */
@@ -88,7 +89,7 @@ function replaceTexts(
     const text = cut.parts.get(index);
     return text === undefined ? [] : JSON.stringify(withText(fieldsOf(block), text));
   });
-  const members = [`"content":[${cutBlocks.join(",")}]`];
+  const members = [`"content":[${withCommas(cutBlocks)}]`];
   const written = ["content"];
   const structured = cut.structured ?? texts.structured?.text;
   if (structured !== undefined) {
@@ -100,7 +101,12 @@ function replaceTexts(
     written.push("isError");
   }
   const hasOthers = Object.keys(others).some((key) => !written.includes(key));
-  return `{${[...members, ...hasOthers ? otherMembers(json, written) : []].join(",")}}`;
+  return `{${withCommas([...members, ...hasOthers ? otherMembers(json, written) : []])}}`;
+}
+
+/** Joins texts. Unlike `join`, the operator copies nothing yet, so that an image of 50 MB is copied only once. */
+function withCommas(texts: readonly string[]): string {
+  return texts.reduce((joined, text) => joined === "" ? text : `${joined},${text}`, "");
 }
 
 /** Returns a part with another text. */
