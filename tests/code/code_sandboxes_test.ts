@@ -119,7 +119,12 @@ Deno.test("[code.errors] an error has the line and column of the code", async ()
     "SyntaxError: Identifier 'a' has already been declared",
   ]);
   for (
-    const [code, message] of [["throw 'text'", "text"], ["throw { a: 1 }", '{"a":1}']] as const
+    const [code, message] of [
+      ["throw 'text'", "text"],
+      ["throw { a: 1 }", '{"a":1}'],
+      // In an executable, the error of `import()` is none of the code's realm.
+      ["throw Object.assign(Object.create(null), { message: 'foreign' })", "foreign"],
+    ] as const
   ) {
     assert.equal(errorOf(await sandboxes.run(code)).message, message);
   }

@@ -80,15 +80,20 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
     return frames;
   };
 
+  /** Whether a value has a message, as errors have. In an executable, `import()` throws errors of another realm. */
+  const isError = (value: unknown): value is Error & { readonly code?: unknown } => {
+    return typeof value === "object" && value !== null && "message" in value &&
+      typeof value.message === "string";
+  };
+
   const describe = (thrown: unknown): ThrownValue => {
     try {
-      if (!(thrown instanceof OwnError)) return { message: show(thrown) };
-      const { name, message, stack } = thrown;
-      const { code } = thrown as { readonly code?: unknown };
+      if (!isError(thrown)) return { message: show(thrown) };
+      const { name, message, stack, code } = thrown;
       const frames = framesOf(toText(stack));
       const [, line, column] = /line (\d+):(\d+)/.exec(frames) ?? [];
       return {
-        message: name === "Error" ? toText(message) : `${name}: ${message}`,
+        message: name === "Error" || name === undefined ? message : `${name}: ${message}`,
         ...(typeof code === "string" ? { code } : {}),
         ...(line === undefined ? {} : { line: Number(line), column: Number(column) }),
         ...(frames === "" ? {} : { stack: frames }),
@@ -101,7 +106,7 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
   const show = (value: unknown): string => {
     if (typeof value === "string") return value;
     try {
-      if (value instanceof OwnError) {
+      if (isError(value) && value instanceof OwnError) {
         const { message, stack } = describe(value);
         return stack === undefined ? message : `${message}\n${stack}`;
       }
