@@ -84,8 +84,9 @@ const TAIL_FLAGS = {
 export const tail = defineCommand({
   about:
     "Shows the last operations of the audit log and the log of refusals, the newest last: time " +
-    "(UTC), decision, agent (or the address, if none is known), tool, resource or prompt, duration, and the rule, the error code, or isError if the " +
-    "tool itself reported an error, and the request whose code made the call, if code made it.",
+    "(UTC), decision, agent (or the address, if none is known), tool, resource or prompt, duration, " +
+    "and the rule, the error code, or isError if the tool itself reported an error. A line of a " +
+    "call that code made also has the request that ran the code.",
   example: "agent-mcp-gateway audit tail -n 20 --agent researcher",
   flags: TAIL_FLAGS,
   aliases: { n: "lines", f: "follow" },
