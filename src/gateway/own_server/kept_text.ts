@@ -185,8 +185,9 @@ function decode(bytes: Uint8Array, unitBytes: 1 | 2): string {
     : new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
   let text = "";
   for (let at = 0; at < units.length; at += DECODED_LENGTH) {
-    // `TextDecoder` would replace lone surrogates.
-    text += String.fromCharCode(...units.subarray(at, at + DECODED_LENGTH));
+    // `TextDecoder` would replace lone surrogates. `apply` takes a twentieth of the time of `...`, but not by its type.
+    const part = units.subarray(at, at + DECODED_LENGTH) as unknown as number[];
+    text += String.fromCharCode.apply(undefined, part);
   }
   return text;
 }
