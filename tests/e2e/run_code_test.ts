@@ -126,6 +126,25 @@ for (const transport of ["stdio", "http"] as const) {
   }
 }
 
+Deno.test("[own.code-answer] the list of calls has those that had not ended when the code ended", async () => {
+  await using fixture = await CodeFixture.start();
+  const { approvals } = fixture;
+  const answer = await fixture.run(`
+    const waiting = tools.notes.wait({ id: "w" });
+    await tools.notes.plain({ id: "a" });
+    await Promise.all([waiting, tools.other.tool({})]);
+  `);
+  assert.equal(answer.error?.code, "DENIED_BY_POLICY");
+  assert.deepEqual(answer.calls, [
+    { server: "notes", tool: "wait", code: "CANCELLED" },
+    { server: "notes", tool: "plain" },
+    { server: "other", tool: "tool", code: "DENIED_BY_POLICY" },
+  ]);
+  const unawaited = await fixture.run(`tools.notes.plain({ id: "b" }); return 1;`);
+  assert.deepEqual([unawaited.result, unawaited.calls.length], [1, 1]);
+  assert.ok(approvals.effects("a") === 1);
+});
+
 Deno.test("[own.code-time] code that does not end is ended at its time, or at the shorter time of the call", async () => {
   await using fixture = await CodeFixture.start({ env: { GATEWAY_CODE_TIMEOUT_MS: "3000" } });
   const endless = `console.log("begun"); while (true);`;

@@ -32,8 +32,8 @@ const ERROR_CODES: Readonly<Record<CodeErrorKind, string>> = {
 interface ListedCall {
   readonly server: string;
   readonly tool: string;
-  /** The error that the code received; absent if it received none. */
-  readonly code?: string;
+  /** The error that the code received, or would have received if it had not ended; absent if it received none. */
+  code?: string;
 }
 
 /** Runs code, which calls tools as the same agent. */
@@ -100,18 +100,18 @@ async function makeCall(
 ): Promise<CodeCallOutcome> {
   const { server, tool } = call;
   const { signal } = callContext;
-  const nested = await context.callNested({ ...call, signal, clock: callContext });
-  const outcome = toCallOutcome(nested);
-  const code = nested.kind === "result" && nested.isToolError
-    ? "TOOL_ERROR"
-    : outcome.ok
-    ? undefined
-    : outcome.error.code;
-  calls.push({
+  // If the code ends first, the call is cancelled.
+  const listed: ListedCall = {
     server: startOfText(server, MAX_NAME_LENGTH),
     tool: startOfText(tool, MAX_NAME_LENGTH),
-    ...(code !== undefined && { code }),
-  });
+    code: "CANCELLED",
+  };
+  calls.push(listed);
+  const nested = await context.callNested({ ...call, signal, clock: callContext });
+  const outcome = toCallOutcome(nested);
+  if (nested.kind === "result" && nested.isToolError) listed.code = "TOOL_ERROR";
+  else if (outcome.ok) delete listed.code;
+  else listed.code = outcome.error.code;
   return outcome;
 }
 
