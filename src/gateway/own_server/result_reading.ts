@@ -199,29 +199,65 @@ async function readMatches(
     if (rows.length > 0 && length > longestLength(limits)) break;
     rows.push(row);
   }
+  const [first] = lines;
+  const writeFirst = (options: PartOptions): string => {
+    return first === undefined ? "" : writeAround(range, { line: first, grep }, options);
+  };
   const write = (text: string, count: number): ReadAnswer => {
     return { text, unit: "lines", offset, ...nextOffset(offset + count, total), total };
   };
   return await fit(limits, {
     longest: rows.length,
     build: (count) => write(rows.slice(0, count).join("\n"), count),
-    shorten: () => write(shortenText(rows[0] ?? "", Math.floor(limits.maxTokens / 4)), 1),
+    // The row of a single line keeps the text, with less around it.
+    shorten: () =>
+      fit(limits, {
+        longest: CONTEXT_LENGTH,
+        build: (context) => write(writeFirst({ context }), 1),
+        shorten: () => {
+          const maxLength = Math.floor(limits.maxTokens / 4);
+          return write(writeFirst({ context: 0, maxLength }), 1);
+        },
+      }),
   });
 }
 
+/** A text and a line that holds it. */
+interface Match {
+  readonly line: MatchingLine;
+  readonly grep: string;
+}
+
+/** Options of a part of a line. */
+interface PartOptions {
+  /** Maximum number of characters before and after the text. */
+  readonly context: number;
+  /** Maximum number of characters in all. Default: no limit. */
+  readonly maxLength?: number;
+}
+
 /** Writes a line with its number; of a long line the part around the text. */
-function writeRow(
-  range: TextRange,
-  { line: { line, start, at }, grep }: { readonly line: MatchingLine; readonly grep: string },
-): string {
+function writeRow(range: TextRange, match: Match): string {
+  const { line, start } = match.line;
   const text = range.slice(start, start + LONG_LINE_LENGTH + 1);
   const lineFeed = text.indexOf("\n");
   if (lineFeed >= 0) return `${line}: ${text.slice(0, lineFeed)}`;
   if (text.length <= LONG_LINE_LENGTH) return `${line}: ${text}`;
-  const from = Math.max(start, at - CONTEXT_LENGTH);
-  const end = at + Math.min(grep.length, LONG_LINE_LENGTH) + CONTEXT_LENGTH;
+  return writeAround(range, match, { context: CONTEXT_LENGTH });
+}
+
+/** Writes the part of a line around the text, with its position and that of the text. */
+function writeAround(
+  range: TextRange,
+  { line: { line, start, at }, grep }: Match,
+  { context, maxLength = Infinity }: PartOptions,
+): string {
+  const before = Math.max(start, at - context);
+  const from = before < at && splitsPairAt(range, before) ? before + 1 : before;
+  const after = at + grep.length + context;
+  const end = context > 0 && splitsPairAt(range, after) ? after - 1 : after;
   const [part = ""] = range.slice(from, end).split("\n", 1);
-  return `${line} (from character ${from}): ${part}`;
+  return `${line} (from character ${from}, found at ${at}): ${shortenText(part, maxLength)}`;
 }
 
 /** An answer whose length is still open. */
@@ -231,7 +267,7 @@ interface OpenAnswer {
   /** Writes the answer with so many characters or lines. */
   readonly build: (count: number) => ReadAnswer;
   /** Writes the answer if a single character or line is above the limit. */
-  readonly shorten: () => ReadAnswer;
+  readonly shorten: () => ReadAnswer | Promise<ReadAnswer>;
 }
 
 /** Returns an answer that is within the limit. */
@@ -243,7 +279,7 @@ async function fit(
     const answer = build(count);
     const tokens = await countTokens(JSON.stringify(answer), { max: Infinity, party });
     if (tokens <= maxTokens || count === 0) return answer;
-    if (count === 1) return shorten();
+    if (count === 1) return await shorten();
     count = Math.max(1, Math.floor(count * Math.min(0.9, maxTokens / tokens)));
   }
 }

@@ -169,13 +169,32 @@ Deno.test("[results.read-grep] of a long line, the part around the text is shown
   const text = `first\n${"-".repeat(1500)}needle${"-".repeat(1500)}`;
   await reader.keep(text);
   const { text: row } = await reader.read({ grep: "needle" });
-  const [, from, part = ""] = /^1 \(from character (\d+)\): (.*)$/.exec(row) ?? assert.fail(row);
+  const [, from, at, part = ""] = /^1 \(from character (\d+), found at (\d+)\): (.*)$/.exec(row) ??
+    assert.fail(row);
   assert.equal(part, text.slice(Number(from), Number(from) + part.length));
   assert.ok(part.includes("needle"));
-  // A line of characters that take a token each is cut.
-  using small = new Reader();
-  await small.keep("漢".repeat(900));
-  assert.match((await small.read({ grep: "漢" })).text, /^0: 漢+…$/);
+  assert.equal(Number(at), text.indexOf("needle"));
+});
+
+Deno.test("[results.read-grep] a part of a line holds the text even if little fits", async () => {
+  using reader = new Reader();
+  // Each character takes a token or more.
+  const noise = "é😀".repeat(3000);
+  for (const text of [`${noise}needle${noise}`, `${"漢".repeat(400)}needle${"漢".repeat(400)}`]) {
+    await reader.keep(text);
+    const { text: row } = await reader.read({ grep: "needle" });
+    const [, from, at, part = ""] =
+      /^0 \(from character (\d+), found at (\d+)\): (.*)$/.exec(row) ?? assert.fail(row);
+    assert.equal(Number(at), text.indexOf("needle"));
+    assert.equal(part, text.slice(Number(from), Number(from) + part.length));
+    assert.ok(part.includes("needle"));
+    assert.ok(part.isWellFormed(), "no pair is split");
+  }
+  // A text that is itself too long is cut.
+  const long = "漢".repeat(256);
+  await reader.keep(`${noise}${long}${noise}`);
+  const { text: row } = await reader.read({ grep: long });
+  assert.match(row, /^0 \(from character 9000, found at 9000\): 漢+…$/);
 });
 
 Deno.test("[results.read-path] a value is read as JSON text, and its parts, lines and matches in it", async () => {
