@@ -27,7 +27,7 @@ export const readResultTool: OwnTool = {
         },
         path: {
           type: "string",
-          description: "JSON pointer, such as /items/0/name: only this value, as JSON",
+          description: "JSON pointer, such as /items/0/name: only this value; a string as its text",
         },
       },
       required: ["handle"],

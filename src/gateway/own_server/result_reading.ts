@@ -8,6 +8,7 @@ import { TextDropped } from "./kept_text.ts";
 import { LineSearch, LONG_LINE_LENGTH, type MatchingLine } from "./line_search.ts";
 import { InvalidJson, PointerScan } from "./pointer_scan.ts";
 import { KEPT_MINUTES, type KeptResult } from "./result_store.ts";
+import { type ReadableText, StringText } from "./string_text.ts";
 import { TextRange } from "./text_range.ts";
 
 /** Maximum number of characters per token, from which the search for the length of an answer begins. */
@@ -92,7 +93,7 @@ export async function readResult(
 async function findValue(
   { text }: KeptResult,
   { path, party }: { readonly path: string; readonly party: string },
-): Promise<TextRange> {
+): Promise<ReadableText> {
   const keys = readPointer(path);
   if (keys === undefined) {
     throw invalid(`"path" is no JSON pointer: ${JSON.stringify(path)}.`, {
@@ -105,7 +106,7 @@ async function findValue(
       await longWork.runFor({ party, bytes: text.length }, () => scan.read(piece));
     }
     const range = scan.end();
-    if (range !== undefined) return new TextRange(text, range);
+    if (range !== undefined) return await openValue(new TextRange(text, range), party);
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error;
     const message =
@@ -117,13 +118,18 @@ async function findValue(
   });
 }
 
+/** Opens a value: a string as its text, so that it has lines, and any other value as JSON. */
+async function openValue(range: TextRange, party: string): Promise<ReadableText> {
+  return range.slice(0, 1) === '"' ? await StringText.open(range, party) : range;
+}
+
 /** @see {@link https://www.rfc-editor.org/rfc/rfc6901} */
 function readPointer(path: string): readonly string[] | undefined {
   return path === "" ? [] : path.startsWith("/") ? parseArgumentPointer(path) : undefined;
 }
 
 async function readChars(
-  range: TextRange,
+  range: ReadableText,
   { offset = 0, limit = Infinity }: ReadArguments,
   limits: ReadLimits,
 ): Promise<ReadAnswer> {
@@ -146,12 +152,12 @@ async function readChars(
   return await fit(limits, { longest, build, shorten: () => build(1) });
 }
 
-function splitsPairAt(range: TextRange, position: number): boolean {
+function splitsPairAt(range: ReadableText, position: number): boolean {
   return position > 0 && splitsPair(range.slice(position - 1, position + 1), 1);
 }
 
 async function readLines(
-  range: TextRange,
+  range: ReadableText,
   { offset = 0, limit = Infinity }: ReadArguments,
   limits: ReadLimits,
 ): Promise<ReadAnswer> {
@@ -176,7 +182,7 @@ async function readLines(
 }
 
 async function readMatches(
-  range: TextRange,
+  range: ReadableText,
   { grep, offset = 0, limit = Infinity }: ReadArguments & { readonly grep: string },
   limits: ReadLimits,
 ): Promise<ReadAnswer> {
@@ -237,7 +243,7 @@ interface PartOptions {
 }
 
 /** Writes a line with its number; of a long line the part around the text. */
-function writeRow(range: TextRange, match: Match): string {
+function writeRow(range: ReadableText, match: Match): string {
   const { line, start } = match.line;
   const text = range.slice(start, start + LONG_LINE_LENGTH + 1);
   const lineFeed = text.indexOf("\n");
@@ -248,7 +254,7 @@ function writeRow(range: TextRange, match: Match): string {
 
 /** Writes the part of a line around the text, with its position and that of the text. */
 function writeAround(
-  range: TextRange,
+  range: ReadableText,
   { line: { line, start, at }, grep }: Match,
   { context, maxLength = Infinity }: PartOptions,
 ): string {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CallerError } from "../../../src/errors.ts";
 import {
+  NESTED_MAX_TOKENS,
   type ReadAnswer,
   type ReadArguments,
   readResult,
@@ -197,11 +198,11 @@ Deno.test("[results.read-grep] a part of a line holds the text even if little fi
   assert.match(row, /^0 \(from character 9000, found at 9000\): 漢+…$/);
 });
 
-Deno.test("[results.read-path] a value is read as JSON text, and its parts, lines and matches in it", async () => {
+Deno.test("[results.read-path] a value is read as JSON, and its parts, lines and matches in it", async () => {
   using reader = new Reader();
   const items = Array.from({ length: 400 }, (_, id) => ({ id, name: `name ${id}` }));
   await reader.keep(JSON.stringify({ items, big: 12345678901234567890n.toString() }, null, 1));
-  assert.equal((await reader.read({ path: "/items/7/name" })).text, '"name 7"');
+  assert.equal((await reader.read({ path: "/items/7/name" })).text, "name 7");
   assert.deepEqual(JSON.parse((await reader.readAll({ path: "/items" })).join("")), items);
   const part = await reader.read({ path: "/items/7", unit: "lines", offset: 1, limit: 1 });
   assert.deepEqual(part, {
@@ -215,4 +216,53 @@ Deno.test("[results.read-path] a value is read as JSON text, and its parts, line
   assert.equal(match.text, '2:    "name": "name 7"');
   await reader.keep('{"n":[12345678901234567890,-0]}');
   assert.equal((await reader.read({ path: "/n" })).text, "[12345678901234567890,-0]");
+});
+
+Deno.test("[results.read-path] a string is read as its text, with lines and matches in it", async () => {
+  using reader = new Reader();
+  const lines = Array.from({ length: 300 }, (_, index) => `line ${index} of "the" text`);
+  await reader.keep(JSON.stringify({ result: lines.join("\n"), logs: "" }));
+  const path = "/result";
+  const part = await reader.read({ path, unit: "lines", offset: 7, limit: 2 });
+  assert.deepEqual(part, {
+    text: `${lines[7]}\n${lines[8]}\n`,
+    unit: "lines",
+    offset: 7,
+    next_offset: 9,
+    total: 300,
+  });
+  const match = await reader.read({ path, grep: "99 of" });
+  assert.deepEqual(match.text.split("\n"), [99, 199, 299].map((n) => `${n}: ${lines[n]}`));
+  assert.equal((await reader.readAll({ path })).join(""), lines.join("\n"));
+  assert.deepEqual(await reader.read({ path: "/logs", unit: "lines" }), {
+    text: "",
+    unit: "lines",
+    offset: 0,
+    total: 0,
+  });
+});
+
+Deno.test("[results.read-path] the parts of any string are its text", async (test) => {
+  const texts = {
+    ...TEXTS,
+    backslashes: "\\".repeat(100_001),
+    // Escapes of six characters, at every distance from the pieces' ends.
+    escapes: `${"\u0001".repeat(12_000)}\n\\u0041${"\u0002\n".repeat(12_000)}`,
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    await test.step(name, async () => {
+      for (const padding of [0, 1, 5]) {
+        using reader = new Reader(NESTED_MAX_TOKENS);
+        const expected = "-".repeat(padding) + text;
+        await reader.keep(JSON.stringify([expected]));
+        assert.ok((await reader.readAll({ path: "/0" })).join("") === expected);
+        const lineCount = expected.split("\n").length - (/(?:^|\n)$/.test(expected) ? 1 : 0);
+        const args = { path: "/0", unit: "lines" } as const;
+        assert.equal((await reader.read({ ...args, offset: lineCount })).total, lineCount);
+        if (lineCount < 3) continue;
+        const last = await reader.read({ ...args, offset: lineCount - 1 });
+        assert.equal(last.text, expected.split(/(?<=\n)/).at(-1));
+      }
+    });
+  }
 });

@@ -1,0 +1,149 @@
+import { longWork } from "../../long_work.ts";
+import type { TextRange } from "./text_range.ts";
+
+/** Length of an escape such as `\u00e9`, in UTF-16 code units. */
+const LONG_ESCAPE = 6;
+
+/** The members of a range that reading parts of it needs. */
+export type ReadableText = Pick<
+  TextRange,
+  "length" | "lineCount" | "slice" | "lineStart" | "pieces"
+>;
+
+/** A part of the string, which ends with a whole escape. */
+interface Segment {
+  /** Position of its first code unit, and the one after its last, in the JSON text. */
+  readonly from: number;
+  readonly to: number;
+  /** Position in the string. */
+  readonly start: number;
+  /** Number of line feeds before it. */
+  readonly linesBefore: number;
+}
+
+/**
+ * The text of a string in a JSON document. Each part is decoded when it is read, so that neither the string nor its
+ * text has to be in memory.
+ */
+export class StringText implements ReadableText {
+  /** Length in UTF-16 code units. */
+  readonly length: number;
+  /** Number of lines. A line ends after a line feed; the last one may have none. */
+  readonly lineCount: number;
+  readonly #json: TextRange;
+  readonly #segments: readonly Segment[];
+  // The segment that was read last, because neighbors are mostly read together.
+  #last: { readonly segment: Segment; readonly text: string } | undefined;
+
+  private constructor(
+    json: TextRange,
+    segments: readonly Segment[],
+    { length, lineCount }: Pick<StringText, "length" | "lineCount">,
+  ) {
+    this.#json = json;
+    this.#segments = segments;
+    this.length = length;
+    this.lineCount = lineCount;
+  }
+
+  /**
+   * Measures a string, in steps.
+   *
+   * @param json A valid string of JSON, with its quotes.
+   * @param party The party of the steps, such as `agent a`.
+   */
+  static async open(json: TextRange, party: string): Promise<StringText> {
+    const segments: Segment[] = [];
+    let from = 1;
+    let start = 0;
+    let linesBefore = 0;
+    let last = "";
+    let end = 0;
+    for (const piece of json.pieces()) {
+      end = Math.min(end + piece.length, json.length - 1);
+      if (end <= from) continue;
+      await longWork.runFor({ party, bytes: json.length }, () => {
+        const text = json.slice(from, end);
+        const to = from + lengthOfWholeEscapes(text);
+        if (to === from) return;
+        last = decode(text.slice(0, to - from));
+        segments.push({ from, to, start, linesBefore });
+        [from, start, linesBefore] = [to, start + last.length, linesBefore + lineFeedsIn(last)];
+      });
+    }
+    const lineCount = linesBefore + (start === 0 || last.endsWith("\n") ? 0 : 1);
+    return new StringText(json, segments, { length: start, lineCount });
+  }
+
+  /** Returns the code units from `start` up to `end`. The caller limits their number. */
+  slice(start: number, end: number): string {
+    const last = Math.min(end, this.length);
+    let slice = "";
+    for (let at = Math.max(0, start); at < last;) {
+      const segment = this.#lastBefore((segment) => segment.start <= at);
+      if (segment === undefined) break;
+      const part = this.#read(segment).slice(at - segment.start, last - segment.start);
+      slice += part;
+      at += part.length;
+    }
+    return slice;
+  }
+
+  /** Returns the position of the first code unit of a line; `length` for a line beyond the last. */
+  lineStart(line: number): number {
+    const segment = this.#lastBefore(({ linesBefore }) => linesBefore < line);
+    if (segment === undefined) return 0;
+    const text = this.#read(segment);
+    let at = 0;
+    for (let missing = line - segment.linesBefore; missing > 0; missing--) {
+      const lineFeed = text.indexOf("\n", at);
+      if (lineFeed < 0) return this.length;
+      at = lineFeed + 1;
+    }
+    return segment.start + at;
+  }
+
+  /** Returns the pieces of the text, one at a time. */
+  *pieces(): Generator<string> {
+    for (const segment of this.#segments) yield this.#read(segment);
+  }
+
+  #read(segment: Segment): string {
+    if (this.#last?.segment !== segment) {
+      this.#last = { segment, text: decode(this.#json.slice(segment.from, segment.to)) };
+    }
+    return this.#last.text;
+  }
+
+  /** Returns the last segment for which a condition holds that holds for all before it; `undefined` if there is none. */
+  #lastBefore(holds: (segment: Segment) => boolean): Segment | undefined {
+    let [low, high] = [0, this.#segments.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const segment = this.#segments[middle];
+      if (segment !== undefined && holds(segment)) low = middle + 1;
+      else high = middle;
+    }
+    return this.#segments[low - 1];
+  }
+}
+
+function decode(json: string): string {
+  return JSON.parse(`"${json}"`);
+}
+
+function lineFeedsIn(text: string): number {
+  return text.split("\n").length - 1;
+}
+
+/** Returns the length of a part of a string without an escape that is not complete at its end. */
+function lengthOfWholeEscapes(text: string): number {
+  const backslash = text.lastIndexOf("\\");
+  if (backslash < text.length - LONG_ESCAPE) return text.length;
+  let first = backslash;
+  while (text[first - 1] === "\\") first--;
+  // The last of an even number of backslashes ends an escape.
+  if ((backslash - first) % 2 === 1 || backslash < 0) return text.length;
+  const length = text[backslash + 1] === "u" ? LONG_ESCAPE : 2;
+  return backslash + length > text.length ? backslash : text.length;
+}
