@@ -104,6 +104,10 @@ Deno.test("[own.approval-status] an agent reads how its approval stands", async 
   ]);
   assert.ok(Date.parse(String(pending.expires)) > Date.now());
   assert.equal((await readStatus(fixture, id.slice(0, 5).toUpperCase())).id, id);
+  // The name that the id has in a refusal.
+  const args = { approval_id: id };
+  const renamed = await fixture.gateway.callServerTool("gateway", "approval_status", args);
+  assert.equal(textOf(renamed).status, "pending", JSON.stringify(renamed));
   const short = readRefusal(
     await fixture.gateway.callServerTool("gateway", "approval_status", { id: id.slice(0, 4) }),
   );

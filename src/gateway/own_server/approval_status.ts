@@ -44,6 +44,8 @@ export const approvalStatus: OwnTool = {
     },
     annotations: { title: "Check an approval", readOnlyHint: true, openWorldHint: false },
   },
+  // Refusals and `approvals --json` have the id under this name.
+  aliases: { approval_id: "id" },
 
   async run({ id: typedId }, { caller: { agent }, approvals }) {
     const id = cleanApprovalId(String(typedId));

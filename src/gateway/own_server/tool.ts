@@ -17,6 +17,8 @@ export interface OwnToolDefinition extends Omit<ToolDefinition, "_meta"> {
 export interface OwnTool {
   /** Name, description, arguments and results as `tools/list` shows them. */
   readonly definition: OwnToolDefinition;
+  /** Other names of arguments, which are accepted. Default: none. */
+  readonly aliases?: Readonly<Record<string, string>>;
   /**
    * Answers a call.
    *
