@@ -46,7 +46,15 @@ export interface CodeCallContext extends Pausable {
 /** The outcome of a call: the tool's result as MCP has it, or the error that the code gets. */
 export type CodeCallOutcome =
   | { readonly ok: true; readonly result: Payload }
-  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
+  | { readonly ok: false; readonly error: CodeCallError };
+
+/** The error that a call throws in the code, which has all of its fields. */
+export interface CodeCallError {
+  /** The code of the error. */
+  readonly code: string;
+  /** A sentence for the agent. */
+  readonly message: string;
+}
 
 /**
  * Why code has no result. `threw`: it threw an error; `syntax`: it is neither JavaScript nor TypeScript; `timeout`: it
@@ -68,6 +76,8 @@ export interface CodeError {
   readonly column?: number;
   /** The lines of the code that were being executed. */
   readonly stack?: string;
+  /** The error of the call, with all of its fields, if the code did not catch it. */
+  readonly callError?: CodeCallError;
 }
 
 /** The outcome of code, with its output. */
@@ -98,6 +108,8 @@ export class CodeRun {
   readonly #clock: RunClock;
   readonly #call: RunOptions["call"];
   readonly #callsCancellation = new Cancellation();
+  /** The errors of calls, by the ids of the calls. */
+  readonly #callErrors = new Map<string, CodeCallError>();
   #logs: string[] = [];
   #logLength = 0;
   #callCount = 0;
@@ -149,7 +161,8 @@ export class CodeRun {
       const description = "it sent an invalid value, which is too long";
       return this.fail(this.#describeEnd({ ranOutOfMemory: false, description }));
     }
-    const { kind, code, line, column, stack } = fieldsOf(reply.error.data);
+    const { kind, code, line, column, stack, call } = fieldsOf(reply.error.data);
+    const callError = this.#callErrors.get(String(call));
     return this.fail({
       kind: kind === "syntax" ? "syntax" : "threw",
       message: startOfText(reply.error.message, MAX_ERROR_LENGTH),
@@ -157,6 +170,7 @@ export class CodeRun {
       ...(typeof line === "number" ? { line } : {}),
       ...(typeof column === "number" ? { column } : {}),
       ...(typeof stack === "string" ? { stack: startOfText(stack, MAX_ERROR_LENGTH) } : {}),
+      ...(callError === undefined ? {} : { callError }),
     });
   }
 
@@ -209,6 +223,7 @@ export class CodeRun {
     }
     this.#pendingCount--;
     if (outcome.ok) return request.reply(outcome.result);
+    this.#callErrors.set(request.id, outcome.error);
     const { message, ...data } = outcome.error;
     request.fail({ code: -32000, message, data });
   }

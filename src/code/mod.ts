@@ -8,6 +8,7 @@
 export type {
   CodeCall,
   CodeCallContext,
+  CodeCallError,
   CodeCallOutcome,
   CodeError,
   CodeErrorKind,

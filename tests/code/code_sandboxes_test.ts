@@ -102,6 +102,11 @@ Deno.test("[code.values] refusals and errors of tools throw with their codes", a
   ]);
   const error = errorOf(await sandboxes.run("\n  await tools.s.denied();", { call }));
   assert.deepEqual([error.kind, error.code, error.line], ["threw", "DENIED_BY_POLICY", 2]);
+  const { callError } = error;
+  const fields = { code: "DENIED_BY_POLICY", message: "Not allowed", rule: "a.b", hint: "Ask" };
+  assert.deepEqual(callError, fields);
+  const caught = `await tools.s.denied().catch(() => { throw new Error("other"); });`;
+  assert.equal(errorOf(await sandboxes.run(caught, { call })).callError, undefined);
 });
 
 Deno.test("[code.errors] an error has the line and column of the code", async () => {

@@ -84,6 +84,7 @@ for (const transport of ["stdio", "http"] as const) {
           await tried("denied", () => tools.other.tool({}));
           await tried("unknown", () => tools.notes.nothing({}));
           await tried("nested", () => tools.gateway.run_code({ code: "return 1" }));
+          await tried("own", () => tools.gateway.approval_status({ approval_id: "a" }));
           await tried("array", () => call("notes", "plain", [1]));
           return codes;
         `);
@@ -93,9 +94,11 @@ for (const transport of ["stdio", "http"] as const) {
           ["denied", "DENIED_BY_POLICY"],
           ["unknown", "TOOL_NOT_FOUND"],
           ["nested", "INVALID_ARGUMENTS"],
+          ["own", "INVALID_ARGUMENTS"],
           ["array", "INVALID_ARGUMENTS"],
         ]);
         assert.match(codes.failed?.[1] ?? "", /failed/);
+        assert.match(codes.own?.[1] ?? "", /^[^{]*approval_id/);
         assert.equal(codes.denied?.[2], "agents.writer.allow.servers");
         const listed = answer.calls.map(({ server, tool, code }) => `${server} ${tool} ${code}`);
         assert.deepEqual(listed, [
@@ -103,6 +106,7 @@ for (const transport of ["stdio", "http"] as const) {
           "other tool DENIED_BY_POLICY",
           "notes nothing TOOL_NOT_FOUND",
           "gateway run_code INVALID_ARGUMENTS",
+          "gateway approval_status INVALID_ARGUMENTS",
           "notes plain INVALID_ARGUMENTS",
         ]);
       });
@@ -118,7 +122,12 @@ for (const transport of ["stdio", "http"] as const) {
           ]);
           assert.match(thrown.error?.message ?? "", /no luck/);
           const refused = await fixture.run("return await tools.other.tool()");
-          assert.equal(refused.error?.code, "DENIED_BY_POLICY");
+          const { code, rule, retryable, hint } = refused.error ?? {};
+          assert.deepEqual(
+            [code, rule, retryable],
+            ["DENIED_BY_POLICY", "agents.writer.allow.servers", false],
+          );
+          assert.match(String(hint), /tell the user/);
           assert.equal((await fixture.run("return {")).error?.code, "SYNTAX_ERROR");
         },
       );

@@ -53,6 +53,8 @@ function realmProgram(
     readonly error: Error;
   }
   const pendingCalls = new Map<number, PendingCall>();
+  /** The calls that were refused, by the errors that the code received. */
+  const refusedCalls = new Map<unknown, number>();
   const timers = new Map<number, () => unknown>();
   let waitingLines: string[] = [];
   let callCount = 0;
@@ -79,7 +81,9 @@ function realmProgram(
 
   const fail = (kind: "threw" | "syntax", thrown: unknown): void => {
     const { message, ...details } = describe(thrown);
-    answer("error", stringify({ code: -32000, message, data: { kind, ...details } }));
+    // The gateway knows the other fields of the call's error.
+    const call = refusedCalls.get(thrown);
+    answer("error", stringify({ code: -32000, message, data: { kind, ...details, call } }));
   };
 
   const finish = (value: unknown): void => {
@@ -155,6 +159,7 @@ function realmProgram(
     const { error } = pending;
     const message = refusal === undefined ? errorTextOf(result) : refusal.message;
     const details = refusal === undefined ? { code: "TOOL_ERROR" } : refusal.data;
+    if (refusal !== undefined) refusedCalls.set(error, id);
     const frames = `${error.stack}`.split("\n").slice(1).join("\n");
     for (const key of keys(details)) defineProperty(error, key, { value: details[key] });
     defineProperty(error, "message", { value: message });

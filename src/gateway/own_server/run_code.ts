@@ -108,11 +108,18 @@ async function makeCall(
   };
   calls.push(listed);
   const nested = await context.callNested({ ...call, signal, clock: callContext });
-  const outcome = toCallOutcome(nested);
-  if (nested.kind === "result" && nested.isToolError) listed.code = "TOOL_ERROR";
+  const outcome = toCallOutcome(server === OWN_SERVER ? refusalOfOwnTool(nested) : nested);
+  if (outcome.ok && nested.kind === "result" && nested.isToolError) listed.code = "TOOL_ERROR";
   else if (outcome.ok) delete listed.code;
   else listed.code = outcome.error.code;
   return outcome;
+}
+
+/** Unpacks the error in a result of an own tool, none of which fails in another way. */
+function refusalOfOwnTool(outcome: NestedOutcome): NestedOutcome {
+  if (outcome.kind !== "result" || !outcome.isToolError) return outcome;
+  const { content } = outcome.value as { readonly content: readonly { readonly text: string }[] };
+  return { kind: "error", error: JSON.parse(content[0]?.text ?? "null").error };
 }
 
 function toCallOutcome(outcome: NestedOutcome): CodeCallOutcome {
@@ -138,7 +145,7 @@ function fail(code: string, message: string): CodeCallOutcome {
 }
 
 function errorText(
-  { kind, code = ERROR_CODES[kind], message, line, column, stack }: CodeError,
+  { kind, code = ERROR_CODES[kind], message, line, column, stack, callError }: CodeError,
 ): string {
-  return JSON.stringify({ code, message, line, column, stack });
+  return JSON.stringify({ ...callError, code, message, line, column, stack });
 }
