@@ -92,9 +92,12 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
   const [text, ...furtherTexts] = textsOf(fields);
   if (text === undefined || furtherTexts.length > 0) return undefined;
   try {
-    const { error } = fieldsOf(JSON.parse(text));
+    const { error, logs } = fieldsOf(JSON.parse(text));
     const errorFields = fieldsOf(error);
-    return "code" in errorFields && "message" in errorFields ? errorText(errorFields) : undefined;
+    if (!("code" in errorFields && "message" in errorFields)) return undefined;
+    // Code that failed has output, too.
+    const hasLogs = typeof logs === "string" && logs !== "";
+    return errorText({ ...errorFields, ...(hasLogs && { logs }) });
   } catch {
     // A text that is not JSON comes from the tool.
     return undefined;

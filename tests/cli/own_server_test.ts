@@ -100,6 +100,18 @@ Deno.test("commands about the gateway's own server", async (t) => {
     },
   );
 
+  await t.step(
+    "[own.commands] the output of code that fails is printed after its error",
+    async () => {
+      const args = JSON.stringify({ code: `console.log("seen"); throw new Error("x")` });
+      const { code, stderr } = await shell.run([
+        ...["call", "gateway", "run_code", args, "--agent", "coder"],
+      ]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^CODE_ERROR: x\n[^]*^logs: seen$/m);
+    },
+  );
+
   await t.step("[own.commands] its name completes the name of a server", async () => {
     const { stdout } = await shell.run(["__complete", "tools", "--server", ""]);
     assert.match(stdout, /^gateway\t/m);
