@@ -122,7 +122,8 @@ for (const transport of ["stdio", "http"] as const) {
           ]);
           assert.match(thrown.error?.message ?? "", /no luck/);
           const refused = await fixture.run("return await tools.other.tool()");
-          const { code, rule, retryable, hint } = refused.error ?? {};
+          const error: Readonly<Record<string, unknown>> = refused.error ?? {};
+          const { code, rule, retryable, hint } = error;
           assert.deepEqual(
             [code, rule, retryable],
             ["DENIED_BY_POLICY", "agents.writer.allow.servers", false],
