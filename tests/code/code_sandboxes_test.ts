@@ -105,6 +105,15 @@ Deno.test("[code.values] refusals and errors of tools throw with their codes", a
   const { callError } = error;
   const fields = { code: "DENIED_BY_POLICY", message: "Not allowed", rule: "a.b", hint: "Ask" };
   assert.deepEqual(callError, fields);
+  const returned = await sandboxes.run(
+    `return await tools.s.denied().catch((error) => ({ error, stack: error.stack.split("\\n") }))`,
+    { call },
+  );
+  const { error: shown, stack } = resultOf(returned) as { error: unknown; stack: string[] };
+  assert.deepEqual(shown, fields);
+  assert.equal(stack[0], "Error: Not allowed");
+  assert.ok(stack.length > 1);
+  assert.ok(stack.slice(1).every((frame) => frame.includes("code.js")), stack.join("\n"));
   const caught = `await tools.s.denied().catch(() => { throw new Error("other"); });`;
   assert.equal(errorOf(await sandboxes.run(caught, { call })).callError, undefined);
 });

@@ -160,10 +160,15 @@ function realmProgram(
     const message = refusal === undefined ? errorTextOf(result) : refusal.message;
     const details = refusal === undefined ? { code: "TOOL_ERROR" } : refusal.data;
     if (refusal !== undefined) refusedCalls.set(error, id);
-    const frames = `${error.stack}`.split("\n").slice(1).join("\n");
-    for (const key of keys(details)) defineProperty(error, key, { value: details[key] });
-    defineProperty(error, "message", { value: message });
-    defineProperty(error, "stack", { value: `Error: ${message}\n${frames}` });
+    let stack = `Error: ${message}`;
+    for (const frame of `${error.stack}`.split("\n")) {
+      if (frame.includes("code.js")) stack += `\n${frame}`;
+    }
+    const fields: Record<string, unknown> = { ...details, message };
+    for (const key of keys(fields)) {
+      defineProperty(error, key, { value: fields[key], enumerable: true });
+    }
+    defineProperty(error, "stack", { value: stack });
     pending.reject(error);
   };
 
