@@ -14,6 +14,12 @@ export const RUN_CODE = "run_code";
 /** The own server's tool that reads a part of a result that was cut. */
 export const READ_RESULT = "read_result";
 
+/** The own server's tool that says how an approval stands. */
+export const APPROVAL_STATUS = "approval_status";
+
+/** The names of all of its tools. */
+export const OWN_TOOL_NAMES: readonly string[] = [RUN_CODE, READ_RESULT, APPROVAL_STATUS];
+
 /** Matches the patterns that match the own server's name and hold it as a whole word: only stars may be around it. */
 const OWN_SERVER_PATTERN = new RegExp(`^\\**${OWN_SERVER}\\**$`);
 

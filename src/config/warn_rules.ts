@@ -5,7 +5,7 @@ import { EFFECTS } from "./rules.ts";
 import { warnShadowMode } from "./warn_shadow_mode.ts";
 import { suggestCorrection } from "./name_hint.ts";
 import { findNameFault, quoteName } from "./name_faults.ts";
-import { namesOwnServer, OWN_SERVER, READ_RESULT } from "../own_server.ts";
+import { namesOwnServer, OWN_SERVER, OWN_TOOL_NAMES, READ_RESULT } from "../own_server.ts";
 import { compilePattern } from "../wildcards/mod.ts";
 
 /** The servers in the servers file, which may have errors. */
@@ -122,7 +122,12 @@ function warnEntries(document: Document, id: string, agent: JsonObject): ConfigP
       for (const [server, list] of entriesOf(objectAt(agent, effect, listed.key))) {
         for (const [index, entry] of (Array.isArray(list) ? list : []).entries()) {
           const pattern = isObject(entry) ? entry["tool"] : entry;
-          const message = typeof pattern === "string" ? describeFault(pattern, listed) : undefined;
+          const message = typeof pattern !== "string"
+            ? undefined
+            : describeFault(pattern, listed) ??
+              (server === OWN_SERVER && listed.key === "tools"
+                ? describeUnknownOwnTool(pattern)
+                : undefined);
           if (message === undefined) continue;
           const path = [
             "agents",
@@ -153,6 +158,14 @@ function describeFault(
   if (key !== "resources" || mayBeUri(entry)) return undefined;
   return `${quoteName(entry)} matches no URI: a URI begins with a scheme, as in ` +
     '"file:///srv/notes/*"';
+}
+
+/** Describes a name or pattern that no tool of the own server has: all of its tools are known. */
+function describeUnknownOwnTool(pattern: string): string | undefined {
+  const { matches } = compilePattern(pattern);
+  if (OWN_TOOL_NAMES.some(matches)) return undefined;
+  const hint = suggestCorrection(pattern, OWN_TOOL_NAMES);
+  return `server "${OWN_SERVER}" has no tool ${quoteName(pattern)}${hint}`;
 }
 
 /** Whether the text before the first wildcard is a scheme, or the beginning of one. */

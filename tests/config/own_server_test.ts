@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Configuration, Limits, ServerConfig } from "../../src/config/mod.ts";
 import { listLimitedServers, usesOwnServer } from "../../src/config/mod.ts";
-import { namesOwnServer } from "../../src/own_server.ts";
+import { OWN_TOOLS } from "../../src/gateway/own_server/tools.ts";
+import { namesOwnServer, OWN_TOOL_NAMES } from "../../src/own_server.ts";
 import { compilePattern } from "../../src/wildcards/mod.ts";
 import { checkFiles } from "./check_files.ts";
 
@@ -81,4 +82,25 @@ Deno.test("[own.named-only] the patterns that name the own server match it and h
     const expected = compilePattern(pattern).matches("gateway") && pattern.includes("gateway");
     assert.equal(namesOwnServer(pattern), expected, pattern);
   }
+});
+
+Deno.test("[own.rules] a name that no tool of the own server has is a warning", async () => {
+  assert.deepEqual([...OWN_TOOLS.keys()].sort(), [...OWN_TOOL_NAMES].sort());
+  const warn = async (...tools: readonly unknown[]): Promise<readonly string[]> => {
+    const agent = {
+      allow: { servers: ["gateway"] },
+      ...{ ask: { tools: { gateway: tools } }, deny: { tools: { "*": ["run_cod"] } } },
+    };
+    const { errors, warnings } = await checkFiles(
+      JSON.stringify({ mcpServers: SERVERS }),
+      JSON.stringify({ agents: { a: agent } }),
+    );
+    assert.deepEqual(errors, []);
+    return warnings.map(({ message }) => message);
+  };
+  assert.deepEqual(await warn("run_code", "read_*", "*", { tool: "approval_status" }), []);
+  const [name = "", pattern = "", ...others] = await warn("run_cod", "delete_*", "run_code");
+  assert.match(name, /server "gateway" has no tool "run_cod".*run_code/);
+  assert.match(pattern, /server "gateway" has no tool "delete_\*"/);
+  assert.deepEqual(others, []);
 });

@@ -3,6 +3,7 @@ import type { Section } from "../requirements.ts";
 /** Section 17 of the promises, the part about rules and configuration. */
 export const OWN_SERVER_RULES: Readonly<Record<string, Section>> = {
   "17 The gateway's own server: rules": {
+    "own.rules": "validate warns of names in the rules that no tool of the own server has",
     "own.named-only":
       "only an entry of allow.servers with its whole name grants the gateway's own server",
     "own.reserved-name":

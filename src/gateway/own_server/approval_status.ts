@@ -5,12 +5,13 @@ import {
   type RequestStatus,
 } from "../../approvals/mod.ts";
 import { CallerError } from "../../errors.ts";
+import { APPROVAL_STATUS } from "../../own_server.ts";
 import type { OwnServices, OwnTool } from "./tool.ts";
 
 /** Reports the status of a request for an approval that a call of the same agent has made. */
 export const approvalStatus: OwnTool = {
   definition: {
-    name: "approval_status",
+    name: APPROVAL_STATUS,
     description:
       "Reports the status of an approval after a call was refused with APPROVAL_REQUIRED. Once it is allowed, make " +
       "the same call again.",
