@@ -144,6 +144,18 @@ Deno.test("[code.errors] an error has the line and column of the code", async ()
   }
 });
 
+Deno.test("[code.errors] an error that nothing in the code catches is a line of the output", async () => {
+  await using sandboxes = new TestSandboxes();
+  const outcome = await sandboxes.run(`
+    setTimeout(() => { throw new TypeError("late"); });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    Promise.reject("unseen");
+    Promise.reject(new Error("seen")).catch(() => {});
+    return 3;`);
+  assert.equal(resultOf(outcome), 3);
+  assert.equal(outcome.logs, "Uncaught TypeError: late\nat line 2:30\nUncaught unseen");
+});
+
 Deno.test("[code.typescript] types are removed, and lines stay", async () => {
   await using sandboxes = new TestSandboxes();
   const outcome = await sandboxes.run(`

@@ -1,7 +1,7 @@
 import type { RealmValues, ToolResult } from "./realm_values.ts";
 
 /** The kind of a message to the realm of the code; `realmProgram` describes them. */
-export type RealmMessage = "line" | "stripped" | "unstripped" | "timer" | "idle";
+export type RealmMessage = "line" | "stripped" | "unstripped" | "timer" | "uncaught" | "idle";
 
 /** The functions of the worker that the realm uses. They take only texts and numbers, and return nothing. */
 export interface WorkerFunctions {
@@ -30,12 +30,12 @@ export function writeRealmText(createValues: string, limits: string): string {
  * @param worker The worker's functions.
  * @param values Turns values into texts.
  * @returns The function that receives messages: a line from the gateway, the code without its types, or why that is
- * not possible; the id of a timer; or that all microtasks have run.
+ * not possible; the id of a timer; an error that nothing in the code catches; or that all microtasks have run.
  */
 function realmProgram(
   { send, stripTypes, startTimer, stopTimer }: WorkerFunctions,
   { limits, describe, show, toJson, valueOf, errorTextOf }: RealmValues,
-): (kind: RealmMessage, text: string) => void {
+): (kind: RealmMessage, value: unknown) => void {
   const { parse, stringify } = JSON;
   const { defineProperty, keys } = Object;
   const { apply } = Reflect;
@@ -64,6 +64,8 @@ function realmProgram(
   let wasStripped = false;
   // The id of the request to run the code, until it is answered.
   let runId: number | undefined;
+  // The answer, until it is sent.
+  let answerLine: string | undefined;
 
   const trySend = (line: string): void => {
     try {
@@ -75,7 +77,8 @@ function realmProgram(
 
   const answer = (member: "result" | "error", text: string): void => {
     if (runId === undefined) return;
-    trySend(`{"jsonrpc":"2.0","id":${runId},"${member}":${text}}`);
+    // The lines about uncaught errors come first.
+    answerLine = `{"jsonrpc":"2.0","id":${runId},"${member}":${text}}`;
     runId = undefined;
   };
 
@@ -248,13 +251,19 @@ function realmProgram(
       const action = timers.get(Number(text));
       timers.delete(Number(text));
       if (action !== undefined) apply(then, OwnPromise.resolve(), [action]);
-    } else if (!isStripping && pendingCalls.size === 0 && timers.size === 0) {
-      fail("threw", new OwnError("The code waits for a promise that nothing can settle"));
+    } else {
+      const isStuck = !isStripping && pendingCalls.size === 0 && timers.size === 0;
+      if (answerLine === undefined && isStuck) {
+        fail("threw", new OwnError("The code waits for a promise that nothing can settle"));
+      }
+      if (answerLine !== undefined) trySend(answerLine);
+      answerLine = undefined;
     }
   };
-  return (kind, text) => {
+  return (kind, value) => {
     try {
-      receive(kind, text);
+      if (kind === "uncaught") log("Uncaught", value);
+      else receive(kind, value as string);
     } catch {
       // The code has replaced a function that is used here. It has no result, and ends when its time is over.
     }

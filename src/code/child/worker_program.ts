@@ -18,7 +18,14 @@ export type WorkerMessage = readonly [kind: RealmMessage, text: string];
  */
 export function workerProgram(vm: Vm, realmText: string): void {
   const scope = globalThis as unknown as {
-    addEventListener(type: string, listener: (event: MessageEvent<WorkerMessage>) => void): void;
+    addEventListener(
+      type: "message",
+      listener: (event: MessageEvent<WorkerMessage>) => void,
+    ): void;
+    addEventListener(
+      type: "unhandledrejection",
+      listener: (event: PromiseRejectionEvent) => void,
+    ): void;
     postMessage(text: string): void;
   } & Record<string, unknown>;
   const { stdout } = Deno;
@@ -50,12 +57,20 @@ export function workerProgram(vm: Vm, realmText: string): void {
   };
   const stripTypes: WorkerFunctions["stripTypes"] = (code) => post(code);
   // Deno would show the reason, with functions of the code, and end the worker.
-  scope.addEventListener("unhandledrejection", (event) => event.preventDefault());
+  scope.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    try {
+      // A promise of this realm may have an error of it, which must not reach the code.
+      if (!(event.promise instanceof Promise)) receiveInRealm("uncaught", event.reason);
+    } catch {
+      // The code's promise has a prototype that throws.
+    }
+  });
 
   const context = vm.createContext(Object.create(null));
   const program = vm.runInContext(realmText, context, "sandbox.js") as (
     worker: WorkerFunctions,
-  ) => (kind: RealmMessage, text: string) => void;
+  ) => (kind: RealmMessage, value: unknown) => void;
   const receiveInRealm = program({ send, stripTypes, startTimer, stopTimer });
   // If a worker of Node has no more memory while it dispatches an event, its end is not reported.
   scope.addEventListener("message", ({ data: [kind, text] }) => {
