@@ -98,7 +98,7 @@ for (const transport of ["stdio", "http"] as const) {
           ["array", "INVALID_ARGUMENTS"],
         ]);
         assert.match(codes.failed?.[1] ?? "", /failed/);
-        assert.match(codes.own?.[1] ?? "", /^[^{]*approval_id/);
+        assert.match(codes.own?.[1] ?? "", /^approval_status: /);
         assert.equal(codes.denied?.[2], "agents.writer.allow.servers");
         const listed = answer.calls.map(({ server, tool, code }) => `${server} ${tool} ${code}`);
         assert.deepEqual(listed, [
