@@ -8,7 +8,7 @@
 
 import { measureCatalogs } from "./bench/catalog_figures.ts";
 import { measureCalls, measureLargeResults } from "./bench/call_figures.ts";
-import { measureRunCode } from "./bench/run_code_figures.ts";
+import { measureBesideLoops, measureRunCode } from "./bench/run_code_figures.ts";
 import { CALLS, measureTask } from "./bench/task_figures.ts";
 import { DIRECT, listBuilds, PIPE } from "./bench/measured_programs.ts";
 import {
@@ -98,6 +98,7 @@ const parts: Record<Part, () => Promise<void>> = {
   discovery: () => measureDiscovery(builds, rounds, figures),
   code: async () => {
     await measureRunCode(shippedBuilds, rounds, figures);
+    await measureBesideLoops(shippedBuilds, rounds, figures);
     await measureTask(shippedBuilds, rounds, figures);
   },
   finding: async () => print(`${await measureFinding(rounds, figures)}\n`),

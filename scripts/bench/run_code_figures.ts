@@ -32,6 +32,54 @@ export async function measureRunCode(
   }
 }
 
+/** Number of calls that are timed beside endless loops. */
+const TIMED_CALLS = 400;
+
+/** Number of loops, the default of `GATEWAY_MAX_SANDBOXES`. */
+const LOOPS = 4;
+
+/** Time until all loops run, in milliseconds. */
+const LOOPS_START_MS = 2000;
+
+const LOOP_CALL = formatToolCall({
+  name: "execute_tool",
+  arguments: {
+    agent_id: AGENT,
+    server: "gateway",
+    tool: "run_code",
+    args: { code: "for (;;);", timeout_ms: 8000 },
+  },
+});
+
+/** Times calls of a server while no code runs, and while as many endless loops run as the gateway allows. */
+export async function measureBesideLoops(
+  programs: readonly MeasuredProgram[],
+  rounds: number,
+  figures: Figures,
+): Promise<void> {
+  const rules = { agents: { [AGENT]: { allow: { servers: ["*", "gateway"] } } } };
+  using workspace = new Workspace({ rules });
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, command, env, formatCall } of programs) {
+      await using client = await LoadClient.open(command(workspace), env(workspace));
+      const load = { call: formatCall("echo", { n: 1 }), inFlight: 1, minBytes: 50 };
+      await client.load({ ...load, count: TIMED_CALLS });
+      const addTimes = async (suffix: string): Promise<void> => {
+        const { p50, p99 } = await client.load({ ...load, count: TIMED_CALLS });
+        figures.addValue(`a call ${suffix}, p50`, name, "ms", p50);
+        figures.addValue(`a call ${suffix}, p99`, name, "ms", p99);
+      };
+      await addTimes("while no code runs");
+      const loops = Array.from({ length: LOOPS }, () => client.request(LOOP_CALL));
+      await new Promise((resolve) => setTimeout(resolve, LOOPS_START_MS));
+      await addTimes(`beside ${LOOPS} endless loops of code`);
+      for (const answer of await Promise.all(loops)) {
+        if (!answer.includes("TIMEOUT")) throw new Error(`Not a loop: ${answer}`);
+      }
+    }
+  }
+}
+
 async function timeAnswer(client: LoadClient): Promise<number> {
   const args = { server: "gateway", tool: "run_code", args: { code: "return 1" } };
   const call = formatToolCall({ name: "execute_tool", arguments: { agent_id: AGENT, ...args } });
