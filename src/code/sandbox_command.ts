@@ -61,9 +61,9 @@ export function sandboxCommand(
 
 function programWords({ standalone, execPath, main }: SandboxProgram): string[] {
   if (standalone) return [execPath, SANDBOX_COMMAND];
-  const flags = ["--quiet", "--no-prompt", "--no-remote", "--cached-only", "--no-lock"];
-  // The source finds its packages by `deno.json`; a bundle has none.
-  const packages = main.endsWith(".ts") ? [] : ["--no-npm", "--no-config"];
+  const flags = ["--quiet", "--no-prompt", "--no-remote", "--cached-only"];
+  // The source finds its packages by `deno.json` and the lock file; a bundle has none.
+  const packages = main.endsWith(".ts") ? [] : ["--no-npm", "--no-config", "--no-lock"];
   const heap = `--v8-flags=--max-old-space-size=${MAX_HEAP_MIB}`;
   return [execPath, "run", ...flags, ...packages, heap, main, SANDBOX_COMMAND];
 }

@@ -85,10 +85,11 @@ Deno.test("[config.json-schema] a schema refuses the same files as the gateway",
       const value = readValue(`${cwd}/${file}.json`);
       if (value === undefined) continue;
       const fileErrors = errors.filter((error) => error.file === `${file}.json`);
-      // A schema cannot find errors between entries, such as a token that two agents share.
-      const errorBetweenEntries =
-        /has the same token|set `jwks_url` to|cannot wait longer than its approval/;
-      const hasError = fileErrors.some(({ message }) => !errorBetweenEntries.test(message));
+      // A schema cannot find errors between entries, such as a token that two agents share. Nor does it know whether an
+      // entry with the own server's name starts this gateway, which is no error.
+      const undetectable =
+        /has the same token|set `jwks_url` to|cannot wait longer than its approval|name of the gateway's own server/;
+      const hasError = fileErrors.some(({ message }) => !undetectable.test(message));
       const isValid = validators[file](value);
       assert.equal(
         isValid,
