@@ -89,21 +89,19 @@ const DENIALS = [
       },
     },
   },
-  {
-    suffix: ", a third with conditions",
-    rules: {
-      allow: {
-        servers: ["*"],
-        tools: {
-          "*": Array.from({ length: 99 }, (_, rule) => {
-            if (rule % 3 !== 0) return `only_${rule}_*`;
-            return { tool: "ech?", when: { path: { within: `/srv/notes/${rule}` } } };
-          }),
-        },
-      },
-    },
-  },
+  { suffix: ", a third with conditions, three of them judged", rules: conditionalRules(9) },
+  { suffix: ", a third with conditions, all of them judged", rules: conditionalRules(99) },
 ];
+
+/** Returns rules of 99 entries, a third of them with conditions; those among the first `judgedCount` concern the called tool. */
+function conditionalRules(judgedCount: number): unknown {
+  const entries = Array.from({ length: 99 }, (_, rule) => {
+    if (rule % 3 !== 0) return `only_${rule}_*`;
+    const tool = rule < judgedCount ? "ech?" : `tool_${rule}_?`;
+    return { tool, when: { path: { within: `/srv/notes/${rule}` } } };
+  });
+  return { allow: { servers: ["*"], tools: { "*": entries } } };
+}
 
 /** Returns rules with 1,000 agents of 100 entries each, a third of them with conditions, and those of `AGENT`. */
 function createManyRules(agentRules: unknown): unknown {
