@@ -242,6 +242,7 @@ function buildOptions(
     forward: gateway.forward,
     ...(gateway.protocol === "auto" ? {} : { protocol: gateway.protocol }),
     inheritEnv: gateway.inherit_env,
+    ...(gateway.direct_start ? {} : { directStart: false }),
     ...(gateway.sandbox === undefined ? {} : { sandbox: gateway.sandbox, privatePaths }),
     ...(gateway.sandbox_network === undefined ? {} : { sandboxNetwork: gateway.sandbox_network }),
   };

@@ -100,6 +100,7 @@ export const SERVERS_DETAILS: Details = {
   "mcpServers.*.gateway.inherit_env": { examples: [["AWS_PROFILE", "AWS_REGION"]] },
   "mcpServers.*.gateway.inherit_env[]": VARIABLE_NAME,
   "mcpServers.*.gateway.direct": { examples: [["search", "get_*"]] },
+  "mcpServers.*.gateway.direct_start": { examples: [false] },
   "mcpServers.*.gateway.sandbox": { examples: ["bwrap"] },
   "mcpServers.*.gateway.sandbox_network": { examples: [true] },
   "mcpServers.*.gateway.oauth": {

@@ -75,6 +75,8 @@ export interface ServerOptions {
   readonly protocol?: ProtocolChoice;
   /** Names of further variables of the gateway to pass to the process. */
   readonly inheritEnv: readonly string[];
+  /** Whether the program that `npx` or `uvx` would run is started without it, where that is possible; default: yes. */
+  readonly directStart?: boolean;
   /** The program whose sandbox confines the server's process; default: none. */
   readonly sandbox?: "bwrap";
   /** Absolute paths of files and folders that the sandbox hides; default: none. */

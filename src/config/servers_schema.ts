@@ -114,6 +114,10 @@ const gateway = objectSchema({
     [],
   ),
   direct: z.optional(direct),
+  direct_start: z._default(
+    booleanSchema("Whether a program that npx or uvx has in its cache is started without it."),
+    true,
+  ),
   sandbox: z.optional(
     enumSchema(["bwrap"], "The program whose sandbox confines the server, on Linux."),
   ),

@@ -28,6 +28,11 @@ export class Connection {
     return this.#transport?.pid;
   }
 
+  /** Whether the server's program was started without its launcher. */
+  get isDirect(): boolean {
+    return this.#transport?.isDirect ?? false;
+  }
+
   /** Whether the server keeps a session under an id, which it may forget. */
   get hasSessionId(): boolean {
     return this.#transport?.hasSessionId ?? false;

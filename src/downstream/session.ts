@@ -292,8 +292,8 @@ export class Session {
 
   /** Whether a start timed out, and its program may still be downloading the server. */
   #mayBeDownloading({ cause }: Error): boolean {
-    return this.transport.mayDownload() && cause instanceof DOMException &&
-      cause.name === "TimeoutError";
+    return this.transport.mayDownload() && !this.#connection.isDirect &&
+      cause instanceof DOMException && cause.name === "TimeoutError";
   }
 
   async #connect(findRevision: FindRevision): Promise<ServerInfo> {

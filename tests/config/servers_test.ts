@@ -64,6 +64,7 @@ Deno.test("[servers.gateway-defaults] the keys of the gateway block are read; mi
         max_concurrency: 6,
         forward: ["sampling"],
         inherit_env: ["A"],
+        direct_start: false,
         oauth: { client_id: "id", client_secret: "s", scopes: ["a"], redirect_port: 7 },
       },
     },
@@ -89,6 +90,7 @@ Deno.test("[servers.gateway-defaults] the keys of the gateway block are read; mi
     maxConcurrency: 6,
     forward: ["sampling"],
     inheritEnv: ["A"],
+    directStart: false,
     oauth: {
       clientId: "id",
       clientSecret: "s",

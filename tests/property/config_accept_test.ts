@@ -45,6 +45,7 @@ const anyGatewayBlock = fc.record({
   max_concurrency: fc.integer({ min: 1, max: 1e6 }),
   forward: fc.subarray(["elicitation", "roots", "sampling"]),
   inherit_env: fc.array(anyWord, { maxLength: 2 }),
+  direct_start: fc.boolean(),
   oauth: fc.record({
     client_id: anyText,
     client_secret: anyText,

@@ -86,6 +86,14 @@ export const RULES_AND_SERVERS: Readonly<Record<string, Section>> = {
     "servers.sandbox-link":
       "a named path of a server in a sandbox does not lead out of its folder through a link",
     "servers.sandbox-missing": "a missing sandbox makes the server unavailable, with a fix",
+    "servers.direct-start":
+      "a program that npx or uvx has in its cache, named with its exact version, gets the same arguments, folder and " +
+      "variables without the launcher",
+    "servers.direct-start-doubt":
+      "the launcher runs whenever it might run another program: local and global packages, settings, incomplete or " +
+      "changeable installations",
+    "servers.direct-start-process":
+      "a direct start leaves out the launcher's process, fails as it fails, and can be switched off",
     "servers.inherit-env": "inherit_env adds variables of the gateway",
     "servers.safe-environment": "a process gets only the safe set and its own env",
     "servers.expansion": "${VAR}, ${VAR:-default}, ${env:VAR} and folders are expanded, $${ is not",

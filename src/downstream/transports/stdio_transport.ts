@@ -19,6 +19,7 @@ import {
   waitForGroupEnd,
 } from "../../processes/mod.ts";
 import { NO_OWNER, type Processes, type ProcessOwner } from "./processes.ts";
+import type { DirectStart } from "../direct_start/mod.ts";
 import { redactExcerpt, secretsOf } from "../secrets.ts";
 import { explainStartFailure } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
@@ -51,6 +52,7 @@ export class StdioTransport implements Transport {
   readonly channel: LineChannel;
   readonly pid: number;
   readonly exited: Promise<unknown>;
+  readonly isDirect: boolean;
   readonly #child: Deno.ChildProcess;
   readonly #stderr: StderrTail;
   readonly #processes: Processes;
@@ -61,11 +63,17 @@ export class StdioTransport implements Transport {
 
   constructor(
     child: Deno.ChildProcess,
-    options: StdioContext & { server: string; secrets: readonly string[]; number: number },
+    options: StdioContext & {
+      server: string;
+      secrets: readonly string[];
+      number: number;
+      isDirect: boolean;
+    },
   ) {
     const { server, secrets, number, log, processes, owner = NO_OWNER } = options;
     const { maxBytes, memory, untilClientReads } = options;
     this.#child = child;
+    this.isDirect = options.isDirect;
     this.#processes = processes;
     this.pid = child.pid;
     processes.add(child.pid, { number, owner });
@@ -157,8 +165,15 @@ export async function openStdio(
   const connection = config.options.sandbox === undefined
     ? context.connection
     : await withSandbox(config, context.connection);
+  const env = createChildEnvironment(
+    { env: connection.env, inheritEnv: config.options.inheritEnv },
+    Deno.env,
+  );
+  const direct = await findDirect(config, { connection, env });
   const start = (): StdioTransport | undefined => {
-    return processes.hasRoomFor(owner) ? spawn(config, { ...context, connection }) : undefined;
+    return processes.hasRoomFor(owner)
+      ? spawn(config, { ...context, connection, env, direct })
+      : undefined;
   };
   for (;;) {
     // Starting a process takes time in proportion to the memory of this process: 50 ms for a gigabyte.
@@ -170,25 +185,57 @@ export async function openStdio(
   }
 }
 
-function spawn(
-  config: ServerConfig,
-  context: StdioContext & { readonly connection: StdioConfig },
-): StdioTransport {
-  const { connection, processes } = context;
+/** The context in which a process is started. */
+interface SpawnContext extends StdioContext {
+  readonly connection: StdioConfig;
+  /** The environment of the command. */
+  readonly env: Record<string, string>;
+  /** The program that the command would start, if it is known. */
+  readonly direct: DirectStart | undefined;
+}
+
+/** Finds the program that a launcher, such as `npx`, would start. */
+async function findDirect(
+  { options }: ServerConfig,
+  { connection, env }: Pick<SpawnContext, "connection" | "env">,
+): Promise<DirectStart | undefined> {
+  const isPossible = options.directStart !== false && options.sandbox === undefined &&
+    /(?:^|\/)(?:npx|uvx)$/.test(connection.command);
+  if (!isPossible) return undefined;
+  const { findDirectStart } = await import("../direct_start/mod.ts");
+  return await findDirectStart(connection, env);
+}
+
+function spawn(config: ServerConfig, context: SpawnContext): StdioTransport {
+  const { connection, processes, direct } = context;
   const secrets = secretsOf(config);
-  const env = createChildEnvironment(
-    { env: connection.env, inheritEnv: config.options.inheritEnv },
-    Deno.env,
-  );
   const { number, mark } = processes.createMark();
-  env[MARK_VARIABLE] = mark;
+  const env = { ...context.env, [MARK_VARIABLE]: mark };
+  const startDirectly = (): Deno.ChildProcess | undefined => {
+    if (direct === undefined) return undefined;
+    try {
+      const line = { file: direct.command, args: direct.args, raw: false };
+      const { cwd } = connection;
+      return spawnDetached(line, { env: { ...direct.env, [MARK_VARIABLE]: mark }, cwd });
+    } catch {
+      // The launcher reports why the program cannot be started.
+      return undefined;
+    }
+  };
   try {
-    const child = spawnDetached(commandLine(connection, env), { env, cwd: connection.cwd });
+    const directChild = startDirectly();
+    if (directChild !== undefined) {
+      const { command } = connection;
+      context.log.debug("Started without its launcher", { server: config.name, launcher: command });
+    }
+    const child = directChild ??
+      spawnDetached(commandLine(connection, env), { env, cwd: connection.cwd });
     return new StdioTransport(child, {
       ...context,
       server: config.name,
       secrets,
       number,
+      isDirect: directChild !== undefined,
     });
   } catch (error) {
     const cause = explainStartFailure(error, { connection, env });

@@ -16,6 +16,8 @@ export interface Transport {
   readonly pid?: number;
   /** Resolves when the process `pid` has ended; its children may hold the channel open for longer. */
   readonly exited?: Promise<unknown>;
+  /** Whether the server's program was started without its launcher. */
+  readonly isDirect?: boolean;
   /** Whether the server keeps a session under an id, which it may forget while the channel is open. */
   readonly hasSessionId?: boolean;
   /** Sets the HTTP headers of all further messages, for transports over HTTP. */

@@ -1,0 +1,127 @@
+import { fieldsOf, isRecord } from "../../json.ts";
+import { isAbsolutePath, resolvePath } from "../../config/mod.ts";
+
+/** A command that starts a program through a launcher. */
+export interface Launch {
+  /** The launcher, as written. */
+  readonly command: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** Its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Its working folder, without links. */
+  readonly cwd: string;
+}
+
+/** The start of a program without its launcher. */
+export interface DirectStart {
+  /** Path of the program. */
+  readonly command: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** Its environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Maximum size of a file that is read, in bytes. */
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Reads a file as text; `undefined` if there is none.
+ *
+ * @throws {Error} if it cannot be read, or is too large.
+ */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    const { isFile, size } = await Deno.stat(path);
+    // Opening a pipe could block forever.
+    if (!isFile || size > MAX_FILE_BYTES) throw new Error(`${path} is not a small file`);
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a JSON object.
+ *
+ * @returns No fields if there is no such file.
+ * @throws {Error} if it is not a JSON object.
+ */
+export async function readObject(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readIfThere(path);
+  const value: unknown = text === undefined ? {} : JSON.parse(text);
+  if (!isRecord(value)) throw new Error(`${path} has no object`);
+  return fieldsOf(value);
+}
+
+/** Returns the first bytes of a file as Latin-1. */
+export async function readStart(path: string): Promise<string> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(256);
+  const count = await file.read(bytes) ?? 0;
+  return new TextDecoder("latin1").decode(bytes.subarray(0, count));
+}
+
+/** Returns what is at a path, following links; `undefined` if there is nothing. */
+export async function infoAt(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+/**
+ * Finds a program as the system does.
+ *
+ * @param command A name, or an absolute path.
+ * @param env The environment with the search path.
+ * @returns The file without links; `undefined` if there is none, or if a folder of the search path is relative.
+ */
+export async function findProgram(
+  command: string,
+  { PATH = "" }: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const isPath = command.includes("/");
+  const folders = isPath ? ["/"] : PATH.split(":");
+  if (isPath && !isAbsolutePath(command)) return undefined;
+  for (const folder of folders) {
+    if (!isAbsolutePath(folder)) return undefined;
+    const path = resolvePath(folder, command);
+    const info = await infoAt(path);
+    if (info?.isFile === true && ((info.mode ?? 0) & 0o111) !== 0) return await Deno.realPath(path);
+  }
+  return undefined;
+}
+
+/** A file or folder that the launcher installed. */
+export interface InstalledPath {
+  /** Its path; a link is not followed. */
+  readonly path: string;
+  /** The kind of what has to be there. */
+  readonly kind: "file" | "folder";
+}
+
+/**
+ * Whether only a user and the superuser can change files and folders, without regard to the folders that hold them.
+ *
+ * @param paths The files and folders.
+ * @param home The user's home folder. Its group may write: on many systems each user has a group of its own.
+ */
+export async function arePrivate(paths: readonly InstalledPath[], home: string): Promise<boolean> {
+  const user = await Deno.stat(home);
+  const checks = await Promise.all(paths.map(async ({ path, kind }) => {
+    const { isFile, isDirectory, mode, uid, gid } = await Deno.lstat(path);
+    const forbidden = gid === user.gid ? 0o002 : 0o022;
+    return (kind === "file" ? isFile : isDirectory) && (uid === user.uid || uid === 0) &&
+      ((mode ?? 0o777) & forbidden) === 0;
+  }));
+  return checks.every(Boolean);
+}

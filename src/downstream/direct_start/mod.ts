@@ -1,0 +1,52 @@
+/**
+ * Finds the program that `npx` or `uvx` would run, so that it can be started without its launcher. Loaded when a server
+ * with such a command is started. Whatever is unclear is left to the launcher. Starts no processes and changes no files.
+ * Imports `config` and leaves.
+ *
+ * @module
+ */
+import { nameOf, resolvePath, type StdioConfig } from "../../config/mod.ts";
+import { realPathOf } from "../../file_identity.ts";
+import type { DirectStart } from "./launch.ts";
+
+export type { DirectStart } from "./launch.ts";
+
+/**
+ * Finds the program that a launcher would run.
+ *
+ * @param connection The command with its launcher.
+ * @param env The environment of the launcher.
+ * @returns `undefined` if there is no such program yet, or if it is unclear which program the launcher would run.
+ */
+export async function findDirectStart(
+  connection: StdioConfig,
+  env: Readonly<Record<string, string>>,
+): Promise<DirectStart | undefined> {
+  if (Deno.build.os === "windows" || !isPermitted()) return undefined;
+  const { command, args } = connection;
+  const launch = {
+    command,
+    args,
+    env,
+    // A launcher sees the folder without links.
+    cwd: realPathOf(resolvePath(Deno.cwd(), connection.cwd ?? ".")),
+  };
+  try {
+    switch (nameOf(command)) {
+      case "npx": {
+        const { findNpxStart } = await import("./npx.ts");
+        return await findNpxStart(launch);
+      }
+    }
+  } catch {
+    // A file that cannot be read is one that the launcher has to report.
+  }
+  return undefined;
+}
+
+/** Whether this process may read every file and run every program. Never prompts for a permission. */
+function isPermitted(): boolean {
+  return (["read", "run"] as const).every((name) => {
+    return Deno.permissions.querySync({ name }).state === "granted";
+  });
+}
