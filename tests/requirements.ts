@@ -30,6 +30,7 @@ import { RECORDS_AND_COMMANDS } from "./requirements/records_and_commands.ts";
 import { RULES_AND_SERVERS } from "./requirements/rules_and_servers.ts";
 import { SERVERS_ITEMS } from "./requirements/servers_items.ts";
 import { SESSIONS_AND_MESSAGES } from "./requirements/sessions_and_messages.ts";
+import { SHARED } from "./requirements/shared.ts";
 import { STATELESS_CLIENTS } from "./requirements/stateless_clients.ts";
 import { STATELESS_HTTP } from "./requirements/stateless_http.ts";
 import { STATELESS_REMOTE } from "./requirements/stateless_remote.ts";
@@ -57,6 +58,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(TOOLS_AND_ERRORS),
   ...Object.entries(OFFERED),
   ...Object.entries(FINDING),
+  ...Object.entries(SHARED),
   ...Object.entries(DECLARATIONS),
   ...Object.entries(DIRECT_FACE),
   ...Object.entries(CATALOGS),

@@ -13,10 +13,11 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["cli"],
   ["gateway"],
-  ["gateway/tools", "gateway/http"],
+  ["gateway/tools", "gateway/http", "gateway/daemon"],
   ["policy", "downstream", "limits", "approvals", "audit", "metrics", "code"],
   ["downstream/causes", "code/child"],
-  ["config/editing"],
+  ["shared_socket"],
+  ["config/editing", "config/startup"],
   ["config"],
   ["processes"],
   [
@@ -63,6 +64,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "sha256.ts",
     "text.ts",
     "tool_entry.ts",
+    "version.ts",
     "within.ts",
   ],
 ];
@@ -71,7 +73,12 @@ export const LAYERS: readonly (readonly string[])[] = [
  * Subfolders that are entered through their own `mod.ts` from all layers above, so that they are not
  * loaded together with the rest of their folder.
  */
-const ENTRY_SUBFOLDERS: readonly string[] = ["config/editing", "downstream/causes", "code/child"];
+const ENTRY_SUBFOLDERS: readonly string[] = [
+  "config/editing",
+  "config/startup",
+  "downstream/causes",
+  "code/child",
+];
 
 const RANKED_LAYERS = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))
   // The longest name is first, so that a file of gateway/tools does not match gateway.

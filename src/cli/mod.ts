@@ -4,14 +4,16 @@
  *
  * @module
  */
-import type { SettingFlags } from "../config/mod.ts";
+import { readServeFlags, type SettingFlags } from "../config/mod.ts";
 import { standardError, standardOutputLines } from "../line_queue.ts";
 import { SANDBOX_COMMAND } from "../code_sandbox.ts";
 import { escapeLines } from "../text.ts";
-import { readServeFlags } from "./serve_flags.ts";
 
 /** Maximum time to wait until the last lines of both outputs are written, in milliseconds. */
 const FLUSH_MS = 200;
+
+/** Name of the hidden command that serves relays. */
+const DAEMON_COMMAND = "__daemon";
 
 /**
  * Runs a command line.
@@ -21,19 +23,30 @@ const FLUSH_MS = 200;
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   if (args[0] === SANDBOX_COMMAND) return await (await import("../code/child/mod.ts")).runSandbox();
-  const flags = readServeFlags(args);
-  // An MCP client waits for `serve` to start: loading the parser of all commands would take 5 ms.
-  const code = flags === undefined
-    ? await (await import("./parse_and_run.ts")).parseAndRun(args)
-    : await runServe(flags);
+  const code = await run(args);
   await Promise.all([standardError.flush(FLUSH_MS), standardOutputLines.flush(FLUSH_MS)]);
   return code;
 }
 
+async function run(args: readonly string[]): Promise<number> {
+  const flags = readServeFlags(args);
+  if (flags !== undefined) return await runServing(() => runServe(flags));
+  if (args[0] === DAEMON_COMMAND) {
+    const { runDaemon } = await import("./daemon.ts");
+    return await runServing(() => runDaemon(args[1] ?? ""));
+  }
+  // An MCP client waits for `serve` to start: loading the parser of all commands would take 5 ms.
+  return await (await import("./parse_and_run.ts")).parseAndRun(args);
+}
+
 async function runServe(flags: SettingFlags): Promise<number> {
   const { serve } = await import("./serve.ts");
+  return await serve(flags);
+}
+
+async function runServing(serve: () => Promise<number>): Promise<number> {
   try {
-    return await serve(flags);
+    return await serve();
   } catch (error) {
     const { describeUnexpectedError } = await import("./error_report.ts");
     standardError.add(`${escapeLines(describeUnexpectedError(error))}\n`);

@@ -23,7 +23,14 @@ import {
   warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem, problemWithoutPosition } from "../errors.ts";
-import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
+import {
+  type DaemonOptions,
+  Gateway,
+  type ReloadOptions,
+  serveDaemon,
+  serveHttp,
+  serveStdio,
+} from "../gateway/mod.ts";
 import { standardError, standardStream } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
 import { didYouMean } from "../similar_names.ts";
@@ -36,19 +43,28 @@ import { VERSION } from "./version.ts";
 /** The flags of `serve`. */
 export type ServeFlags = SettingFlags;
 
+/** Options of serving relays instead of one client. */
+export interface DaemonStart extends Pick<DaemonOptions, "key" | "socket" | "logPath"> {
+  /** Writes a line of the log. */
+  readonly write: (line: string) => void;
+  /** Called when relays can connect. */
+  readonly onListening: () => void;
+}
+
 /**
  * Serves until the client or the system ends the process.
  *
+ * @param daemon Set to serve relays instead of one client.
  * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
-export async function serve(flags: ServeFlags): Promise<number> {
+export async function serve(flags: ServeFlags, daemon?: DaemonStart): Promise<number> {
   const redactor = new LogRedactor();
-  const isTerminal = Deno.stderr.isTerminal();
+  const isTerminal = daemon === undefined && Deno.stderr.isTerminal();
   const logOptions: LogOptions = {
     redact: redactor.redact,
     colors: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
-    write: (line) => void standardError.add(line),
+    write: daemon?.write ?? ((line) => void standardError.add(line)),
   };
   let log = createLog(logOptions);
   standardError.onDropped = (dropped) => {
@@ -58,7 +74,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   try {
     const settings = readSettings(flags, Deno.env);
     // Clients over stdio show log lines as errors, or keep them forever.
-    const isReadByClient = settings.transport === "stdio" && !isTerminal;
+    const isReadByClient = settings.transport === "stdio" && !isTerminal && daemon === undefined;
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
     log = createLog({ ...logOptions, level: logLevel, format: logFormat });
     refuseLoops();
@@ -87,7 +103,10 @@ export async function serve(flags: ServeFlags): Promise<number> {
     const logReady = (): void => {
       log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
     };
-    if (settings.transport === "http") {
+    if (daemon !== undefined) {
+      const lingerMs = settings.lingerS * 1000;
+      await serveDaemon(gateway, { ...daemon, lingerMs, version: VERSION, log });
+    } else if (settings.transport === "http") {
       await serveHttp(gateway, { settings, onListening: logReady, log });
     } else {
       logReady();

@@ -1,4 +1,1 @@
-import configuration from "../../deno.json" with { type: "json" };
-
-/** The program's version. */
-export const VERSION: string = configuration.version;
+export { VERSION } from "../version.ts";

@@ -89,6 +89,7 @@ export {
 } from "./trust.ts";
 export { addOwnServer, listLimitedServers, usesOwnServer } from "./own_server_use.ts";
 export { isHttpUrl } from "./check_entries.ts";
+export { readServeFlags } from "./serve_flags.ts";
 export { readSettings } from "./read_settings.ts";
 export { listSettings } from "./settings.ts";
 export type { SettingFlags, SettingRow, Settings } from "./settings.ts";

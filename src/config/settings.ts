@@ -89,6 +89,8 @@ export interface Settings {
   readonly stateKey?: string;
   /** Seconds for which an operation waits for its client's next request, at least 1; default 600. */
   readonly stateTtlS: number;
+  /** Seconds for which a shared gateway lives without a client; default 60. */
+  readonly lingerS: number;
 }
 
 /** Command line flags as typed, by setting. `undefined` means that a flag is not given; so does `""`, unless the setting refuses an empty value. */
@@ -368,7 +370,14 @@ export const SETTING_DEFINITIONS: {
     ...createIntegerParser(1, 86_400),
     fallback: 600,
   },
+  lingerS: {
+    variable: "GATEWAY_LINGER_S",
+    brief: "Seconds for which a shared gateway lives on without a client",
+    ...createIntegerParser(0, 1_000_000),
+    fallback: 60,
+  },
 };
+
 /** The settings with their definitions, in the order of the help text. */
 export const SETTING_ENTRIES = Object.entries(SETTING_DEFINITIONS) as readonly [
   keyof Settings,

@@ -9,12 +9,14 @@ import {
   type GracePeriods,
   openTransport,
   Processes,
+  type ServerStatus,
 } from "../downstream/mod.ts";
 import type { Channel } from "../jsonrpc/mod.ts";
 import { CallLimits } from "../limits/mod.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import { boundAgent } from "./identification.ts";
 import type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
+import type { SharedClient } from "./daemon/mod.ts";
 import type { ConnectedClient, RecordedRefusal, StatelessConnection } from "./http/mod.ts";
 import { OwnServer } from "./own_server/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
@@ -72,8 +74,8 @@ export class Gateway {
   #snapshot: Snapshot;
   #statelessService: Promise<StatelessService> | undefined;
   #approvals: Promise<Approvals> | undefined;
-  // Over HTTP, a client that does not read is disconnected.
-  #stdioChannel: Channel | undefined;
+  // One of several clients that does not read is disconnected.
+  #onlyChannel: Channel | undefined;
 
   /** Creates the gateway; starts no server yet. */
   constructor(options: GatewayOptions) {
@@ -123,7 +125,7 @@ export class Gateway {
           ...openOptions,
           log,
           processes: this.#processes,
-          untilClientReads: () => this.#stdioChannel?.untilRead?.(),
+          untilClientReads: () => this.#onlyChannel?.untilRead?.(),
         });
       },
       onListChanged: (server, kind, connectionId) => {
@@ -162,11 +164,11 @@ export class Gateway {
    *
    * @param channel Carries the client's messages.
    */
-  connect(channel: Channel, options: ConnectOptions): ConnectedClient {
+  connect(channel: Channel, options: ConnectOptions): ConnectedClient & SharedClient {
     const { agent, onClosed } = options;
     const { settings, version, log } = this.#options;
     const bound = boundAgent(settings.agent, agent);
-    if (settings.transport === "stdio") this.#stdioChannel = channel;
+    if (options.isOnlyClient) this.#onlyChannel = channel;
     // No answer may leave before its record is written. A flush before each write serves many answers.
     channel.onBeforeWrite?.(() => this.#records.audit.flush());
     const flushedByChannel = channel.onBeforeWrite !== undefined;
@@ -200,6 +202,8 @@ export class Gateway {
       get isInitialized() {
         return session.connection !== undefined;
       },
+      describe: () => session.describe(),
+      end: (withinMs) => session.end(withinMs),
       releaseServers: () => {
         // A client that returns expects its subscriptions.
         if (!session.hasSubscriptions) this.#releaseServers(session);
@@ -272,6 +276,11 @@ export class Gateway {
     });
   }
 
+  /** Returns the state of each server, with the texts of all agents' failures, for the operator. */
+  serverStatuses(): ReadonlyMap<string, ServerStatus> {
+    return new Map([...this.#snapshot.servers].map(([name, server]) => [name, server.status()]));
+  }
+
   /** Reloads the two files, whether they have changed or not. */
   reload(): Promise<void> {
     return this.#reloader.reload();
@@ -308,7 +317,7 @@ export class Gateway {
     // Calls that were decided about in this turn of the event loop have begun at their servers when the next one comes.
     for (const [name, server] of previous.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
-      const closing = nextTurn()
+      const closing = new Promise((resolve) => setTimeout(resolve))
         .then(() => server.close(REPLACED_SERVER_CALLS_MS, REPLACED_SERVER_GRACE))
         .then(() => void this.#replacedServers.delete(server));
       this.#replacedServers.set(server, closing);
@@ -387,9 +396,4 @@ export class Gateway {
     const { settings: { initStrategy }, catalogs } = this.#options;
     return warmServers(this.#snapshot, { connection, previous, initStrategy, catalogs });
   }
-}
-
-/** Resolves in the next turn of the event loop. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

@@ -35,6 +35,8 @@ export interface GatewayOptions {
 export interface ConnectOptions {
   /** The agent of the client's credential; `undefined` if it has none. */
   readonly agent?: string | undefined;
+  /** Whether the process serves only this client, so that servers wait while it does not read. Default: no. */
+  readonly isOnlyClient?: boolean;
   /** Called when the client has closed its end. */
   readonly onClosed: () => void;
 }

@@ -13,6 +13,7 @@ export { Gateway } from "./gateway.ts";
 export type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
 export { listedOwnServer } from "./listed_own_server.ts";
 export { loadDirectTools, readOfferedName } from "./offered/mod.ts";
+export { type DaemonOptions, serveDaemon } from "./serve_daemon.ts";
 export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";
 export {

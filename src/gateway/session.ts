@@ -19,7 +19,7 @@ import { type ChangingList, ClientOffers, notifiedList } from "./offered/mod.ts"
 import { adaptSubscriptions, isConcerned, mayRead } from "./offer_changes.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { clientCodec2025 } from "./revisions/mod.ts";
+import { clientCodec2025, type ClientProgram } from "./revisions/mod.ts";
 import { callableTools } from "./shown_tools.ts";
 import type { StatelessClient, StatelessService } from "./stateless/mod.ts";
 import type { GatewayTool } from "./tools/mod.ts";
@@ -72,6 +72,7 @@ export class ClientSession {
   #hasTriedToInitialize = false;
   #isInitialized = false;
   #revision: string | undefined;
+  #program: ClientProgram | undefined;
   #stateless: StatelessClient | undefined;
   #loadingStateless: Promise<StatelessClient> | undefined;
   #hasEnded = false;
@@ -123,6 +124,12 @@ export class ClientSession {
   /** The client's connection; `undefined` until the client has sent `initialize`, or a request without a session. */
   get connection(): ClientConnection | undefined {
     return this.#isInitialized ? this.#connection : this.#stateless?.connection;
+  }
+
+  /** Returns what is known of the client, for the operator. */
+  describe(): Readonly<Record<string, unknown>> {
+    const { name = null, version = null } = this.#program ?? {};
+    return { session: this.id, name, version, revision: this.#revision ?? null };
   }
 
   /** Whether the client has subscribed to resources. */
@@ -258,6 +265,7 @@ export class ClientSession {
     if ("code" in decoded) return request.fail(decoded);
     this.#isInitialized = true;
     this.#revision = decoded.revision;
+    this.#program = decoded.program;
     this.#state.capabilities = decoded.capabilities;
     this.#connection = this.#buildConnection();
     const introduction = { connection: this.#connection, version: this.#options.version };

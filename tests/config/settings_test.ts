@@ -50,6 +50,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     maxSandboxes: 4,
     stateStore: "memory",
     stateTtlS: 600,
+    lingerS: 60,
   });
 });
 

@@ -6,7 +6,7 @@
  * @module
  */
 export * as clientCodec2025 from "./client_codec_2025.ts";
-export type { Introduction } from "./handshake.ts";
+export type { ClientProgram, Introduction } from "./handshake.ts";
 export type { Claim } from "./claim.ts";
 
 /** The client codec of revision 2026-07-28. */

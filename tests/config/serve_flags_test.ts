@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readServeFlags } from "../../src/cli/serve_flags.ts";
+import { readServeFlags } from "../../src/config/mod.ts";
 
 Deno.test("[cli.flags] command lines that only serve are parsed without the full parser", () => {
   assert.deepEqual(readServeFlags([]), {});

@@ -1,4 +1,4 @@
-import { listSettings, type SettingFlags } from "../config/mod.ts";
+import { listSettings, type SettingFlags } from "./settings.ts";
 
 /**
  * Reads a simple command line of `serve`, as in the entries of MCP clients: `--rules FILE --debug`. This saves

@@ -1,0 +1,62 @@
+/** Maximum size of the log, in bytes. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Age after which the log of a daemon that no longer runs is removed, in milliseconds. */
+const MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
+
+/**
+ * The log of a daemon, in one file. When the file is full, its older half is dropped: other files would have to be found
+ * and removed by somebody.
+ */
+export class DaemonLog {
+  readonly #path: string;
+  readonly #encoder = new TextEncoder();
+  #size: number;
+
+  /** Opens the log, to add to what an earlier daemon has written. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#size = readSize(path);
+  }
+
+  /** Adds a line with its line feed. Never throws: a full disk must not end the daemon. */
+  add(line: string): void {
+    const bytes = this.#encoder.encode(`${new Date().toISOString()} ${line}`);
+    try {
+      if (this.#size + bytes.length > MAX_BYTES) this.#dropOlderHalf();
+      Deno.writeFileSync(this.#path, bytes, { append: true, mode: 0o600 });
+      this.#size += bytes.length;
+    } catch {
+      // There is no other place for the reason.
+    }
+  }
+
+  #dropOlderHalf(): void {
+    const bytes = Deno.readFileSync(this.#path);
+    const kept = bytes.subarray(bytes.indexOf(10, bytes.length - MAX_BYTES / 2) + 1);
+    const temporaryPath = `${this.#path}.tmp`;
+    Deno.writeFileSync(temporaryPath, kept, { mode: 0o600 });
+    Deno.renameSync(temporaryPath, this.#path);
+    this.#size = kept.length;
+  }
+}
+
+function readSize(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    // It is missing, or the first line that is added fails, too.
+    return 0;
+  }
+}
+
+/** Removes old logs of daemons from the private folder. A log is kept for a while, for those who look for a reason. */
+export function removeOldLogs(folder: string): void {
+  const now = Date.now();
+  for (const { name, isFile } of Deno.readDirSync(folder)) {
+    if (!isFile || !name.endsWith(".log")) continue;
+    const path = `${folder}/${name}`;
+    const { mtime } = Deno.statSync(path);
+    if (now - (mtime?.getTime() ?? now) > MAX_AGE_MS) Deno.removeSync(path);
+  }
+}

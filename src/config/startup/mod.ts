@@ -1,0 +1,16 @@
+/**
+ * The part of the configuration that is known before the two files are parsed: the settings, the places of files and
+ * the environment. A door of its own, because a relay needs nothing else, and would start more slowly with the schemas.
+ *
+ * @module
+ */
+export { DEPTH_VARIABLE, MARK_VARIABLE, MAX_DEPTH, readDepth } from "../depth.ts";
+export { type Environment, getHomeFolder, getStateFilePath } from "../environment.ts";
+export { getFolderVariable, listSafeVariables } from "../environment.ts";
+export { isAbsolutePath, resolvePath } from "../file_path.ts";
+export { type LocatedFile, type LocatedFiles, locateFiles } from "../locate.ts";
+export { readServeFlags } from "../serve_flags.ts";
+export { readSettings } from "../read_settings.ts";
+export { readText, type TextResult } from "../read_text.ts";
+export { listSettings } from "../settings.ts";
+export type { SettingFlags, SettingRow, Settings } from "../settings.ts";

@@ -1,0 +1,239 @@
+import type { Budget } from "../../budget.ts";
+import { type Channel, LineChannel } from "../../jsonrpc/mod.ts";
+import type { Log } from "../../log.ts";
+import {
+  type Hello,
+  type HelloAnswer,
+  isHello,
+  MAX_HELLO_BYTES,
+  readFirstLine,
+  type SharedListener,
+  SocketStream,
+  writeLine,
+} from "../../shared_socket/mod.ts";
+import { within } from "../../within.ts";
+
+/** Time for the first line of a connection, in milliseconds. */
+const HELLO_MS = 5000;
+
+/** Maximum number of connections whose first line has not come. */
+const MAX_SILENT_CONNECTIONS = 64;
+
+/** Maximum number of clients. */
+const MAX_CLIENTS = 1000;
+
+/** Time that the calls of a client that has closed its end have to be answered, in milliseconds. */
+const CLIENT_GONE_MS = 1000;
+
+/** Minimum time that a daemon waits for its first client, in milliseconds. */
+const FIRST_CLIENT_MS = 15_000;
+
+/** A client that the gateway serves. */
+export interface SharedClient {
+  /** Returns what the client says about itself, for the status. */
+  describe(): Readonly<Record<string, unknown>>;
+  /** Waits for the answers to the client's calls, and then cancels the rest. */
+  end(withinMs: number): Promise<void>;
+  /** Ends the client's session, and stops the servers that only it uses. */
+  disconnect(): void;
+}
+
+/** Options of the service. */
+export interface DaemonServiceOptions {
+  /** The listener; the service closes it. */
+  readonly listener: SharedListener;
+  /** The daemon key that each hello must have. */
+  readonly key: string;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Time for which the daemon lives without a client, in milliseconds. */
+  readonly lingerMs: number;
+  /** Starts to serve a client; `onClosed` must be called when the client has closed its end. */
+  readonly accept: (
+    channel: Channel,
+    options: { readonly agent: string | undefined; readonly onClosed: () => void },
+  ) => SharedClient;
+  /** Returns the memory budget of a client's agent. */
+  readonly memoryOf: (agent: string | undefined) => Budget;
+  /** Returns the daemon's status without its clients. */
+  readonly status: () => Promise<Readonly<Record<string, unknown>>>;
+  /** Log for the operator. */
+  readonly log: Log;
+}
+
+interface ConnectedRelay {
+  readonly client: SharedClient;
+  readonly hello: Hello;
+  readonly since: string;
+}
+
+/** The clients of a daemon. */
+export class DaemonService {
+  /** Resolves to the reason when the daemon should end: somebody has asked for it, or there has been no client for a while. */
+  readonly ended: Promise<string>;
+  readonly #options: DaemonServiceOptions;
+  readonly #end: (reason: string) => void;
+  readonly #relays = new Set<ConnectedRelay>();
+  readonly #connections = new Set<Deno.Conn>();
+  #silentCount = 0;
+  #isClosing = false;
+  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Starts to accept connections. */
+  constructor(options: DaemonServiceOptions) {
+    this.#options = options;
+    ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<string>());
+    this.#linger(Math.max(options.lingerMs, FIRST_CLIENT_MS));
+    void this.#acceptAll();
+  }
+
+  /** Number of clients. */
+  get clientCount(): number {
+    return this.#relays.size;
+  }
+
+  /** Stops to accept connections, so that the next relay starts another daemon. */
+  async refuseNewClients(): Promise<void> {
+    this.#isClosing = true;
+    clearTimeout(this.#lingerTimer);
+    await this.#options.listener.close();
+  }
+
+  /** Closes the connections of all clients. */
+  close(): void {
+    for (const connection of this.#connections) closeQuietly(connection);
+  }
+
+  async #acceptAll(): Promise<void> {
+    const { listener: { listener }, log } = this.#options;
+    while (!this.#isClosing) {
+      try {
+        const connection = await listener.accept();
+        void this.#receive(connection);
+      } catch (error) {
+        if (this.#isClosing) return;
+        log.warn("Cannot accept a client", { reason: String(error) });
+        // Usually there are too many open files, and the next attempt would fail immediately, too.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  async #receive(connection: Deno.Conn): Promise<void> {
+    if (this.#isClosing || this.#silentCount >= MAX_SILENT_CONNECTIONS) {
+      return closeQuietly(connection);
+    }
+    this.#connections.add(connection);
+    this.#silentCount++;
+    try {
+      const firstLine = readFirstLine(connection, {
+        maxBytes: MAX_HELLO_BYTES,
+        withinMs: HELLO_MS,
+      });
+      const { line, rest } = await firstLine.finally(() => this.#silentCount--);
+      await this.#answer(connection, parseLine(line), rest);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.debug("A connection to the daemon failed", { reason });
+    } finally {
+      this.#connections.delete(connection);
+      closeQuietly(connection);
+    }
+  }
+
+  async #answer(connection: Deno.Conn, hello: unknown, rest: Uint8Array): Promise<void> {
+    const fault = this.#findFault(hello);
+    if (fault !== undefined || !isHello(hello)) {
+      const refusal: HelloAnswer = { ok: false, error: fault ?? "this is no hello" };
+      this.#options.log.warn("A connection to the daemon was refused", { reason: refusal.error });
+      return await writeLine(connection, refusal);
+    }
+    const answer: HelloAnswer = { ok: true, pid: Deno.pid, version: this.#options.version };
+    await writeLine(connection, answer);
+    switch (hello.do) {
+      case "connect":
+        return await this.#serve(connection, hello, rest);
+      case "status":
+        return await writeLine(connection, await this.#readStatus());
+      case "end":
+        this.#end("a command asked for it");
+        // The connection ends together with the daemon, which shows the sender when that is.
+        return await untilEnd(connection);
+    }
+  }
+
+  #findFault(hello: unknown): string | undefined {
+    const { key, version, listener: { token } } = this.#options;
+    if (!isHello(hello)) return "this daemon does not understand the hello of another version";
+    if (hello.token !== token) return "the token is not this daemon's";
+    // Commands of any version may read the status of all daemons, and end them.
+    if (hello.do !== "connect") return undefined;
+    if (hello.key !== key) return "this daemon has another configuration";
+    if (hello.version !== version) return `this daemon has version ${version}`;
+    if (this.#isClosing) return "this daemon is ending";
+    return this.#relays.size >= MAX_CLIENTS
+      ? `this daemon has ${MAX_CLIENTS} clients already`
+      : undefined;
+  }
+
+  async #serve(connection: Deno.Conn, hello: Hello, rest: Uint8Array): Promise<void> {
+    const { accept, memoryOf, lingerMs, log } = this.#options;
+    const { agent, pid } = hello;
+    const stream = new SocketStream(connection, rest);
+    const channel = new LineChannel(stream, stream, {
+      pauseWhenUnread: true,
+      memory: memoryOf(agent),
+    });
+    const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+    const client = accept(channel, { agent, onClosed });
+    const relay: ConnectedRelay = { client, hello, since: new Date().toISOString() };
+    this.#relays.add(relay);
+    clearTimeout(this.#lingerTimer);
+    log.info("A client has connected", { pid, ...(agent === undefined ? {} : { agent }) });
+    await closed;
+    await client.end(CLIENT_GONE_MS);
+    client.disconnect();
+    await within(channel.close(), CLIENT_GONE_MS);
+    this.#relays.delete(relay);
+    log.info("A client has disconnected", { pid });
+    if (this.#relays.size === 0 && !this.#isClosing) this.#linger(lingerMs);
+  }
+
+  #linger(ms: number): void {
+    clearTimeout(this.#lingerTimer);
+    this.#lingerTimer = setTimeout(() => this.#end(`no client for ${ms / 1000} s`), ms);
+  }
+
+  async #readStatus(): Promise<Readonly<Record<string, unknown>>> {
+    const clients = [...this.#relays].map(({ client, hello: { pid, agent = null }, since }) => {
+      return { pid, agent, since, ...client.describe() };
+    });
+    return { ...await this.#options.status(), clients };
+  }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits until the other side closes the connection, or it is closed here. */
+async function untilEnd(connection: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(16);
+  try {
+    while (await connection.read(buffer) !== null);
+  } catch {
+    // It was closed.
+  }
+}
+
+function closeQuietly(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}

@@ -1,0 +1,93 @@
+import type { Log } from "../log.ts";
+import { longWork } from "../long_work.ts";
+import type { ProcessUse } from "./daemon/mod.ts";
+import type { Gateway } from "./gateway.ts";
+import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
+
+/** Options of a daemon. */
+export interface DaemonOptions {
+  /** The daemon key, which says who may share it. */
+  readonly key: string;
+  /** Path of the socket. */
+  readonly socket: string;
+  /** Path of its log. */
+  readonly logPath: string;
+  /** Time for which the daemon lives without a client, in milliseconds. */
+  readonly lingerMs: number;
+  /** The gateway's version. */
+  readonly version: string;
+  /** Called when clients can connect. */
+  readonly onListening: () => void;
+  /** Log for the operator. */
+  readonly log: Log;
+}
+
+/**
+ * Serves the clients that connect to a socket, until there has been none for a while, or a signal or a command asks
+ * the process to end.
+ */
+export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Promise<void> {
+  longWork.servesSeveralClients = true;
+  const { key, lingerMs, version, onListening, log } = options;
+  // Loaded only here, because serving one client does not need it.
+  const { DaemonService, listenOnSocket, readProcessUse } = await import("./daemon/mod.ts");
+  const started = new Date().toISOString();
+  const signals = listenForSignals(() => void gateway.reload());
+  const listener = await listenOnSocket(options.socket);
+  const service = new DaemonService({
+    listener,
+    key,
+    version,
+    lingerMs,
+    accept: (channel, { agent, onClosed }) => gateway.connect(channel, { agent, onClosed }),
+    memoryOf: (agent) => gateway.memory.share(`agent ${agent ?? ""}`),
+    status: async () => ({
+      pid: Deno.pid,
+      version,
+      started,
+      rss: Deno.memoryUsage().rss,
+      socket: options.socket,
+      log: options.logPath,
+      audit_log: gateway.auditPath ?? null,
+      configuration: gateway.configuration.files,
+      servers: describeServers(gateway, await readProcessUse()),
+    }),
+    log,
+  });
+  log.info(`Listening on ${options.socket}`);
+  onListening();
+  const reason = await Promise.race([signals.first, service.ended]);
+  log.info(`Ending: ${reason}`);
+  await service.refuseNewClients();
+  // A second signal means that the user does not want to wait.
+  await Promise.race([
+    gateway.end(SIGNAL_TIME_LIMITS),
+    signals.second.then(() => gateway.kill()),
+  ]);
+  service.close();
+  signals.stop();
+}
+
+/** Describes the servers, with the processes that each has. */
+function describeServers(
+  gateway: Gateway,
+  use: ReadonlyMap<number, ProcessUse> | undefined,
+): Readonly<Record<string, unknown>>[] {
+  return [...gateway.serverStatuses()].map(([name, status]) => {
+    const { state, sessions, calls_in_flight, pids, last_error } = status;
+    // Each session's process leads its own group.
+    const groups = pids.flatMap((pid) => use?.get(pid) ?? []);
+    return {
+      name,
+      state,
+      sessions,
+      calls_in_flight,
+      pids,
+      processes: use === undefined
+        ? pids.length
+        : groups.reduce((sum, { processes }) => sum + processes, 0),
+      rss: use === undefined ? null : groups.reduce((sum, { rss }) => sum + rss, 0),
+      last_error,
+    };
+  });
+}

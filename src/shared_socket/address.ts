@@ -1,0 +1,138 @@
+import { createFile, removeIfThere } from "../atomic_file.ts";
+import { identityAt, linkInfoAt } from "../file_identity.ts";
+import { fieldsOf } from "../json.ts";
+import { SharingError } from "./private_folder.ts";
+
+/** Maximum length of the path of a socket, in bytes; macOS allows the least. */
+const MAX_PATH_BYTES = 103;
+
+/** Address of the listener on loopback. */
+const LOOPBACK = "127.0.0.1";
+
+/** Number of hex digits of the daemon key in the names of its files. */
+const NAME_LENGTH = 16;
+
+/** The files of one daemon in the private folder; there are no others. */
+export interface DaemonFiles {
+  /** The socket; on Windows a file with the port and the token of a listener on loopback. */
+  readonly socket: string;
+  /** Locked while a daemon is started. */
+  readonly lock: string;
+  /** The daemon's log. */
+  readonly log: string;
+}
+
+/**
+ * Returns the paths of a daemon's files.
+ *
+ * @param folder The private folder.
+ * @param key The daemon key.
+ * @throws {SharingError} If the path of the socket is too long for the system.
+ */
+export function daemonFiles(folder: string, key: string): DaemonFiles {
+  const base = `${folder}/${key.slice(0, NAME_LENGTH)}`;
+  const socket = `${base}${usesLoopback() ? ".port" : ".sock"}`;
+  if (!usesLoopback() && new TextEncoder().encode(socket).length > MAX_PATH_BYTES) {
+    throw new SharingError(
+      `the path ${socket} is too long for a socket. Fix: set XDG_RUNTIME_DIR to a folder with a shorter path`,
+    );
+  }
+  return { socket, lock: `${base}.lock`, log: `${base}.log` };
+}
+
+/** Variable that makes daemons listen on loopback, as on Windows, for tests. */
+const LOOPBACK_VARIABLE = "AGENT_MCP_GATEWAY_LOOPBACK";
+
+/** Whether daemons listen on loopback instead of a Unix socket. */
+function usesLoopback(): boolean {
+  return Deno.build.os === "windows" || Deno.env.get(LOOPBACK_VARIABLE) === "1";
+}
+
+/** A listener for relays. */
+export interface SharedListener {
+  /** The listener. */
+  readonly listener: Deno.Listener;
+  /** The secret that each hello must have; `undefined` if only this user can connect. */
+  readonly token: string | undefined;
+  /** Stops listening, and removes the file of the socket, unless another daemon has replaced it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for relays.
+ *
+ * @param path The path of the socket, at which nothing may be.
+ */
+export async function listenOnSocket(path: string): Promise<SharedListener> {
+  if (usesLoopback()) return await listenOnLoopback(path);
+  const listener = Deno.listen({ transport: "unix", path });
+  const identity = identityAt(path);
+  return {
+    listener,
+    token: undefined,
+    close: () => {
+      // Closing removes whatever is at the path.
+      if (identityAt(path) === identity) listener.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Listens on a free port of this machine, and writes the port and a token, which only this user can read. */
+async function listenOnLoopback(path: string): Promise<SharedListener> {
+  const listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
+  const token = crypto.randomUUID();
+  const bytes = new TextEncoder().encode(JSON.stringify({ port: listener.addr.port, token }));
+  await createFile(path, { bytes, mode: 0o600 });
+  const identity = identityAt(path);
+  return {
+    listener,
+    token,
+    close: async () => {
+      listener.close();
+      if (identityAt(path) === identity) await removeIfThere(path);
+    },
+  };
+}
+
+/** A connection to a daemon, and the secret for the hello. */
+export interface SharedConnection {
+  /** The connection. */
+  readonly connection: Deno.Conn;
+  /** The secret; `undefined` if none is needed. */
+  readonly token: string | undefined;
+}
+
+/**
+ * Connects to a daemon.
+ *
+ * @param path The path of its socket.
+ * @returns `undefined` if no daemon listens there.
+ * @throws {SharingError} If something else is at the path.
+ */
+export async function connectSocket(path: string): Promise<SharedConnection | undefined> {
+  const info = linkInfoAt(path);
+  if (info === undefined) return undefined;
+  const isExpected = usesLoopback() ? info.isFile : info.isSocket === true;
+  if (!isExpected) throw new SharingError(`${path} is not the socket of a daemon. Fix: remove it`);
+  try {
+    if (!usesLoopback()) {
+      return { connection: await Deno.connect({ transport: "unix", path }), token: undefined };
+    }
+    const { port, token } = fieldsOf(JSON.parse(await Deno.readTextFile(path)));
+    return {
+      connection: await Deno.connect({ hostname: LOOPBACK, port: Number(port) }),
+      token: String(token),
+    };
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SharingError(`cannot connect to the daemon at ${path}: ${reason}`, { cause: error });
+  }
+}
+
+/** Whether an error means that no daemon listens: it has ended, or it is just ending. */
+function isAbsence(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound ||
+    error instanceof Deno.errors.ConnectionReset || error instanceof SyntaxError;
+}

@@ -1,0 +1,48 @@
+import { isAgentId } from "../agent_id.ts";
+import { fieldsOf } from "../json.ts";
+
+/** Maximum size of the first line of either side, in bytes. */
+export const MAX_HELLO_BYTES: number = 16 * 1024;
+
+/** The first line of a connection to a daemon. */
+export interface Hello {
+  /** Version of the conversation. */
+  readonly hello: 1;
+  /** The daemon key: says which configuration, program and environment the sender expects. */
+  readonly key: string;
+  /** Version of the sender's program. */
+  readonly version: string;
+  /**
+   * The sender wants to be a client, to read the daemon's status, or the daemon's end. After the answer, the
+   * connection carries messages of MCP, one line with the status, or nothing.
+   */
+  readonly do: "connect" | "status" | "end";
+  /** Process id of the sender. */
+  readonly pid: number;
+  /** The agent that the sender is bound to. */
+  readonly agent?: string | undefined;
+  /** The secret of a listener that every user of this machine can reach. */
+  readonly token?: string | undefined;
+}
+
+/** The first line that a daemon sends. */
+export type HelloAnswer =
+  | { readonly ok: true; readonly pid: number; readonly version: string }
+  | { readonly ok: false; readonly error: string };
+
+/** Whether a value is a hello that this program understands. */
+export function isHello(value: unknown): value is Hello {
+  const { hello, key, version, do: action, pid, agent, token } = fieldsOf(value);
+  return hello === 1 && typeof key === "string" && typeof version === "string" &&
+    ["connect", "status", "end"].includes(String(action)) && Number.isSafeInteger(pid) &&
+    (agent === undefined || isAgentId(String(agent))) &&
+    (token === undefined || typeof token === "string");
+}
+
+/** Reads the answer to a hello; returns `undefined` if it is none. */
+export function readHelloAnswer(value: unknown): HelloAnswer | undefined {
+  const { ok, pid, version, error } = fieldsOf(value);
+  if (ok === false) return { ok, error: String(error) };
+  if (ok !== true || typeof pid !== "number" || typeof version !== "string") return undefined;
+  return { ok, pid, version };
+}

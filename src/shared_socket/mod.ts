@@ -1,0 +1,30 @@
+/**
+ * The agreement of relays and daemons: the private folder with the sockets, their addresses, and the first line that
+ * each side sends. Knows neither MCP nor the configuration's content. Imports `config/startup` and the leaves.
+ *
+ * @module
+ */
+export {
+  connectSocket,
+  type DaemonFiles,
+  daemonFiles,
+  listenOnSocket,
+  type SharedConnection,
+  type SharedListener,
+} from "./address.ts";
+export { openPrivateFolder, SharingError } from "./private_folder.ts";
+export {
+  type Hello,
+  type HelloAnswer,
+  isHello,
+  MAX_HELLO_BYTES,
+  readHelloAnswer,
+} from "./hello.ts";
+export {
+  type FirstLine,
+  FirstLineError,
+  type FirstLineLimits,
+  readFirstLine,
+  SocketStream,
+  writeLine,
+} from "./socket_stream.ts";

@@ -1,0 +1,152 @@
+import type { ByteReader } from "../bytes.ts";
+
+/** Size of a read, in bytes. */
+const READ_BYTES = 64 * 1024;
+
+const LINE_FEED = 10;
+
+/** The other side of a connection has sent no valid first line. */
+export class FirstLineError extends Error {
+  /** The name of the class. */
+  override readonly name = "FirstLineError";
+  /** Whether the connection ended before the line. */
+  readonly isEnd: boolean;
+
+  /** Creates the error. */
+  constructor(message: string, isEnd = false) {
+    super(message);
+    this.isEnd = isEnd;
+  }
+}
+
+/** A line without its delimiter, and the bytes after it that have been read with it. */
+export interface FirstLine {
+  /** The line. */
+  readonly line: string;
+  /** The bytes. */
+  readonly rest: Uint8Array;
+}
+
+/** Limits on a first line. */
+export interface FirstLineLimits {
+  /** Maximum size of the line with its delimiter, in bytes. */
+  readonly maxBytes: number;
+  /** Time for the line, in milliseconds. */
+  readonly withinMs: number;
+}
+
+/**
+ * Reads the first line of a connection. After an error, the connection is of no use.
+ *
+ * @throws {FirstLineError} If the line is too long or comes too late, or the connection ends before it.
+ */
+export async function readFirstLine(
+  connection: Deno.Conn,
+  { maxBytes, withinMs }: FirstLineLimits,
+): Promise<FirstLine> {
+  const buffer = new Uint8Array(maxBytes);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    closeQuietly(connection);
+  }, withinMs);
+  try {
+    for (let size = 0; size < maxBytes;) {
+      const count = await connection.read(buffer.subarray(size));
+      if (count === null) throw new FirstLineError("it ended before the first line", true);
+      const end = buffer.subarray(0, size + count).indexOf(LINE_FEED, size);
+      size += count;
+      if (end < 0) continue;
+      const line = new TextDecoder().decode(buffer.subarray(0, end));
+      return { line, rest: buffer.slice(end + 1, size) };
+    }
+    throw new FirstLineError("the first line is too long");
+  } catch (error) {
+    if (isLate) throw new FirstLineError(`no first line came within ${withinMs} ms`);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Writes a value as one line of JSON. */
+export async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
+  await writeBytes(connection, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+}
+
+async function writeBytes(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) {
+    offset += await connection.write(bytes.subarray(offset));
+  }
+}
+
+function closeQuietly(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}
+
+/**
+ * A connection as a source and a sink of bytes. Web streams are not used, because a relay would start more slowly with
+ * them.
+ */
+export class SocketStream {
+  readonly #connection: Deno.Conn;
+  readonly #buffer = new Uint8Array(READ_BYTES);
+  #rest: Uint8Array | undefined;
+  #isClosed = false;
+  #stopReading = (): void => {};
+
+  /**
+   * Wraps a connection.
+   *
+   * @param rest Bytes that have been read from it already.
+   */
+  constructor(connection: Deno.Conn, rest: Uint8Array = new Uint8Array()) {
+    this.#connection = connection;
+    this.#rest = rest.length > 0 ? rest : undefined;
+  }
+
+  /** Reads the next bytes, which are valid until the next call; the end of a broken connection is an end, too. */
+  getReader(): ByteReader {
+    return { read: () => this.#read(), cancel: () => this.#cancel() };
+  }
+
+  /** Returns the writer of the connection. */
+  getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } {
+    return {
+      write: (bytes) => writeBytes(this.#connection, bytes),
+      close: async () => await (this.#connection as Deno.TcpConn).closeWrite(),
+    };
+  }
+
+  /** Closes both directions. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopReading();
+    closeQuietly(this.#connection);
+  }
+
+  #read(): Promise<{ done: false; value: Uint8Array } | { done: true }> {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) return Promise.resolve({ done: false, value: rest });
+    return new Promise((resolve) => {
+      const stop = (): void => resolve({ done: true });
+      this.#stopReading = stop;
+      if (this.#isClosed) return stop();
+      this.#connection.read(this.#buffer).then((count) => {
+        if (count === null) stop();
+        else resolve({ done: false, value: this.#buffer.subarray(0, count) });
+      }, stop);
+    });
+  }
+
+  #cancel(): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+}

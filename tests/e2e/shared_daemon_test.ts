@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { misbehavingServer } from "./gateway.ts";
+import { ALLOW_ALL_RULES } from "./setup.ts";
+import { KEY, startDaemon } from "./shared_daemon.ts";
+import { waitUntil } from "./wait.ts";
+
+const RULES = {
+  agents: {
+    ...ALLOW_ALL_RULES.agents,
+    guest: { allow: { servers: ["odd"], tools: { odd: ["count"] } } },
+  },
+};
+
+/** Sockets of Windows are tested where the relay is. */
+const ignore = Deno.build.os === "windows";
+
+Deno.test({
+  name:
+    "[shared.clients] each connection is a client with its own agent, and isolation decides which sessions they share",
+  ignore,
+  async fn() {
+    const servers = {
+      odd: misbehavingServer(),
+      common: { ...misbehavingServer(), gateway: { isolation: "shared" } },
+    };
+    await using daemon = await startDaemon({ servers, rules: RULES });
+    const { session: one } = await daemon.connect("tester");
+    const { session: two } = await daemon.connect("tester");
+    const { session: guest } = await daemon.connect("guest");
+    const pidOf = (session: typeof one, server: string) => {
+      return session.callServerToolForText(server, "pid");
+    };
+    assert.equal(await pidOf(one, "common"), await pidOf(two, "common"));
+    assert.notEqual(await pidOf(one, "odd"), await pidOf(two, "odd"));
+    assert.equal(
+      (await guest.expectRefusal("execute_tool", { server: "odd", tool: "pid", args: {} }))
+        .code,
+      "DENIED_BY_POLICY",
+    );
+    const sessions = daemon.setup.readAuditLog().filter(({ tool }) => tool === "pid")
+      .map(({ session }) => session);
+    assert.equal(new Set(sessions).size, 3);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.clients] a client that closes its end gets the answers to its calls; its servers end, and those of others stay",
+  ignore,
+  async fn() {
+    await using daemon = await startDaemon({ servers: { odd: misbehavingServer() } });
+    const { session: one, connection } = await daemon.connect("tester");
+    const { session: two } = await daemon.connect("tester");
+    const pid = Number(await one.callServerToolForText("odd", "pid"));
+    const otherPid = await two.callServerToolForText("odd", "pid");
+    const slow = one.callServerToolForText("odd", "slow_progress", { every_ms: 50, times: 3 });
+    await connection.closeInput();
+    assert.equal(await slow, "done");
+    await connection.waitForEnd();
+    await waitUntil("the server of the client has ended", () => !isRunning(pid));
+    assert.equal(await two.callServerToolForText("odd", "pid"), otherPid);
+  },
+});
+
+Deno.test({
+  name: "[shared.hello] a connection without this daemon's hello is refused, and serves no MCP",
+  ignore,
+  async fn() {
+    await using daemon = await startDaemon();
+    const refusals: readonly (readonly [object, RegExp])[] = [
+      [{ key: KEY.replace("0", "1") }, /another configuration/],
+      [{ version: "0.0.1" }, /has version/],
+      [{ hello: 2 }, /hello of another version/],
+      [{ token: "x" }, /token/],
+      [{ agent: "a b" }, /hello/],
+      [{ do: "reload" }, /hello/],
+    ];
+    for (const [hello, error] of refusals) {
+      const { connection, answer } = await daemon.greet({ ...hello });
+      assert.equal(answer.ok, false);
+      assert.match(String(answer.error), error);
+      await connection.waitForEnd();
+      assert.equal(connection.lines.length, 1);
+    }
+    const endless = daemon.open();
+    await endless.write(`{"hello":${"1".repeat(20_000)}`).catch(() => {});
+    await endless.waitForEnd();
+    assert.deepEqual(endless.lines, []);
+    const { session } = await daemon.connect("tester");
+    assert.ok(await session.callGatewayTool("list_servers", {}));
+  },
+});
+
+Deno.test({
+  name: "[shared.hello] a connection that sends nothing is closed after 5 s, and delays no other",
+  ignore,
+  async fn() {
+    await using daemon = await startDaemon();
+    const silent = daemon.open();
+    const { session } = await daemon.connect("tester");
+    assert.ok(await session.callGatewayTool("list_servers", {}));
+    await silent.waitForEnd(15_000);
+    assert.deepEqual(silent.lines, []);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.linger] a daemon without a client ends after GATEWAY_LINGER_S with all it started, and leaves only its log",
+  ignore,
+  async fn() {
+    const servers = { common: { ...misbehavingServer(), gateway: { isolation: "shared" } } };
+    await using daemon = await startDaemon({ servers, env: { GATEWAY_LINGER_S: "1" } });
+    const { session, connection } = await daemon.connect("tester");
+    const pid = Number(await session.callServerToolForText("common", "pid"));
+    connection.sendSignal("SIGKILL");
+    const { code } = await daemon.program.waitForEnd();
+    assert.equal(code, 0);
+    assert.equal(isRunning(pid), false);
+    const names = [...Deno.readDirSync(daemon.folder)].map(({ name }) => name);
+    assert.deepEqual(names, [`${KEY.slice(0, 16)}.log`]);
+    assert.match(Deno.readTextFileSync(`${daemon.folder}/${names[0]}`), /no client for 1 s/);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.status] the status lists clients and servers with their processes; the daemon ends when asked, after its calls",
+  ignore,
+  async fn() {
+    await using daemon = await startDaemon({ servers: { odd: misbehavingServer() } });
+    const { session } = await daemon.connect("tester");
+    const pid = Number(await session.callServerToolForText("odd", "pid"));
+    const status = await daemon.readStatus();
+    const [client] = status.clients as Record<string, unknown>[];
+    assert.deepEqual(
+      [client?.agent, client?.name, client?.version, client?.revision, client?.pid],
+      ["tester", "raw", "1", "2025-11-25", Deno.pid],
+    );
+    const [server] = status.servers as Record<string, unknown>[];
+    assert.equal(server?.name, "odd");
+    assert.deepEqual(server?.pids, [pid]);
+    assert.ok(Number(server?.processes) >= 1);
+    assert.ok(server?.rss === null || Number(server?.rss) > 1_000_000);
+    assert.equal(status.pid, daemon.program.pid);
+    const slow = session.callServerToolForText("odd", "slow_progress", { every_ms: 50, times: 10 });
+    await daemon.greet({ do: "end" });
+    assert.equal(await slow, "done");
+    assert.equal((await daemon.program.waitForEnd()).code, 0);
+  },
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    Deno.kill(pid, 0 as unknown as Deno.Signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
