@@ -37,6 +37,10 @@ export async function findDirectStart(
         const { findNpxStart } = await import("./npx.ts");
         return await findNpxStart(launch);
       }
+      case "uvx": {
+        const { findUvxStart } = await import("./uvx.ts");
+        return await findUvxStart(launch);
+      }
     }
   } catch {
     // A file that cannot be read is one that the launcher has to report.
