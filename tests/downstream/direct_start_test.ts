@@ -146,10 +146,11 @@ const LAUNCHED: Readonly<
   },
   "other packages beside it": {
     change: (fixture) =>
-      Deno.writeTextFile(
-        join(fixture.installed, "package.json"),
-        `{"_npx": {"packages": ["${SPEC}", "other@1.0.0"]}}`,
-      ),
+      writeInstalled(fixture, ["@tests/printing-server", "other"], { packages: [SPEC] }),
+  },
+  "other packages that were asked for": {
+    change: (fixture) =>
+      writeInstalled(fixture, ["@tests/printing-server"], { packages: [SPEC, "other@1.0.0"] }),
   },
   "a package of another version": {
     change: (fixture) => edit(fixture, "package.json", "1.2.3", "1.2.2"),
@@ -188,6 +189,23 @@ const LAUNCHED: Readonly<
   },
   "a cache that others can write": { change: (fixture) => Deno.chmod(fixture.cache, 0o777) },
 };
+
+/** Writes the file in which npx says what it has installed. */
+async function writeInstalled(fixture: NpxFixture, names: string[], _npx?: unknown): Promise<void> {
+  const dependencies = Object.fromEntries(names.map((name) => [name, "^1.2.3"]));
+  const text = JSON.stringify({ dependencies, _npx });
+  await Deno.writeTextFile(join(fixture.installed, "package.json"), text);
+}
+
+Deno.test({
+  name: "[servers.direct-start] a package that npm 10 has installed is started directly",
+  ignore,
+  async fn() {
+    await using fixture = await NpxFixture.install();
+    await writeInstalled(fixture, ["@tests/printing-server"]);
+    assert.notEqual(await fixture.find(["-y", SPEC]), undefined);
+  },
+});
 
 async function edit(fixture: NpxFixture, path: string, text: string, by: string): Promise<void> {
   const file = join(fixture.installed, FOLDER, path);

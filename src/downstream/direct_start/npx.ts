@@ -174,15 +174,17 @@ async function findInstalled(
   const folder = `${modules}/${name}`;
   const binFolder = `${modules}/.bin`;
   if (await infoAt(root) === undefined) return undefined;
-  const [{ _npx: requested }, list, lock, manifest] = await Promise.all([
-    // npm writes this file when everything is installed, and the list of packages shortly before.
+  const [{ _npx: requested, dependencies }, list, lock, manifest] = await Promise.all([
     readObject(`${root}/package.json`),
+    // npm writes the list of packages when everything is installed.
     infoAt(`${modules}/.package-lock.json`),
     infoAt(`${root}/concurrency.lock`),
     readObject(`${folder}/package.json`),
   ]);
   const isComplete = list !== undefined && lock === undefined &&
-    JSON.stringify(fieldsOf(requested)["packages"]) === JSON.stringify([spec]);
+    // npm 10 does not write what was requested.
+    (requested === undefined || isListOf(spec, fieldsOf(requested)["packages"])) &&
+    isListOf(name, Object.keys(fieldsOf(dependencies)));
   if (!isComplete || manifest["name"] !== name || manifest["version"] !== version) return undefined;
   const found = findBin(name, manifest["bin"]);
   if (found === undefined) return undefined;
@@ -205,6 +207,10 @@ async function findInstalled(
     { path: file, kind: "file" },
   ];
   return await arePrivate(paths, home) ? { binFolder, program } : undefined;
+}
+
+function isListOf(item: string, list: unknown): boolean {
+  return Array.isArray(list) && list.length === 1 && list[0] === item;
 }
 
 /** Returns the name of the folder in npx's cache for one package. */
