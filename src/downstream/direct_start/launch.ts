@@ -56,8 +56,9 @@ export async function readObject(path: string): Promise<Readonly<Record<string, 
   return fieldsOf(value);
 }
 
-/** Returns the first bytes of a file as Latin-1. */
+/** Returns the first bytes of a file as Latin-1; empty for anything else, such as a pipe. */
 export async function readStart(path: string): Promise<string> {
+  if (!(await Deno.stat(path)).isFile) return "";
   using file = await Deno.open(path);
   const bytes = new Uint8Array(256);
   const count = await file.read(bytes) ?? 0;

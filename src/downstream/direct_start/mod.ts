@@ -7,9 +7,13 @@
  */
 import { nameOf, resolvePath, type StdioConfig } from "../../config/mod.ts";
 import { realPathOf } from "../../file_identity.ts";
-import type { DirectStart } from "./launch.ts";
+import { within } from "../../within.ts";
+import type { DirectStart, Launch } from "./launch.ts";
 
 export type { DirectStart } from "./launch.ts";
+
+/** Maximum time for the search, in milliseconds: it takes less than the launcher needs. */
+const SEARCH_TIMEOUT_MS = 1000;
 
 /**
  * Finds the program that a launcher would run.
@@ -31,21 +35,24 @@ export async function findDirectStart(
     // A launcher sees the folder without links.
     cwd: realPathOf(resolvePath(Deno.cwd(), connection.cwd ?? ".")),
   };
-  try {
-    switch (nameOf(command)) {
-      case "npx": {
-        const { findNpxStart } = await import("./npx.ts");
-        return await findNpxStart(launch);
-      }
-      case "uvx": {
-        const { findUvxStart } = await import("./uvx.ts");
-        return await findUvxStart(launch);
-      }
+  // A file that cannot be read, and a folder of the network that does not answer, are the launcher's to report.
+  const search = findProgramOf(launch).catch(() => undefined);
+  return await within(search, SEARCH_TIMEOUT_MS) ? await search : undefined;
+}
+
+async function findProgramOf(launch: Launch): Promise<DirectStart | undefined> {
+  switch (nameOf(launch.command)) {
+    case "npx": {
+      const { findNpxStart } = await import("./npx.ts");
+      return await findNpxStart(launch);
     }
-  } catch {
-    // A file that cannot be read is one that the launcher has to report.
+    case "uvx": {
+      const { findUvxStart } = await import("./uvx.ts");
+      return await findUvxStart(launch);
+    }
+    default:
+      return undefined;
   }
-  return undefined;
 }
 
 /** Whether this process may read every file and run every program. Never prompts for a permission. */

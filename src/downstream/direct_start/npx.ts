@@ -53,10 +53,9 @@ const NODE_SCRIPT = /^#!\/usr\/bin\/env node\n/;
 export async function findNpxStart(launch: Launch): Promise<DirectStart | undefined> {
   const { env, cwd } = launch;
   const wanted = readArgs(launch.args);
-  const npm = await findNpm(launch);
-  if (wanted === undefined || npm === undefined) return undefined;
-  const project = await findProject(cwd, wanted);
-  if (project === undefined) return undefined;
+  if (wanted === undefined) return undefined;
+  const [npm, project] = await Promise.all([findNpm(launch), findProject(cwd, wanted)]);
+  if (npm === undefined || project === undefined) return undefined;
   const settings = await readNpmSettings({
     env,
     npm: npm.folder,
