@@ -7,19 +7,9 @@
  * @module
  */
 export { OwnServer, type OwnServerOptions } from "./own_server.ts";
-export type { CutOptions } from "./cut_result.ts";
-export type { ByteStore, KeptText } from "./kept_text.ts";
-export type {
-  KeepOutcome,
-  KeptResult,
-  ResultCaps,
-  ResultOwner,
-  ResultStore,
-  ResultStoreOptions,
-} from "./result_store.ts";
 export type { NestedCall, NestedOutcome, OwnCall, OwnServices } from "./tool.ts";
 
 /** Loads the stage that cuts results, which few configurations need. */
-export function loadCutting(): Promise<typeof import("./cut_result.ts")> {
-  return import("./cut_result.ts");
+export function loadCutting(): Promise<typeof import("./results/mod.ts")> {
+  return import("./results/mod.ts");
 }

@@ -5,7 +5,7 @@ import type { Channel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { OWN_SERVER } from "../../own_server.ts";
 import type { Meta } from "../../trace.ts";
-import type { ResultStore } from "./result_store.ts";
+import type { ResultStore } from "./results/mod.ts";
 import type { OwnCall, OwnServices } from "./tool.ts";
 
 /** The key of `_meta` with the id of the call. The gateway writes it into each call of the own server. */
@@ -66,7 +66,7 @@ export class OwnServer {
 
   /** Loads the store of the results that were cut. */
   readonly results = (): Promise<ResultStore> => {
-    return this.#results ??= import("./result_store.ts").then(({ ResultStore }) => {
+    return this.#results ??= import("./results/mod.ts").then(({ ResultStore }) => {
       const { resultsFolder: folder, memoryOf, log } = this.#options;
       const ofResults = (agent: string) => memoryOf(agent).share("results", RESULTS_FRACTION);
       return new ResultStore({ folder, memoryOf: ofResults, log });

@@ -1,5 +1,4 @@
 import { READ_RESULT } from "../../own_server.ts";
-import { NESTED_MAX_TOKENS, readResult, unknownHandle } from "./result_reading.ts";
 import type { OwnTool } from "./tool.ts";
 
 /** Maximum length of the text to find, in UTF-16 code units: the time of a search grows with it in hostile texts. */
@@ -48,6 +47,7 @@ export const readResultTool: OwnTool = {
 
   async run(args, { caller, maxResultTokens = Infinity, isNested, results }) {
     const { agent } = caller;
+    const { NESTED_MAX_TOKENS, readResult, unknownHandle } = await import("./results/mod.ts");
     const kept = (await results()).find(String(args.handle), caller);
     if (kept === undefined) throw unknownHandle();
     const answer = await readResult(kept, {

@@ -5,7 +5,7 @@ import type { CancelSignal, JsonText } from "../../jsonrpc/mod.ts";
 import type { ErrorCode, ErrorDetails } from "../../errors.ts";
 import type { Pausable } from "../../within.ts";
 import type { Arguments, ToolDefinition } from "../tools/mod.ts";
-import type { ResultStore } from "./result_store.ts";
+import type { ResultStore } from "./results/mod.ts";
 
 /** A tool of the own server as `tools/list` shows it. */
 export interface OwnToolDefinition extends Omit<ToolDefinition, "_meta"> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { cutResult } from "../../../src/gateway/own_server/cut_result.ts";
-import { estimateTokens } from "../../../src/gateway/tools/mod.ts";
-import { isRecord } from "../../../src/json.ts";
-import { JsonText, utf8Bytes } from "../../../src/jsonrpc/mod.ts";
+import { cutResult } from "../../../../src/gateway/own_server/results/cut_result.ts";
+import { estimateTokens } from "../../../../src/gateway/tools/mod.ts";
+import { isRecord } from "../../../../src/json.ts";
+import { JsonText, utf8Bytes } from "../../../../src/jsonrpc/mod.ts";
 
 const HANDLE = "Zk3_xYq1b0PqRst9uVw2";
 const HINT =

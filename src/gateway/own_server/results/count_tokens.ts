@@ -1,5 +1,5 @@
-import { longWork } from "../../long_work.ts";
-import { estimateTokens } from "../tools/mod.ts";
+import { longWork } from "../../../long_work.ts";
+import { estimateTokens } from "../../tools/mod.ts";
 
 /** Length of the parts that are counted at a time, in UTF-16 code units. */
 const PART_LENGTH = 32 * 1024;

@@ -1,6 +1,6 @@
-import { fieldsOf } from "../../json.ts";
-import { skipSpace, textAt } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
+import { fieldsOf } from "../../../json.ts";
+import { skipSpace, textAt } from "../../../jsonrpc/mod.ts";
+import { longWork } from "../../../long_work.ts";
 
 /** Number of UTF-16 code units that are compared in a step. */
 const STEP_LENGTH = 256 * 1024;

@@ -1,6 +1,6 @@
-import type { Budget } from "../../budget.ts";
-import type { Log } from "../../log.ts";
-import { linkInfoAt } from "../../file_identity.ts";
+import type { Budget } from "../../../budget.ts";
+import type { Log } from "../../../log.ts";
+import { linkInfoAt } from "../../../file_identity.ts";
 import { FILE_NAME, FileBytes, MemoryBytes } from "./byte_stores.ts";
 import { type ByteStore, KeptText } from "./kept_text.ts";
 

@@ -4,7 +4,7 @@ import {
   LineSearch,
   LONG_LINE_LENGTH,
   type MatchingLine,
-} from "../../../src/gateway/own_server/line_search.ts";
+} from "../../../../src/gateway/own_server/results/line_search.ts";
 
 interface Search {
   readonly text: string;

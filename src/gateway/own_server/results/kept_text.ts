@@ -1,4 +1,4 @@
-import { longWork } from "../../long_work.ts";
+import { longWork } from "../../../long_work.ts";
 
 /** Length of a chunk, in UTF-16 code units: encoding one takes about a millisecond. */
 const CHUNK_LENGTH = 64 * 1024;

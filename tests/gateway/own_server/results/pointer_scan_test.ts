@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { PointerScan } from "../../../src/gateway/own_server/pointer_scan.ts";
+import { PointerScan } from "../../../../src/gateway/own_server/results/pointer_scan.ts";
 
 /** Reads a document in pieces; returns the text at a path, `undefined` if there is none, or the error. */
 function textAt(json: string, path: readonly string[], pieceLength = 3): string | undefined {

@@ -1,4 +1,4 @@
-import { removeIfThere } from "../../atomic_file.ts";
+import { removeIfThere } from "../../../atomic_file.ts";
 import type { ByteStore } from "./kept_text.ts";
 
 /** Matches the names of files, which are random. */

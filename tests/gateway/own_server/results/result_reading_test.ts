@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CallerError } from "../../../src/errors.ts";
+import { CallerError } from "../../../../src/errors.ts";
 import {
   NESTED_MAX_TOKENS,
   type ReadAnswer,
   type ReadArguments,
   readResult,
-} from "../../../src/gateway/own_server/result_reading.ts";
-import { estimateTokens } from "../../../src/gateway/tools/mod.ts";
+} from "../../../../src/gateway/own_server/results/result_reading.ts";
+import { estimateTokens } from "../../../../src/gateway/tools/mod.ts";
 import { OWNER, StoreFixture, TEXTS } from "./store_fixture.ts";
 
 /** Reads from a text that is kept; each answer must be within the limit of tokens. */

@@ -1,6 +1,6 @@
-import { fieldsOf } from "../../json.ts";
-import { elementTexts, JsonText, otherMembers, textAt, utf8Bytes } from "../../jsonrpc/mod.ts";
-import { longWork } from "../../long_work.ts";
+import { fieldsOf } from "../../../json.ts";
+import { elementTexts, JsonText, otherMembers, textAt, utf8Bytes } from "../../../jsonrpc/mod.ts";
+import { longWork } from "../../../long_work.ts";
 import { countTokens, hasAtMost } from "./count_tokens.ts";
 import { type Excerpt, writeExcerpt } from "./excerpt.ts";
 import { type KeepOutcome, KEPT_MINUTES } from "./result_store.ts";

@@ -1,7 +1,10 @@
-import { Budget } from "../../../src/budget.ts";
-import { type ResultCaps, ResultStore } from "../../../src/gateway/own_server/result_store.ts";
-import { createRecordingLog, type RecordingLog } from "../../audit/audit_log_fixtures.ts";
-import { TempFolder } from "../../config/temp_folder.ts";
+import { Budget } from "../../../../src/budget.ts";
+import {
+  type ResultCaps,
+  ResultStore,
+} from "../../../../src/gateway/own_server/results/result_store.ts";
+import { createRecordingLog, type RecordingLog } from "../../../audit/audit_log_fixtures.ts";
+import { TempFolder } from "../../../config/temp_folder.ts";
 
 export const OWNER = { connectionId: "c1", agent: "a" };
 

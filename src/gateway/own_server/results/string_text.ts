@@ -1,4 +1,4 @@
-import { longWork } from "../../long_work.ts";
+import { longWork } from "../../../long_work.ts";
 import type { TextRange } from "./text_range.ts";
 
 /** Length of an escape such as `\u00e9`, in UTF-16 code units. */

@@ -1,7 +1,7 @@
-import { parseArgumentPointer } from "../../argument_pointer.ts";
-import { CallerError } from "../../errors.ts";
-import { longWork } from "../../long_work.ts";
-import { shortenText } from "../../text.ts";
+import { parseArgumentPointer } from "../../../argument_pointer.ts";
+import { CallerError } from "../../../errors.ts";
+import { longWork } from "../../../long_work.ts";
+import { shortenText } from "../../../text.ts";
 import { countTokens } from "./count_tokens.ts";
 import { splitsPair } from "./excerpt.ts";
 import { TextDropped } from "./kept_text.ts";
