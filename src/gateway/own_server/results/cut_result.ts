@@ -10,9 +10,12 @@ import { findTexts, type ResultTexts, type TextPart } from "./result_texts.ts";
 const MIN_SHARE = 100;
 
 /** The result of a server's tool. */
-export interface ToolResult {
+export interface CuttableResult {
+  /** The result as JSON. */
   readonly result: JsonText;
+  /** The parsed result. */
   readonly value: unknown;
+  /** Size of the result in UTF-8 bytes. */
   readonly bytes: number;
 }
 
@@ -47,7 +50,10 @@ interface CountedText {
  *
  * @returns The same result if it is within the limit.
  */
-export async function cutResult<R extends ToolResult>(answer: R, options: CutOptions): Promise<R> {
+export async function cutResult<R extends CuttableResult>(
+  answer: R,
+  options: CutOptions,
+): Promise<R> {
   const { result: { json }, value } = answer;
   const { maxTokens, party } = options;
   if (hasAtMost(json, maxTokens)) return answer;
@@ -76,7 +82,7 @@ interface CutTexts {
 
 /** Returns a result with other texts. All that stays is as the server wrote it. */
 function replaceTexts(
-  { result: { json }, value }: ToolResult,
+  { result: { json }, value }: CuttableResult,
   { texts, cut }: { readonly texts: ResultTexts; readonly cut: CutTexts },
 ): string {
   const { content, isError, ...others } = fieldsOf(value);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { type CutOptions, cutResult } from "./cut_result.ts";
+export { type CutOptions, cutResult, type CuttableResult } from "./cut_result.ts";
 export type { ByteStore, KeptText } from "./kept_text.ts";
 export {
   NESTED_MAX_TOKENS,

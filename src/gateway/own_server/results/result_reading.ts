@@ -21,7 +21,7 @@ const MAX_LENGTH = 1024 * 1024;
 const CONTEXT_LENGTH = 200;
 
 /** Maximum number of tokens of an answer for code, which no model reads. */
-export const NESTED_MAX_TOKENS = MAX_LENGTH;
+export const NESTED_MAX_TOKENS: number = MAX_LENGTH;
 
 /** The arguments of `read_result`, besides the handle. */
 export interface ReadArguments {
@@ -29,6 +29,7 @@ export interface ReadArguments {
   readonly offset?: number | undefined;
   /** Maximum number of characters or lines. */
   readonly limit?: number | undefined;
+  /** The unit of `offset` and `limit`; default: characters. */
   readonly unit?: "chars" | "lines" | undefined;
   /** Only lines that hold this text. */
   readonly grep?: string | undefined;
@@ -38,7 +39,9 @@ export interface ReadArguments {
 
 /** A part of a result. */
 export interface ReadAnswer {
+  /** The part; with `grep`, the lines that hold the text, with their numbers. */
   readonly text: string;
+  /** The unit of the positions. */
   readonly unit: "chars" | "lines";
   /** Position of the first character or line of the text. */
   readonly offset: number;

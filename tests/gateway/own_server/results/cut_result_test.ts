@@ -10,7 +10,7 @@ const HINT =
   "The whole is kept for 15 minutes: call read_result with {handle, offset?, limit?, unit?: lines, grep?, path?}";
 
 /** A result in which everything is optional. */
-interface ToolResult {
+interface CuttableResult {
   readonly content?: readonly Readonly<Record<string, unknown>>[];
   readonly structuredContent?: unknown;
   readonly [key: string]: unknown;
@@ -18,14 +18,14 @@ interface ToolResult {
 
 interface Cut {
   readonly json: string;
-  readonly result: ToolResult;
+  readonly result: CuttableResult;
   /** The kept texts by handle. */
   readonly kept: ReadonlyMap<string, string>;
 }
 
 /** Cuts a result, and checks that it is within the limit. */
 async function cut(
-  value: ToolResult,
+  value: CuttableResult,
   { maxTokens, reason, indent }: {
     readonly maxTokens: number;
     readonly reason?: string;
@@ -53,7 +53,7 @@ async function cut(
 }
 
 /** Counts the tokens of all texts; a text that is in a part and in the structured content counts once. */
-function countTokens({ content = [], structuredContent }: ToolResult): number {
+function countTokens({ content = [], structuredContent }: CuttableResult): number {
   const texts = content.map((block) => {
     return String(block.text ?? (isRecord(block.resource) ? block.resource.text ?? "" : ""));
   });
