@@ -52,7 +52,7 @@ export interface OfferedLists {
 }
 
 /** Options of `Probes`. */
-export interface ProbeOptions {
+export interface ServerProbeOptions {
   /** Whether resources, templates and prompts are listed, too. Default: no. */
   readonly listsAll?: boolean;
   readonly settings: Settings;
@@ -98,13 +98,13 @@ export const ANONYMOUS_CALLER: Caller = {
 export class Probes {
   /** The servers by name, in the file's order. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
-  readonly #options: ProbeOptions;
+  readonly #options: ServerProbeOptions;
   readonly #processes: Processes;
   readonly #noise = new Map<string, string[]>();
   readonly #warnings = new Map<string, string[]>();
 
   /** Creates the servers without starting them. */
-  constructor(configuration: Pick<Configuration, "servers">, options: ProbeOptions) {
+  constructor(configuration: Pick<Configuration, "servers">, options: ServerProbeOptions) {
     this.#options = options;
     const { settings, log, catalogs } = options;
     this.#processes = new Processes(settings.maxProcesses, log);
@@ -269,7 +269,7 @@ function mayDownload(config: ServerConfig | undefined): boolean {
 
 /** Calls `use` with servers to start, and ends them afterwards, even if it throws. */
 export async function withProbes<T>(
-  { servers, ...options }: ProbeOptions & Pick<Configuration, "servers">,
+  { servers, ...options }: ServerProbeOptions & Pick<Configuration, "servers">,
   use: (probes: Probes) => Promise<T>,
 ): Promise<T> {
   const probes = new Probes({ servers }, options);

@@ -6,14 +6,14 @@ import type { RevisionFinding } from "./known_revision.ts";
 import {
   explainExcluded,
   type OpenedServer,
-  type OpenOptions,
   openServer,
+  type OpenServerOptions,
 } from "./revisions/mod.ts";
 import { type Transport, transportKind } from "./transports/mod.ts";
 
 /** Options of a handshake. */
 export interface HandshakeOptions
-  extends Pick<OpenOptions, "version" | "onListsChanged" | "onResourceUpdated"> {
+  extends Pick<OpenServerOptions, "version" | "onListsChanged" | "onResourceUpdated"> {
   /** The server's entry. */
   readonly config: ServerConfig;
   /** The connection. */

@@ -7,7 +7,7 @@ import type { Session } from "./session.ts";
 const SUBSCRIPTION_BYTES = 500;
 
 /** The subscription of a session to a resource, for all connections that use the session. */
-export interface Subscription {
+export interface SubscribedResource {
   readonly uri: string;
   readonly pooled: PooledSession;
   /** The answer of the server. */
@@ -22,7 +22,7 @@ export interface Subscription {
 export interface Subscriber {
   /** The caller that subscribed. */
   readonly caller: Caller;
-  readonly subscription: Subscription;
+  readonly subscription: SubscribedResource;
   /** The time of the last renewal, on the clock of `performance.now()`; `undefined` if there was none. */
   readonly renewedAt: number | undefined;
 }
@@ -30,7 +30,7 @@ export interface Subscriber {
 /** The subscriptions of a server, by session and by connection. A session with a subscription stays open while unused. */
 export class SubscriptionTable {
   readonly #pool: SessionPool;
-  readonly #bySession = new Map<Session, Map<string, Subscription>>();
+  readonly #bySession = new Map<Session, Map<string, SubscribedResource>>();
   readonly #byConnection = new Map<string, Map<string, Subscriber>>();
 
   constructor(pool: SessionPool) {
@@ -53,15 +53,15 @@ export class SubscriptionTable {
   }
 
   /** Returns the subscriptions of a session, by URI. */
-  of(session: Session): ReadonlyMap<string, Subscription> | undefined {
+  of(session: Session): ReadonlyMap<string, SubscribedResource> | undefined {
     return this.#bySession.get(session);
   }
 
   /** Adds a subscription to a session that is held. */
   create(
     pooled: PooledSession,
-    { uri, answer }: Pick<Subscription, "uri" | "answer">,
-  ): Subscription {
+    { uri, answer }: Pick<SubscribedResource, "uri" | "answer">,
+  ): SubscribedResource {
     const { session } = pooled;
     const subscription = { uri, pooled, answer, isConfirmed: false, subscribers: new Map() };
     const ofSession = this.#bySession.get(session);
@@ -107,7 +107,7 @@ export class SubscriptionTable {
   }
 
   /** Removes a session that is no longer in use; returns its subscriptions, whose subscribers stay. */
-  take(session: Session): Subscription[] {
+  take(session: Session): SubscribedResource[] {
     const subscriptions = [...this.#bySession.get(session)?.values() ?? []];
     this.#bySession.delete(session);
     return subscriptions;

@@ -45,7 +45,7 @@ export interface ServerInfo {
 }
 
 /** Options of opening a server. */
-export interface OpenOptions {
+export interface OpenServerOptions {
   /** Capabilities that are declared to the server. */
   readonly capabilities: ClientCapabilities;
   /** The gateway's version. */

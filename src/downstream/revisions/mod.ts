@@ -17,7 +17,7 @@ export type {
   InvokingClient,
   ItemPage,
   ListOptions,
-  OpenOptions,
+  OpenServerOptions,
   Phase,
   ProbeKind,
   ResourceUpdate,

@@ -3,7 +3,7 @@ import { REVISIONS, STATELESS_REVISION } from "../../revisions.ts";
 import { within } from "../../within.ts";
 import {
   HandshakeError,
-  type OpenOptions,
+  type OpenServerOptions,
   type ServerCodec,
   type ServerInfo,
   WrongRevision,
@@ -33,7 +33,7 @@ export interface OpenedServer {
  * @throws {HandshakeError} The server refuses, or speaks no known revision.
  * @throws {WrongRevision} The server has to be connected to again.
  */
-export async function openServer(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
+export async function openServer(peer: Peer, options: OpenServerOptions): Promise<OpenedServer> {
   const { protocol, knownRevision } = options;
   if (protocol === "legacy") return await openEarlier(peer, options);
   const isKnownEarlier = knownRevision !== undefined && knownRevision !== STATELESS_REVISION;
@@ -47,17 +47,21 @@ export async function openServer(peer: Peer, options: OpenOptions): Promise<Open
   }
 }
 
-async function openEarlier(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
+async function openEarlier(peer: Peer, options: OpenServerOptions): Promise<OpenedServer> {
   return confirmEarlier(peer, await initialize(peer, options), options);
 }
 
-function confirmEarlier(peer: Peer, info: ServerInfo, { onHeaders }: OpenOptions): OpenedServer {
+function confirmEarlier(
+  peer: Peer,
+  info: ServerInfo,
+  { onHeaders }: OpenServerOptions,
+): OpenedServer {
   confirm(peer, { info, onHeaders });
   return { codec: v2025, info };
 }
 
 /** Asks the server which revisions it speaks, and opens it with the codec of the newest one. */
-async function probe(peer: Peer, options: OpenOptions): Promise<OpenedServer> {
+async function probe(peer: Peer, options: OpenServerOptions): Promise<OpenedServer> {
   const { protocol, isHttp, signal, timeoutMs } = options;
   const silenceMs = Math.min(SILENCE_MS, SILENCE_SHARE * timeoutMs);
   const question = new Cancellation();
@@ -90,7 +94,7 @@ async function race(
   peer: Peer,
   { discovering, options }: {
     readonly discovering: Promise<Discovery>;
-    readonly options: OpenOptions;
+    readonly options: OpenServerOptions;
   },
 ): Promise<OpenedServer> {
   const stateless = discovering.then((discovery) => {
@@ -111,7 +115,7 @@ async function race(
 
 async function openStateless(
   { info, capabilities: serverCapabilities }: FoundStateless,
-  options: OpenOptions,
+  options: OpenServerOptions,
 ): Promise<OpenedServer> {
   const { StatelessCodec } = await import("./v2026/mod.ts");
   return { codec: new StatelessCodec({ ...options, serverCapabilities }), info };

@@ -4,7 +4,7 @@ import type { ClientOffers } from "./client_offers.ts";
 import type { TargetedRequest } from "./targeted_request.ts";
 
 /** The context of a request to a server. */
-export interface RequestOptions extends Omit<CallOptions, "timeoutMs"> {
+export interface OfferedRequestOptions extends Omit<CallOptions, "timeoutMs"> {
   /** The caller. */
   readonly caller: Caller;
   /** The links, subscriptions and lists of the client's connection. */
@@ -31,7 +31,7 @@ const NO_SUBSCRIPTION: GatewayAnswer = { kind: "gateway-result", json: "{}" };
  */
 export async function requestOffered(
   { target: { server }, request }: TargetedRequest,
-  { caller, offers, ...options }: RequestOptions,
+  { caller, offers, ...options }: OfferedRequestOptions,
 ): Promise<ServerAnswer | GatewayAnswer | InputNeeded> {
   if (request.kind === "subscription") {
     const { uri } = request;
@@ -53,7 +53,7 @@ export async function requestOffered(
  */
 export async function unsubscribe(
   uri: string,
-  { caller, offers, ...options }: RequestOptions,
+  { caller, offers, ...options }: OfferedRequestOptions,
 ): Promise<ServerAnswer | GatewayAnswer> {
   const outcome = await offers.subscriptions.remove({ uri, ...options }, caller);
   return outcome === undefined ? NO_SUBSCRIPTION : toAnswer(outcome);

@@ -2,7 +2,7 @@ import { fieldsOf } from "../../../json.ts";
 import type { Peer } from "../../../jsonrpc/mod.ts";
 import { REVISIONS } from "../../../revisions.ts";
 import { remoteFailureBehind } from "../../remote_failure.ts";
-import { HandshakeError, type OpenOptions, type ServerInfo } from "../codec.ts";
+import { HandshakeError, type OpenServerOptions, type ServerInfo } from "../codec.ts";
 import { quoteValue } from "../describe_value.ts";
 import { describeNewerRevision } from "../newer_revision.ts";
 import { readInfo } from "../server_info.ts";
@@ -22,7 +22,7 @@ export const INITIALIZED = "notifications/initialized";
  */
 export async function initialize(
   peer: Peer,
-  { capabilities, version, signal }: OpenOptions,
+  { capabilities, version, signal }: OpenServerOptions,
 ): Promise<ServerInfo> {
   const reply = await peer.request(INITIALIZE, {
     protocolVersion: REVISIONS[0],
@@ -59,7 +59,7 @@ export async function initialize(
 /** Completes the negotiation. */
 export function confirm(
   peer: Peer,
-  { info, onHeaders }: { readonly info: ServerInfo } & Pick<OpenOptions, "onHeaders">,
+  { info, onHeaders }: { readonly info: ServerInfo } & Pick<OpenServerOptions, "onHeaders">,
 ): void {
   onHeaders({ "mcp-protocol-version": info.revision });
   peer.notify(INITIALIZED);

@@ -3,7 +3,7 @@ import { AnswerTooLong, JsonText, type Peer, type Reply } from "../../../jsonrpc
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../../revisions.ts";
 import { RemoteFailure } from "../../remote_failure.ts";
-import type { Fields, OpenOptions, ServerInfo } from "../codec.ts";
+import type { Fields, OpenServerOptions, ServerInfo } from "../codec.ts";
 import { readInfo } from "../server_info.ts";
 import { requestHeaders } from "./headers.ts";
 import { RequestMeta } from "./request_meta.ts";
@@ -37,7 +37,7 @@ export type Discovery =
 export async function discover(
   peer: Peer,
   { capabilities, version, signal, isHttp }: Pick<
-    OpenOptions,
+    OpenServerOptions,
     "capabilities" | "version" | "signal" | "isHttp"
   >,
 ): Promise<Discovery> {

@@ -12,7 +12,7 @@ import {
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import type { ListKind } from "../../catalog/mod.ts";
 import { untilAborted } from "../../until_aborted.ts";
-import type { Fields, OpenOptions } from "../codec.ts";
+import type { Fields, OpenServerOptions } from "../codec.ts";
 import { requestHeaders } from "./headers.ts";
 import type { RequestMeta } from "./request_meta.ts";
 
@@ -48,9 +48,9 @@ export interface ListeningOptions {
   /** Whether the requests have HTTP headers. */
   readonly isHttp: boolean;
   /** Called when changes of lists may have been missed. */
-  readonly onListsChanged: OpenOptions["onListsChanged"];
+  readonly onListsChanged: OpenServerOptions["onListsChanged"];
   /** Called when the update of a resource may have been missed. */
-  readonly onResourceUpdated: OpenOptions["onResourceUpdated"];
+  readonly onResourceUpdated: OpenServerOptions["onResourceUpdated"];
 }
 
 /** One request for notifications, which the server answers when it sends no more of them. */

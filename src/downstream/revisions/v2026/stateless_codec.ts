@@ -17,7 +17,7 @@ import type {
   InvokeOptions,
   ItemPage,
   ListOptions,
-  OpenOptions,
+  OpenServerOptions,
   ProbeKind,
   ServerCodec,
   ServerNotification,
@@ -40,7 +40,7 @@ const MAX_ROUNDS = 8;
 /** Options of the codec of a session. */
 export interface StatelessOptions extends
   Pick<
-    OpenOptions,
+    OpenServerOptions,
     "capabilities" | "version" | "server" | "isHttp" | "onListsChanged" | "onResourceUpdated"
   > {
   /** The capabilities of the server. */
