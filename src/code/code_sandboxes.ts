@@ -90,6 +90,11 @@ export class CodeSandboxes {
     }
   }
 
+  /** Starts the process of the next run if there is no other process. */
+  prepare(): void {
+    if (this.#processes.size === 0) this.#keepSpare();
+  }
+
   /** Kills all processes, and waits until they have ended. */
   async close(): Promise<void> {
     this.#hasClosed = true;

@@ -4,7 +4,7 @@ import type { ServerAnswer, ServerCall, ServerCallContext } from "./tools/mod.ts
 import { callServerTool } from "./tools/mod.ts";
 import type { InputNeeded } from "../downstream/mod.ts";
 import { NestedCalls } from "./nested_calls.ts";
-import { OWN_SERVER } from "../own_server.ts";
+import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
 import type { PerformingContext } from "./performing.ts";
 import { resultLimitOf } from "./result_limit.ts";
 
@@ -17,11 +17,13 @@ export async function callOwnTool(
   },
 ): Promise<ServerAnswer | InputNeeded> {
   const { toolContext: { caller }, request, context } = performing;
+  const isNested = request.outer !== undefined;
+  if (operation.tool === RUN_CODE && !isNested) context.ownServer.prepareCode();
   const nestedCalls = new NestedCalls(performing);
   using ownCall = context.ownServer.begin({
     caller,
     maxResultTokens: resultLimitOf({ agent: caller.agent, server: OWN_SERVER }, context.snapshot),
-    isNested: request.outer !== undefined,
+    isNested,
     callNested: (nested) => nestedCalls.run(nested),
   });
   return await callServerTool(operation, { ...call, meta: { ...call.meta, ...ownCall.meta } });

@@ -56,7 +56,7 @@ export class OwnServer {
       void import("./serving.ts").then(({ serveOwnTools }) => {
         serveOwnTools(channel, {
           ...options,
-          sandboxes: () => this.#sandboxes ??= this.#createSandboxes(),
+          sandboxes: this.#loadSandboxes,
           results: this.results,
           calls: this.#calls,
         });
@@ -72,6 +72,12 @@ export class OwnServer {
       return new ResultStore({ folder, memoryOf: ofResults, log });
     });
   };
+
+  /** Starts the process of the first run of code, while the gateway connects to the server for this run. */
+  prepareCode(): void {
+    // A failure is reported by the run.
+    this.#loadSandboxes().then((sandboxes) => sandboxes.prepare()).catch(() => {});
+  }
 
   /** Drops what is kept for a connection that has ended. */
   endConnection(connectionId: string): void {
@@ -96,10 +102,11 @@ export class OwnServer {
     await (await this.#sandboxes)?.close();
   }
 
-  async #createSandboxes(): Promise<CodeSandboxes> {
-    const { CodeSandboxes } = await import("../../code/mod.ts");
-    return new CodeSandboxes(this.#options);
-  }
+  readonly #loadSandboxes = (): Promise<CodeSandboxes> => {
+    return this.#sandboxes ??= import("../../code/mod.ts").then(({ CodeSandboxes }) => {
+      return new CodeSandboxes(this.#options);
+    });
+  };
 }
 
 function createConfig(serve: (channel: Channel) => void): ServerConfig {
