@@ -55,6 +55,7 @@ export class SandboxProcess {
   /** Number of bytes since the last call or output. */
   #byteCount = 0;
   #misbehavior: string | undefined;
+  #isOutOfMemory = false;
   #hasEnded = false;
   #wasKilled = false;
 
@@ -80,7 +81,7 @@ export class SandboxProcess {
       { maxBytes: MAX_MESSAGE_BYTES, memory: held },
     );
     this.#peer = new Peer(channel, this.#createHandler(held));
-    const stderr = readStart(child.stderr);
+    const stderr = this.#readStderr(child.stderr);
     this.ended = child.status.then(async ({ code, signal }) => {
       this.#hasEnded = true;
       watchdog.unregister(child.pid);
@@ -88,8 +89,7 @@ export class SandboxProcess {
       await channel.close();
       // V8 ends a process whose heap is full with one of several signals, and a system without memory with SIGKILL.
       const wasEndedBySystem = signal !== null && !(signal === "SIGKILL" && this.#wasKilled);
-      const ranOutOfMemory = code === MEMORY_EXIT_CODE || wasEndedBySystem ||
-        /out of memory/i.test(await stderr);
+      const ranOutOfMemory = this.#isOutOfMemory || code === MEMORY_EXIT_CODE || wasEndedBySystem;
       const description = this.#misbehavior ??
         (signal === null ? `it exited with code ${code}` : `${signal} ended it`);
       return { ranOutOfMemory, description };
@@ -141,6 +141,23 @@ export class SandboxProcess {
     };
   }
 
+  /** Reads standard error to its end; V8 and the process itself write there that there is no more memory. */
+  async #readStderr(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    let start = "";
+    try {
+      for await (const chunk of stream) {
+        if (start.length >= STDERR_BYTES) continue;
+        start += decoder.decode(chunk.subarray(0, STDERR_BYTES));
+        if (!/out of memory/i.test(start)) continue;
+        this.#isOutOfMemory = true;
+        this.kill();
+      }
+    } catch {
+      // The end of the process broke the pipe.
+    }
+  }
+
   /** Counts bytes, so that the process cannot endlessly send what is neither a call nor output. */
   #countBytes(reader: ByteReader): ByteReader {
     return {
@@ -169,18 +186,4 @@ export class SandboxProcess {
 /** A folder that every user can enter, and in which nothing of the user is. */
 function workingFolder(): string | undefined {
   return Deno.build.os === "windows" ? undefined : "/";
-}
-
-/** Reads a stream to its end, and returns the beginning of its text. */
-async function readStart(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let start = "";
-  try {
-    for await (const chunk of stream) {
-      if (start.length < STDERR_BYTES) start += decoder.decode(chunk.subarray(0, STDERR_BYTES));
-    }
-  } catch {
-    // The end of the process broke the pipe.
-  }
-  return start;
 }

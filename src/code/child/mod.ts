@@ -19,10 +19,15 @@ import {
 import { writeRealmText } from "./realm_program.ts";
 import { createRealmValues, type RealmLimits } from "./realm_values.ts";
 import { stripTypes } from "./typescript.ts";
-import { type WorkerMessage, workerProgram } from "./worker_program.ts";
+import { type HostMessage, hostProgram } from "./host_program.ts";
 
 /** Interval at which the resident memory is checked, in milliseconds. */
 const MEMORY_CHECK_MS = 50;
+
+const MAX_RESIDENT_BYTES = MAX_RESIDENT_MIB * 1024 * 1024;
+
+// The host of the realm removes the global `Deno`.
+const { exit, stdin: { readable: input } } = Deno;
 
 const REALM_LIMITS: RealmLimits = {
   maxCalls: MAX_CALLS,
@@ -34,24 +39,17 @@ const REALM_LIMITS: RealmLimits = {
 
 const PERMISSIONS = ["read", "write", "env", "net", "run", "sys", "ffi", "import"] as const;
 
-/**
- * Runs code that arrives on standard input.
- *
- * @returns The exit code, when the input has ended.
- */
-export async function runSandbox(): Promise<number> {
-  if (!dropPermissions()) return 1;
-  setInterval(() => {
-    if (Deno.memoryUsage().rss > MAX_RESIDENT_MIB * 1024 * 1024) Deno.exit(MEMORY_EXIT_CODE);
-  }, MEMORY_CHECK_MS);
-  const send = await startWorker();
+/** Runs code that arrives on standard input, and exits when the input has ended. */
+export async function runSandbox(): Promise<never> {
+  if (!dropPermissions()) return exit(1);
+  const send = Deno.build.standalone ? await startRealmInWorker() : await startRealm();
   const decoder = new TextDecoder();
   const splitter = new LineSplitter(MAX_MESSAGE_BYTES, {
     line: (line) => send(["line", decoder.decode(line)]),
-    dropped: () => Deno.exit(1),
+    dropped: () => exit(1),
   });
-  for await (const chunk of Deno.stdin.readable) await splitter.push(chunk);
-  return 0;
+  for await (const chunk of input) await splitter.push(chunk);
+  return exit(0);
 }
 
 /** Gives up all permissions, which a compiled program has from its start; returns whether none is left. */
@@ -66,34 +64,58 @@ function dropPermissions(): boolean {
   });
 }
 
-/** Sends a message to the worker. */
-type Send = (message: WorkerMessage) => void;
+/** Sends a message to the realm of the code. */
+type Send = (message: HostMessage) => void;
 
-/** Starts the worker. */
-async function startWorker(): Promise<Send> {
-  const realmText = writeRealmText(String(createRealmValues), JSON.stringify(REALM_LIMITS));
-  const text = `import vm from "node:vm";(${workerProgram})(vm,${JSON.stringify(realmText)})`;
-  const url = new URL(`data:text/javascript,${encodeURIComponent(text)}`);
-  return Deno.build.standalone ? await startNodeWorker(url) : startWebWorker(url);
-}
-
-/** Starts a worker whose heap the flag `--max-old-space-size` limits. A worker of Node would start 100 ms later. */
-function startWebWorker(url: URL): Send {
-  const worker = new Worker(url, { type: "module" });
-  const send: Send = (message) => worker.postMessage(message);
-  worker.addEventListener("message", ({ data }) => void stripTypes(data).then(send));
-  worker.addEventListener("error", () => Deno.exit(1));
+/**
+ * Creates the realm of the code on this thread, which is faster than in a worker. A worker watches the memory, because
+ * code may keep this thread busy.
+ */
+async function startRealm(): Promise<Send> {
+  const vm = await import("node:vm");
+  new Worker(dataUrl(`(${watchMemory})(${MAX_RESIDENT_BYTES},${MEMORY_CHECK_MS})`), {
+    type: "module",
+  });
+  const send = hostProgram(vm, {
+    realmText: writeRealm(),
+    stripTypes: (code) => void stripTypes(code).then(send),
+  });
   return send;
 }
 
-/** Starts a worker with a limit of its own: a compiled program takes no flags. */
-async function startNodeWorker(url: URL): Promise<Send> {
-  const { Worker: NodeWorker } = await import("node:worker_threads");
-  const worker = new NodeWorker(url, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } });
+/** Reports too much memory to the gateway, which then kills the process. It is used as text only. */
+function watchMemory(maxBytes: number, intervalMs: number): void {
+  setInterval(() => {
+    if (Deno.memoryUsage().rss <= maxBytes) return;
+    Deno.stderr.writeSync(new TextEncoder().encode("out of memory\n"));
+  }, intervalMs);
+}
+
+/** Creates the realm of the code in a worker that limits the heap: a compiled program takes no flags. */
+async function startRealmInWorker(): Promise<Send> {
+  setInterval(() => {
+    if (Deno.memoryUsage().rss > MAX_RESIDENT_BYTES) exit(MEMORY_EXIT_CODE);
+  }, MEMORY_CHECK_MS);
+  const { Worker } = await import("node:worker_threads");
+  const text = `import vm from "node:vm";const post=postMessage.bind(globalThis);` +
+    `const listen=addEventListener.bind(globalThis,"message");` +
+    `const send=(${hostProgram})(vm,{realmText:${JSON.stringify(writeRealm())},stripTypes:post});` +
+    `listen(({data})=>send(data))`;
+  const worker = new Worker(dataUrl(text), {
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+  });
   const send: Send = (message) => worker.postMessage(message);
   worker.on("message", (code) => void stripTypes(code).then(send));
   worker.on("error", ({ code }: Error & { readonly code?: string }) => {
-    Deno.exit(code === "ERR_WORKER_OUT_OF_MEMORY" ? MEMORY_EXIT_CODE : 1);
+    exit(code === "ERR_WORKER_OUT_OF_MEMORY" ? MEMORY_EXIT_CODE : 1);
   });
   return send;
+}
+
+function writeRealm(): string {
+  return writeRealmText(String(createRealmValues), JSON.stringify(REALM_LIMITS));
+}
+
+function dataUrl(text: string): URL {
+  return new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 }

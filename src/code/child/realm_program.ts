@@ -3,8 +3,8 @@ import type { RealmValues, ToolResult } from "./realm_values.ts";
 /** The kind of a message to the realm of the code; `realmProgram` describes them. */
 export type RealmMessage = "line" | "stripped" | "unstripped" | "timer" | "uncaught" | "idle";
 
-/** The functions of the worker that the realm uses. They take only texts and numbers, and return nothing. */
-export interface WorkerFunctions {
+/** The functions of the host's realm that the code's realm uses. They take only texts and numbers, and return nothing. */
+export interface HostFunctions {
   /** Writes a line to the gateway. */
   send(line: string): void;
   /** Asks for the code without its types; the answer is a message `stripped` or `unstripped`. */
@@ -15,25 +15,25 @@ export interface WorkerFunctions {
   stopTimer(id: number): void;
 }
 
-/** The text of the program of the code's realm: an expression, whose value takes the `WorkerFunctions`. */
+/** The text of the program of the code's realm: an expression, whose value takes the `HostFunctions`. */
 export function writeRealmText(createValues: string, limits: string): string {
-  return `"use strict";(worker)=>(${realmProgram})(worker,(${createValues})(${limits}))`;
+  return `"use strict";(host)=>(${realmProgram})(host,(${createValues})(${limits}))`;
 }
 
 /**
- * The program of the realm in which the code runs; see `worker_program.ts`. It is used as text only, so that it refers
+ * The program of the realm in which the code runs; see `host_program.ts`. It is used as text only, so that it refers
  * to nothing but its parameters and ECMAScript.
  *
- * If the code got hold of an object or a function of the worker's realm, it could leave its own. So the worker's
+ * If the code got hold of an object or a function of the host's realm, it could leave its own. So the host's
  * functions are called directly, and never passed on or stored in an object; their errors are caught without a binding.
  *
- * @param worker The worker's functions.
+ * @param host The host's functions.
  * @param values Turns values into texts.
  * @returns The function that receives messages: a line from the gateway, the code without its types, or why that is
  * not possible; the id of a timer; an error that nothing in the code catches; or that all microtasks have run.
  */
 function realmProgram(
-  { send, stripTypes, startTimer, stopTimer }: WorkerFunctions,
+  { send, stripTypes, startTimer, stopTimer }: HostFunctions,
   { limits, describe, show, toJson, valueOf, errorTextOf }: RealmValues,
 ): (kind: RealmMessage, value: unknown) => void {
   const { parse, stringify } = JSON;
@@ -226,13 +226,13 @@ function realmProgram(
       // The timer finds nothing to do.
     }
   });
-  // These have functions and errors of the worker's realm, run code at times of their own, or block the worker.
+  // These have functions and errors of the host's realm, run code at times of their own, or block the thread.
   for (
     const name of ["WebAssembly", "SharedArrayBuffer", "Atomics", "FinalizationRegistry", "WeakRef"]
   ) {
     delete (globalThis as Record<string, unknown>)[name];
   }
-  // Deno calls `Error.prepareStackTrace` with objects of the worker's realm.
+  // Deno calls `Error.prepareStackTrace` with objects of the host's realm.
   defineProperty(Error, "prepareStackTrace", { value: undefined });
   defineProperty(globalThis, "Error", { value: Error });
 

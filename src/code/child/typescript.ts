@@ -1,11 +1,11 @@
-import type { WorkerMessage } from "./worker_program.ts";
+import type { HostMessage } from "./host_program.ts";
 
 /**
  * Removes the types of TypeScript code; lines stay the same. The package is loaded at the first use.
  *
  * @returns The code, or the error of JSON-RPC that says why it is neither JavaScript nor TypeScript.
  */
-export async function stripTypes(code: string): Promise<WorkerMessage> {
+export async function stripTypes(code: string): Promise<HostMessage> {
   const { transform } = await import("sucrase");
   try {
     const { code: text } = transform(code, {
