@@ -27,6 +27,9 @@ export interface CodeSandboxesOptions {
   readonly spareMs?: number;
 }
 
+/** Time after a run until the next process is started, in milliseconds: the answer must not wait for the start. */
+const SPARE_DELAY_MS = 10;
+
 /** The reason of a run whose time is over. */
 const TIME_OVER = new Error("The time of the run is over");
 
@@ -85,7 +88,7 @@ export class CodeSandboxes {
       signal.removeEventListener("abort", onAbort);
       if (hasStarted) {
         this.#queue.release(agent);
-        this.#keepSpare();
+        setTimeout(() => this.#keepSpare(), SPARE_DELAY_MS);
       }
     }
   }

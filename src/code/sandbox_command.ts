@@ -15,6 +15,8 @@ export interface SandboxProgram {
 export interface SandboxCommand extends CommandLine {
   /** The whole environment. */
   readonly env: Record<string, string>;
+  /** Whether the program is known to exist. Default: no. */
+  readonly exists?: boolean;
 }
 
 /** Variables that Deno needs to find the packages and the compiled code that it has kept. */
@@ -55,6 +57,7 @@ export function sandboxCommand(
     file,
     args,
     raw: false,
+    exists: true,
     env: { ...Object.fromEntries(variables), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
   };
 }

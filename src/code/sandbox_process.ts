@@ -71,7 +71,11 @@ export class SandboxProcess {
     command: SandboxCommand,
     { memory, watchdog }: { readonly memory: Budget | undefined; readonly watchdog: Watchdog },
   ) {
-    const child = spawnDetached(command, { env: command.env, cwd: workingFolder() });
+    const child = spawnDetached(command, {
+      env: command.env,
+      cwd: workingFolder(),
+      exists: command.exists ?? false,
+    });
     this.#child = child;
     watchdog.register(child.pid);
     const held = new Budget(MAX_HELD_BYTES, memory, "code");

@@ -18,7 +18,7 @@ export async function callOwnTool(
 ): Promise<ServerAnswer | InputNeeded> {
   const { toolContext: { caller }, request, context } = performing;
   const isNested = request.outer !== undefined;
-  if (operation.tool === RUN_CODE && !isNested) context.ownServer.prepareCode();
+  if (operation.tool === RUN_CODE && !isNested) await context.ownServer.prepareCode();
   const nestedCalls = new NestedCalls(performing);
   using ownCall = context.ownServer.begin({
     caller,

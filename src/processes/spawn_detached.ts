@@ -24,21 +24,24 @@ export interface SpawnOptions {
   readonly env: Record<string, string>;
   /** Its working folder; default: that of this process. */
   readonly cwd: string | undefined;
+  /** Whether the program is known to exist, as a shell is. Default: not before it has been started. */
+  readonly exists?: boolean;
 }
 
 /**
  * Starts a program with pipes, in a process group of its own; not on Windows, where that would open a console window.
  *
- * On Linux, a program that has been started before is started by `setsid`: Deno's `detached` copies the page tables of
- * this process, which takes 70 ms at 600 MB of memory instead of 0.5. The first start reports why a program cannot be
- * started, which `setsid` does not.
+ * On Linux, a program that is known to exist or has been started before is started by `setsid`: Deno's `detached`
+ * copies the page tables of this process, which takes 70 ms at 600 MB of memory instead of 0.5. The first start reports
+ * why a program cannot be started, which `setsid` does not.
  */
 export function spawnDetached(
   { file, args, raw }: CommandLine,
-  { env, cwd }: SpawnOptions,
+  { env, cwd, exists = false }: SpawnOptions,
 ): Deno.ChildProcess {
   const key = JSON.stringify([file, cwd, env["PATH"]]);
-  const usesSetsid = startedCommands.has(key) && !file.startsWith("-") && canUseSetsid();
+  const usesSetsid = (exists || startedCommands.has(key)) && !file.startsWith("-") &&
+    canUseSetsid();
   const child = new Deno.Command(usesSetsid ? SETSID : file, {
     args: usesSetsid ? [file, ...args] : [...args],
     windowsRawArguments: raw,

@@ -73,10 +73,9 @@ export class OwnServer {
     });
   };
 
-  /** Starts the process of the first run of code, while the gateway connects to the server for this run. */
-  prepareCode(): void {
-    // A failure is reported by the run.
-    this.#loadSandboxes().then((sandboxes) => sandboxes.prepare()).catch(() => {});
+  /** Starts the process of the first run of code, which then gets ready while the gateway connects to the server. */
+  async prepareCode(): Promise<void> {
+    (await this.#loadSandboxes()).prepare();
   }
 
   /** Drops what is kept for a connection that has ended. */
