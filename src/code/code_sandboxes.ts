@@ -88,14 +88,14 @@ export class CodeSandboxes {
       signal.removeEventListener("abort", onAbort);
       if (hasStarted) {
         this.#queue.release(agent);
-        setTimeout(() => this.#keepSpare(), SPARE_DELAY_MS);
+        this.#planSpare();
       }
     }
   }
 
   /** Starts the process of the next run if there is no other process. */
   prepare(): void {
-    if (this.#processes.size === 0) this.#keepSpare();
+    if (!this.#hasClosed && this.#processes.size === 0) this.#keepSpare();
   }
 
   /** Kills all processes, and waits until they have ended. */
@@ -131,9 +131,14 @@ export class CodeSandboxes {
     return process;
   }
 
-  /** Starts a spare process, or keeps the one there is for longer. */
-  #keepSpare(): void {
+  /** Starts a spare process soon, or keeps the one there is for longer. */
+  #planSpare(): void {
     if (this.#hasClosed) return;
+    clearTimeout(this.#spareTimer);
+    this.#spareTimer = setTimeout(() => this.#keepSpare(), SPARE_DELAY_MS);
+  }
+
+  #keepSpare(): void {
     clearTimeout(this.#spareTimer);
     this.#spareTimer = setTimeout(() => this.#endSpare(), this.#options.spareMs ?? SPARE_MS);
     // The spare must not keep a command alive that has nothing else to do.

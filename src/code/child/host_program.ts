@@ -31,7 +31,7 @@ export function hostProgram(
       type: "unhandledrejection",
       listener: (event: PromiseRejectionEvent) => void,
     ): void;
-  } & Record<string, unknown>;
+  };
   const { stdout } = Deno;
   const encoder = new TextEncoder();
   const { setTimeout, clearTimeout, setImmediate } = globalThis;
@@ -82,7 +82,7 @@ export function hostProgram(
   // Deno's `exit` needs the global `globalThis`.
   for (const name of Object.getOwnPropertyNames(scope)) {
     if (/^(?!globalThis$)[a-z]|^Deno|^Worker|^Cache|^Web|^Event|^Gpu|^GPU|^Broadcast/.test(name)) {
-      delete scope[name];
+      Reflect.deleteProperty(scope, name);
     }
   }
   // If a worker of Node has no more memory while it dispatches an event, its end is not reported.
