@@ -68,8 +68,8 @@ function dropPermissions(): boolean {
 type Send = (message: HostMessage) => void;
 
 /**
- * Creates the realm of the code on this thread, which is faster than in a worker. A worker watches the memory, because
- * code may keep this thread busy.
+ * Creates the realm of the code on this thread. A worker watches the memory, because code may keep this thread busy. To
+ * have the code in a worker instead would make each answer wait for another thread.
  */
 async function startRealm(): Promise<Send> {
   const vm = await import("node:vm");
