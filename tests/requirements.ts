@@ -37,6 +37,7 @@ import { STATELESS_REMOTE } from "./requirements/stateless_remote.ts";
 import { STATELESS_SERVERS } from "./requirements/stateless_servers.ts";
 import { TENANTS } from "./requirements/tenants.ts";
 import { TOOLS_AND_ERRORS } from "./requirements/tools_and_errors.ts";
+import { WAKE } from "./requirements/wake.ts";
 import { TRYING } from "./requirements/trying.ts";
 
 /** A promise of the contract. */
@@ -87,6 +88,7 @@ const sections: readonly (readonly [string, Section])[] = [
   ...Object.entries(INTERACTIONS),
   ...Object.entries(PARSERS),
   ...Object.entries(LARGE_RESULTS),
+  ...Object.entries(WAKE),
   ...Object.entries(DOCS),
 ];
 

@@ -62,6 +62,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "rounding.ts",
     "severity.ts",
     "sha256.ts",
+    "sleep_watch.ts",
     "text.ts",
     "tool_entry.ts",
     "version.ts",

@@ -242,6 +242,9 @@ export class Lease implements Disposable {
     }
     const permitted = beforeSend?.();
     if (permitted !== undefined) await permitted;
+    // The machine may have slept while the call waited.
+    const checking = session.wakeCheck?.untilChecked(signal);
+    if (checking !== undefined) await checking;
     session.isAltered = true;
     session.isCalled = true;
     this.#sentCall = isRepeatable(invocation) ? "repeatable" : "unrepeatable";

@@ -14,6 +14,7 @@ import type { ServerHealth } from "./server_status.ts";
 import { mayBeSessionLoss, type SessionCheck, type SessionLoss } from "./session_check.ts";
 import { refusesSession, sessionRefusal } from "./session_refusal.ts";
 import { untilAborted } from "./until_aborted.ts";
+import { LostWhileAsleep } from "./wake_check.ts";
 
 /** The server, and the state that its operations share. */
 export interface LeasedOperationsOptions {
@@ -69,12 +70,16 @@ export class LeasedOperations {
       ? pendingOperations?.add({ channel: caller.channel, clock: clock ?? caller.permit })
       : undefined;
     try {
+      let lost: LostWhileAsleep | undefined;
       for (let isFirst = true;; isFirst = false) {
         this.#refuseIfUnusable();
         // A client that has left must not get a session: nothing would end it.
         signal.throwIfAborted();
         const lease = new Lease({ pool, caller, pooled, lists, signal });
         try {
+          if (lost !== undefined) await lost.untilReplaced(lease.session);
+          const checking = lease.session.wakeCheck?.untilChecked(signal);
+          if (checking !== undefined) await checking;
           const result = await run(lease);
           const rpcError = rpcErrorOf?.(result);
           if (rpcError === undefined || !refusesSession(rpcError)) return result;
@@ -87,6 +92,7 @@ export class LeasedOperations {
           const error = loss === undefined
             ? cause
             : sessionCheck.explain(cause, { loss, hasSent: lease.hasSent });
+          if (error instanceof LostWhileAsleep) lost = error;
           if (isFirst && pooled === undefined && this.#prepareRetry(lease, error)) continue;
           health.recordFailure(error, caller.agent);
           const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";

@@ -61,6 +61,7 @@ export type {
   GracePeriods,
   ProcessGroup,
   ProcessOwner,
+  Recovery,
   StartFailureKind,
   StdioContext,
   Transport,

@@ -18,6 +18,7 @@ import { openServerPeer } from "./server_peer.ts";
 import { redactExcerpt } from "./secrets.ts";
 import { type CircuitBreaker, StartAbandoned } from "./circuit_breaker.ts";
 import { probeSession } from "./probe_session.ts";
+import { WakeCheck } from "./wake_check.ts";
 import {
   OLDEST_CODEC,
   type ResourceUpdate,
@@ -99,6 +100,8 @@ export class Session {
   readonly activeCalls = new ActiveCalls();
   /** Sends the server what its client has changed. */
   readonly clientChanges: ClientChanges = new ClientChanges(this);
+  /** Checks the session after a sleep of the machine; `undefined` until the handshake, and if that is not needed. */
+  wakeCheck: WakeCheck | undefined;
   readonly #options: SessionOptions;
   readonly #starting: Promise<ServerInfo>;
   readonly #connection: Connection;
@@ -315,6 +318,8 @@ export class Session {
       this.#codec = codec;
       codec.start?.(peer);
       this.#info = info;
+      const { recovery } = transport;
+      if (recovery !== undefined) this.wakeCheck = new WakeCheck(this, recovery);
       this.#connectMs = performance.now() - this.#startedAt;
       if (this.#state === "connecting") this.#state = "ready";
       return info;
@@ -386,6 +391,7 @@ export class Session {
     if (this.#isOver) return;
     this.#state = state;
     this.#codec.close?.();
+    this.wakeCheck?.close();
     this.#ending = this.#connection.end(gracePeriods);
     this.#options.onEnded(state);
   }

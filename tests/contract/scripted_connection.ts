@@ -1,4 +1,4 @@
-import type { GracePeriods, Transport } from "../../src/downstream/mod.ts";
+import type { GracePeriods, Recovery, Transport } from "../../src/downstream/mod.ts";
 import type { Channel } from "../../src/jsonrpc/mod.ts";
 import {
   type Command,
@@ -22,6 +22,7 @@ export class ScriptedConnection implements Transport {
   readonly channel: Channel;
   readonly pid?: number;
   readonly exited?: Promise<unknown>;
+  readonly recovery?: Recovery;
   /** Resolves when the gateway has ended the transport. */
   readonly ended: Promise<void>;
   readonly #transport: Transport;
@@ -36,6 +37,7 @@ export class ScriptedConnection implements Transport {
     this.#closeGate = closeGate;
     if (transport.pid !== undefined) this.pid = transport.pid;
     if (transport.exited !== undefined) this.exited = transport.exited;
+    if (transport.recovery !== undefined) this.recovery = transport.recovery;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#onEnded = resolve;

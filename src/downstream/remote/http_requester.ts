@@ -5,7 +5,7 @@ import { REDIRECT_STATUSES } from "../http_answers.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
 import { httpFailure } from "./http_error.ts";
-import { networkFailure } from "./network_error.ts";
+import { isOffline, networkFailure } from "./network_error.ts";
 import { secretsInUrl } from "./quote.ts";
 import { redirectTarget } from "./redirects.ts";
 import { readRetryAfter } from "./retry_after.ts";
@@ -16,6 +16,12 @@ import { readRetryAfter } from "./retry_after.ts";
  * so the gateway closes the connection first.
  */
 const POOL_IDLE_MS = 4000;
+
+/** Time for the network to come back after a sleep of the machine, in milliseconds. */
+const NETWORK_MS = 30_000;
+
+/** The first pause between two attempts meanwhile, in milliseconds; each pause is twice the one before it. */
+const NETWORK_PAUSE_MS = 250;
 
 /** Maximum length of a session id in UTF-16 code units, because it is kept in memory. */
 const MAX_SESSION_ID_LENGTH = 8192;
@@ -31,6 +37,12 @@ export interface RemoteRequest {
   readonly signal: AbortSignal;
   /** Maximum wait for a server that says it is busy, in milliseconds. */
   readonly maxBusyWaitMs: number;
+}
+
+/** A request that was answered. */
+interface SentRequest {
+  readonly response: Response;
+  readonly sentAuthorization: string | undefined;
 }
 
 /** Options of sending requests. */
@@ -51,9 +63,13 @@ export class HttpRequester {
   readonly #cookies = new CookieJar();
   #sessionIdToRedact = "";
   // Deno reads the proxy from the environment, and certificate authorities from NODE_EXTRA_CA_CERTS.
-  readonly #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
+  #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
   #requiresLength = false;
   #unpooledClient: Deno.HttpClient | undefined;
+  #isOffline = false;
+  #awaitsLogin = false;
+  // The end of the time for the network to come back, on the clock of `performance.now()`.
+  #onlineBy = -Infinity;
 
   /**
    * Creates a requester without connections.
@@ -64,6 +80,24 @@ export class HttpRequester {
     this.#headers = headers;
     this.#secrets = secrets;
     this.#authorization = authorization;
+  }
+
+  /** Whether no connection could be made at the last attempt since the machine has slept. */
+  get isOffline(): boolean {
+    return this.#isOffline;
+  }
+
+  /** Whether the last request was refused, and a token for it is being obtained. */
+  get awaitsLogin(): boolean {
+    return this.#awaitsLogin;
+  }
+
+  /** Sends all further requests on new connections. Pending requests keep theirs. */
+  renewConnections(): void {
+    this.close();
+    this.#client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
+    this.#unpooledClient = undefined;
+    this.#onlineBy = performance.now() + NETWORK_MS;
   }
 
   /** Closes the idle connections. */
@@ -101,7 +135,7 @@ export class HttpRequester {
     let target = url;
     const visited: URL[] = [];
     for (;;) {
-      const { response, sentAuthorization } = await this.#sendOnce(target, request);
+      const { response, sentAuthorization } = await this.#sendOnline(target, request);
       if (response.ok) return response;
       if (REDIRECT_STATUSES.has(response.status)) {
         await response.body?.cancel();
@@ -118,6 +152,7 @@ export class HttpRequester {
         await response.body?.cancel();
         if (recoveredStatuses.has(response.status)) throw freshTokenFailure(response, url);
         recoveredStatuses.add(response.status);
+        this.#awaitsLogin = true;
         await this.#authorization.recover(response, {
           sentAuthorization,
           signal: request.signal,
@@ -142,10 +177,27 @@ export class HttpRequester {
     }
   }
 
+  /** Sends a request; again while there is no connection because the machine has just woken up. */
+  async #sendOnline(url: URL, request: RemoteRequest): Promise<SentRequest> {
+    for (let pauseMs = NETWORK_PAUSE_MS;; pauseMs *= 2) {
+      try {
+        const sent = await this.#sendOnce(url, request);
+        this.#isOffline = false;
+        this.#awaitsLogin = false;
+        return sent;
+      } catch (cause) {
+        if (request.signal.aborted) throw cause;
+        this.#isOffline = performance.now() < this.#onlineBy && isOffline(cause);
+        if (!this.#isOffline) throw cause;
+      }
+      await wait(pauseMs, request.signal);
+    }
+  }
+
   async #sendOnce(
     url: URL,
     { method, headers: requestHeaders, body, signal }: RemoteRequest,
-  ): Promise<{ response: Response; sentAuthorization: string | undefined }> {
+  ): Promise<SentRequest> {
     const headers = new Headers(this.#headers);
     const authorizationHeaders = await this.#authorization?.headers(signal);
     for (const [name, value] of Object.entries({ ...requestHeaders, ...authorizationHeaders })) {

@@ -87,6 +87,29 @@ export function networkFailure(
   });
 }
 
+/** Problems of a machine without a network; a proxy on the machine may have none either. */
+const OFFLINE_PROBLEMS: ReadonlySet<RemoteProblem | undefined> = new Set([
+  "refused",
+  "unknown-host",
+  "unreachable",
+  "no-answer",
+  "proxy",
+  undefined,
+]);
+
+/** Patterns of the same problems in the error of a login, whose requests have connections of their own. */
+const OFFLINE_PATTERN = /ConnectionRefused|Unreachable|AddrNotAvailable|failed to lookup|no route/i;
+
+/**
+ * Whether a request was not sent because no connection could be made, which may be because the network is not back yet.
+ *
+ * @param cause The failure of the request, or of the renewal of its token.
+ */
+export function isOffline(cause: unknown): boolean {
+  if (!(cause instanceof RemoteFailure)) return OFFLINE_PATTERN.test(describeCause(cause));
+  return cause.reach === "never" && OFFLINE_PROBLEMS.has(cause.problem);
+}
+
 function describeCause(cause: unknown): string {
   const texts: string[] = [];
   for (let error = cause; error instanceof Error; error = error.cause) {

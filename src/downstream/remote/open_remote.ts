@@ -5,7 +5,7 @@ import type { Log } from "../../log.ts";
 import type { Authorization } from "../authorization.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { secretsOf } from "../secrets.ts";
-import type { GracePeriods, Transport } from "../transports/mod.ts";
+import type { GracePeriods, Recovery, Transport } from "../transports/mod.ts";
 import { HttpRequester } from "./http_requester.ts";
 import { RemoteChannel } from "./remote_channel.ts";
 import type { RemoteClientListener, RemoteClientOptions } from "./remote_client.ts";
@@ -84,8 +84,9 @@ export async function openRemote(
 }
 
 /** The transport to a server over HTTP. */
-class RemoteTransport implements Transport {
+class RemoteTransport implements Transport, Recovery {
   readonly channel: RemoteChannel;
+  readonly recovery: Recovery = this;
   readonly #requester: HttpRequester;
   #ending: Promise<void> | undefined;
 
@@ -96,6 +97,27 @@ class RemoteTransport implements Transport {
 
   get hasSessionId(): boolean {
     return this.channel.hasSessionId;
+  }
+
+  get isOffline(): boolean {
+    return this.#requester.isOffline;
+  }
+
+  get awaitsLogin(): boolean {
+    return this.#requester.awaitsLogin;
+  }
+
+  renewConnections(): void {
+    this.#requester.renewConnections();
+    this.channel.noteSleep();
+  }
+
+  resume(sleptMs: number): void {
+    this.channel.resume(sleptMs);
+  }
+
+  lose(reason: string): void {
+    this.channel.lose(reason);
   }
 
   setHeaders(headers: Readonly<Record<string, string>>): void {

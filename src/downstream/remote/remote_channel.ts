@@ -26,6 +26,15 @@ const MAX_ORDER_WAIT_MS = 5000;
 const MAX_SENDERS = 16;
 
 /**
+ * Duration of a sleep of the machine after which a request gets no answer any more on a connection that was open before,
+ * in milliseconds. A server repeats an unconfirmed answer for some minutes; after that, it has given up.
+ */
+const LOST_AFTER_MS = 300_000;
+
+/** Time for something of the answer to arrive after such a sleep, in milliseconds. */
+const SIGN_OF_LIFE_MS = 3000;
+
+/**
  * Statuses with which a server that knows only the older transport may answer the first message.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwards-compatibility}
@@ -50,7 +59,7 @@ export interface RemoteChannelOptions {
 
 /** A message for which no caller waits: a notification, an answer, or the cancellation of a request or a task. */
 interface UnsentMessage {
-  readonly message: OutgoingMessage;
+  readonly message: Omit<OutgoingMessage, "onHeard">;
   /** The notification that must be sent before the message. */
   readonly earlier: Promise<unknown>;
   /** The length that counts against the limits of the queue. */
@@ -59,16 +68,23 @@ interface UnsentMessage {
   readonly onSettled: (() => void) | undefined;
 }
 
+/** A request whose HTTP response is pending. */
+interface PendingRequest {
+  readonly controller: AbortController;
+  /** Whether it belongs to no session. */
+  readonly isStateless: boolean;
+  /** Whether a part of the response has arrived since it was sent, or since the machine has slept. */
+  isHeard: boolean;
+}
+
 /**
  * The channel to a remote server, where each request has its own response. Requests are sent immediately. All other
  * messages are sent from a queue, because the server can cause any number of them and answer none of their POSTs.
  */
 export class RemoteChannel implements Channel {
   readonly #options: RemoteChannelOptions;
-  // The controllers of requests whose HTTP responses are pending, by the ids of the requests.
-  readonly #requestControllers = new Map<string, AbortController>();
-  // The ids of those requests that belong to no session.
-  readonly #statelessIds = new Set<string>();
+  // The requests whose HTTP responses are pending, by their ids.
+  readonly #requests = new Map<string, PendingRequest>();
   // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
   // When a request was answered whose own HTTP response is still pending, oldest first.
@@ -87,6 +103,7 @@ export class RemoteChannel implements Channel {
   #lastNotification: Promise<unknown> = Promise.resolve();
   #failure: RemoteFailure | undefined;
   #hasSession = false;
+  #signOfLifeTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   /**
@@ -128,7 +145,7 @@ export class RemoteChannel implements Channel {
     if (phase === "cancel" && this.#cancel(text)) return;
     // Without a session, a server receives nothing but requests.
     if (id === undefined && !this.#hasSession) return;
-    const message: OutgoingMessage = { text, id, phase, headers };
+    const message = { text, id, phase, headers };
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.
     const earlier = this.#lastNotification;
@@ -150,7 +167,7 @@ export class RemoteChannel implements Channel {
   }
 
   requestAnswered(id: string): void {
-    const controller = this.#requestControllers.get(id);
+    const controller = this.#requests.get(id)?.controller;
     if (controller !== undefined) this.#answeredAt.set(controller, performance.now());
   }
 
@@ -171,6 +188,33 @@ export class RemoteChannel implements Channel {
     return Promise.resolve();
   }
 
+  /** Notes that the machine has slept: what has arrived until now shows nothing about the connections. */
+  noteSleep(): void {
+    for (const request of this.#requests.values()) request.isHeard = false;
+  }
+
+  /** See `Recovery`. */
+  resume(sleptMs: number): void {
+    this.#client.reopenStream();
+    if (sleptMs < LOST_AFTER_MS) return;
+    const requests = [...this.#requests];
+    clearTimeout(this.#signOfLifeTimer);
+    this.#signOfLifeTimer = setTimeout(() => {
+      for (const [id, request] of requests) {
+        if (request.isHeard || this.#requests.get(id) !== request) continue;
+        const message = "its answer was lost while this machine slept; the call may have been " +
+          "carried out, so find out before you repeat it";
+        this.#fail(id, new RemoteFailure(message, { reach: "maybe", problem: "closed" }));
+        request.controller.abort();
+      }
+    }, SIGN_OF_LIFE_MS);
+  }
+
+  /** See `Recovery`. */
+  lose(reason: string): void {
+    this.#lose(new RemoteFailure(reason, { reach: "maybe", endsSession: true }));
+  }
+
   /** Sets headers that are sent with every later request. */
   setHeaders(headers: Readonly<Record<string, string>>): void {
     this.#client.setHeaders(headers);
@@ -184,7 +228,7 @@ export class RemoteChannel implements Channel {
   async endSession(withinMs: number): Promise<void> {
     if (!this.#isClosed) {
       const startedAt = performance.now();
-      for (const controller of this.#requestControllers.values()) controller.abort();
+      for (const { controller } of this.#requests.values()) controller.abort();
       await within(this.flush(), withinMs);
       await this.#client.endSession(Math.max(0, withinMs - (performance.now() - startedAt)));
       this.#end();
@@ -238,29 +282,28 @@ export class RemoteChannel implements Channel {
   }
 
   async #send(
-    message: OutgoingMessage,
+    message: UnsentMessage["message"],
     earlier: Promise<unknown>,
     controller: AbortController = new AbortController(),
   ): Promise<void> {
     const { id } = message;
     this.#controllers.add(controller);
-    if (id !== undefined) this.#requestControllers.set(id, controller);
-    if (id !== undefined && message.headers !== undefined) this.#statelessIds.add(id);
+    const isStateless = message.headers !== undefined;
+    const request: PendingRequest = { controller, isStateless, isHeard: false };
+    if (id !== undefined) this.#requests.set(id, request);
+    const onHeard = (): void => void (request.isHeard = true);
     const { signal } = controller;
     try {
       await earlier;
       signal.throwIfAborted();
-      const explain = await this.#sendOrFallBack(message, signal);
+      const explain = await this.#sendOrFallBack({ ...message, onHeard }, signal);
       if (explain !== undefined && id !== undefined) this.#handler?.requestFailed?.(id, explain);
     } catch (cause) {
       if (!signal.aborted && !this.#isClosed) this.#fail(id, cause);
     } finally {
       this.#controllers.delete(controller);
       this.#answeredAt.delete(controller);
-      if (id !== undefined) {
-        this.#requestControllers.delete(id);
-        this.#statelessIds.delete(id);
-      }
+      if (id !== undefined) this.#requests.delete(id);
     }
   }
 
@@ -304,8 +347,9 @@ export class RemoteChannel implements Channel {
   #cancel(text: string): boolean {
     const id = textAt(text, "params", "requestId");
     if (id === undefined) return false;
-    this.#requestControllers.get(id)?.abort();
-    return this.#statelessIds.has(id);
+    const request = this.#requests.get(id);
+    request?.controller.abort();
+    return request?.isStateless === true;
   }
 
   #receive(data: IncomingText): Promise<void> | void {
@@ -324,6 +368,7 @@ export class RemoteChannel implements Channel {
   #end(cause?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#signOfLifeTimer);
     this.#client.close();
     for (const controller of this.#controllers) controller.abort();
     for (const queued of this.#queue) {

@@ -16,6 +16,8 @@ export interface OutgoingMessage {
   readonly phase: Phase | undefined;
   /** HTTP headers of a request that belongs to no session; `undefined` if it belongs to the session. */
   readonly headers: Readonly<Record<string, string>> | undefined;
+  /** Called when a part of its response has arrived. */
+  readonly onHeard: () => void;
 }
 
 /** Sends messages to a remote server, and receives the server's messages. */
@@ -39,6 +41,8 @@ export interface RemoteClient {
   ): Promise<(() => RemoteFailure) | undefined>;
   /** Sets headers that are sent with every later request. */
   setHeaders(headers: Readonly<Record<string, string>>): void;
+  /** Opens the server's own stream again, which may have died while the machine slept. */
+  reopenStream(): void;
   /**
    * Ends the session at the server.
    *

@@ -100,7 +100,10 @@ export class ResponseReader {
         memory,
         throttles,
         signal,
-        onBytes: (bytes) => received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES),
+        onBytes: (bytes) => {
+          received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES);
+          this.#options.message.onHeard();
+        },
         isDone: () => this.isAnswered,
         onEvent: (event) => {
           onEvent?.(event);

@@ -63,6 +63,9 @@ export class SseClient implements RemoteClient {
     this.#headers = headers;
   }
 
+  /** Does nothing: the stream is the session, whose answers have shown that it is open. */
+  reopenStream(): void {}
+
   /** Does nothing: the end of the stream ends the session. */
   endSession(): Promise<void> {
     return Promise.resolve();

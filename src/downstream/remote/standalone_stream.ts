@@ -17,8 +17,9 @@ const MAX_BUSY_WAIT_MS = 60_000;
 export class StandaloneStream {
   readonly #options: RemoteClientOptions;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #controller = new AbortController();
-  readonly #backoff = new StreamBackoff();
+  #backoff = new StreamBackoff();
+  #controller = new AbortController();
+  #isRunning = false;
   #lastEventId = "";
 
   /**
@@ -30,20 +31,37 @@ export class StandaloneStream {
   constructor(options: RemoteClientOptions, headers: Readonly<Record<string, string>>) {
     this.#options = options;
     this.#headers = headers;
-    const { log, server } = options;
-    this.#run().catch((cause) => {
-      if (this.#controller.signal.aborted) return;
-      log.debug("The standalone stream of the server failed", { server, reason: String(cause) });
-    });
+    this.#start();
+  }
+
+  /** Opens the stream again after its last event, unless the server offers none. */
+  reopen(): void {
+    if (!this.#isRunning) return;
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    this.#backoff = new StreamBackoff();
+    this.#start();
   }
 
   /** Closes the stream; it is not opened again. */
   close(): void {
+    this.#isRunning = false;
     this.#controller.abort();
   }
 
-  async #run(): Promise<void> {
+  #start(): void {
     const { signal } = this.#controller;
+    const { log, server } = this.#options;
+    this.#isRunning = true;
+    this.#run(signal).catch((cause) => {
+      if (signal.aborted) return;
+      log.debug("The standalone stream of the server failed", { server, reason: String(cause) });
+    }).finally(() => {
+      if (!signal.aborted) this.#isRunning = false;
+    });
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     for (;;) {
       await wait(this.#backoff.pauseMs, signal);
       try {

@@ -42,6 +42,7 @@ export async function sendStateless(
       signal,
       maxBusyWaitMs: phase === "probe" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     });
+    message.onHeard();
     const clientReads = untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
     const onMessage: RemoteClientOptions["onMessage"] = (data) => {

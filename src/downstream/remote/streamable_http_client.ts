@@ -48,6 +48,7 @@ export class StreamableHttpClient implements RemoteClient {
       return await sendStateless(message, { client: this.#options, signal });
     }
     const response = await this.#post(message, signal);
+    message.onHeard();
     const reader = new ResponseReader(response, this.#options, { message, signal });
     const clientReads = this.#options.untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
@@ -61,6 +62,10 @@ export class StreamableHttpClient implements RemoteClient {
 
   setHeaders(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers;
+  }
+
+  reopenStream(): void {
+    this.#standalone?.reopen();
   }
 
   async endSession(withinMs: number): Promise<void> {

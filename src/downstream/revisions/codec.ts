@@ -288,6 +288,8 @@ export interface ServerCodec {
   ): ServerNotification | undefined;
   /** Begins what the codec does besides requests, once it receives the messages of the server. */
   start?(peer: Peer): void;
+  /** Begins it again after a sleep of the machine, in which messages of the server may have been missed. */
+  recover?(): void;
   /** Ends what the codec does besides requests, when the session has ended. */
   close?(): void;
 }

@@ -27,7 +27,7 @@ export {
 } from "./processes.ts";
 export { StartFailure, type StartFailureKind } from "./start_failure.ts";
 export type { StdioContext } from "./stdio_transport.ts";
-export type { GracePeriods, Transport } from "./transport.ts";
+export type { GracePeriods, Recovery, Transport } from "./transport.ts";
 
 /** The context in which a connection is opened. */
 export interface TransportContext extends StdioContext {

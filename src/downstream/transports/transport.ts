@@ -8,6 +8,24 @@ export interface GracePeriods {
   readonly afterTerminateMs: number;
 }
 
+/** Brings a connection back into use after a sleep of this machine. */
+export interface Recovery {
+  /** Whether no connection could be made at the last attempt since the sleep. */
+  readonly isOffline: boolean;
+  /** Whether the server has refused the token of its last request, and another one is being obtained. */
+  readonly awaitsLogin: boolean;
+  /** Uses new connections from now on, because those that are open may be dead. */
+  renewConnections(): void;
+  /**
+   * Opens the streams of the server again, and gives up the requests whose answers can no longer arrive.
+   *
+   * @param sleptMs Duration of the sleep, in milliseconds.
+   */
+  resume(sleptMs: number): void;
+  /** Ends the session, because the server does not answer. */
+  lose(reason: string): void;
+}
+
 /** An open connection to a server over any transport. */
 export interface Transport {
   /** Carries the messages. */
@@ -20,6 +38,8 @@ export interface Transport {
   readonly isDirect?: boolean;
   /** Whether the server keeps a session under an id, which it may forget while the channel is open. */
   readonly hasSessionId?: boolean;
+  /** Absent if the connection cannot die in silence while the machine sleeps. */
+  readonly recovery?: Recovery;
   /** Sets the HTTP headers of all further messages, for transports over HTTP. */
   setHeaders?(headers: Readonly<Record<string, string>>): void;
   /**

@@ -149,6 +149,8 @@ function createNewServer(): NewServer {
 export interface SdkOptions {
   /** Whether a new transport of the SDK answers messages of unknown sessions. Default: they get 404. */
   readonly letsSdkRefuse?: boolean;
+  /** The certificate of a server that speaks HTTP/2 over TLS. Default: HTTP/1.1 without TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** Starts a server with SDK 1 over Streamable HTTP. */
@@ -207,12 +209,14 @@ export async function startOldSdkSse(): Promise<SdkServer> {
 }
 
 /** Starts a server with SDK 2 over Streamable HTTP. */
-export async function startNewSdk({ letsSdkRefuse = false }: SdkOptions = {}): Promise<SdkServer> {
+export async function startNewSdk(
+  { letsSdkRefuse = false, tls }: SdkOptions = {},
+): Promise<SdkServer> {
   type Session = { server: NewServer; transport: WebStandardStreamableHTTPServerTransport };
   const sessions = new Map<string, Session>();
   const abort = new AbortController();
   const options = { hostname: "127.0.0.1", port: 0, signal: abort.signal, onListen: () => {} };
-  const http = Deno.serve(options, async (request) => {
+  const http = Deno.serve({ ...options, ...tls }, async (request) => {
     const id = request.headers.get("mcp-session-id");
     const session = sessions.get(id ?? "");
     if (session !== undefined) return await session.transport.handleRequest(request);
@@ -230,7 +234,7 @@ export async function startNewSdk({ letsSdkRefuse = false }: SdkOptions = {}): P
     return await transport.handleRequest(request);
   });
   return {
-    url: `http://127.0.0.1:${http.addr.port}/mcp`,
+    url: `${tls === undefined ? "http://127.0.0.1" : "https://localhost"}:${http.addr.port}/mcp`,
     sessions,
     forgetSessions: () => sessions.clear(),
     changeTools: async () => {

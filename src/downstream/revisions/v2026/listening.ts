@@ -150,6 +150,16 @@ export class Listening {
     return true;
   }
 
+  /** Asks again after a sleep of the machine: nothing reports it if the connection of a request has died. */
+  recover(): void {
+    if (this.#listens.size === 0) return;
+    this.#mayHaveMissed = true;
+    // A request that is not confirmed yet is made again when it has ended.
+    const pending = [...this.#listens].filter(({ honoured }) => honoured === undefined);
+    for (const { cancellation } of pending) cancellation.cancel("The machine has slept");
+    if (pending.length === 0) this.#reopen();
+  }
+
   /** Asks for nothing more, because the session has ended. */
   close(): void {
     this.#isClosed = true;

@@ -180,6 +180,10 @@ export class StatelessCodec implements ServerCodec {
     }
   }
 
+  recover(): void {
+    this.#listening.recover();
+  }
+
   close(): void {
     this.#listening.close();
   }

@@ -1,0 +1,141 @@
+import { DownstreamError } from "../errors.ts";
+import type { CancelSignal } from "../jsonrpc/mod.ts";
+import { sleepWatch } from "../sleep_watch.ts";
+import { within } from "../within.ts";
+import { probeSession } from "./probe_session.ts";
+import { RemoteFailure } from "./remote_failure.ts";
+import type { ProbeKind } from "./revisions/mod.ts";
+import type { Session } from "./session.ts";
+import type { Recovery } from "./transports/mod.ts";
+import { untilAborted } from "./until_aborted.ts";
+
+/** The failure of a server, as a clause. */
+const SILENCE = "it has not answered since this machine woke up";
+
+/** Time for a server to answer after a sleep, in milliseconds. */
+const CHECK_MS = 3000;
+
+/** Time after which a server that has answered no ping is asked for its tools, too, in milliseconds. */
+const SECOND_PROBE_MS = 1000;
+
+/** Time for the network to come back after a sleep, in milliseconds, before a session counts as lost. */
+const NETWORK_MS = 30_000;
+
+/** Maximum time that a call waits for the check, in milliseconds. */
+const MAX_WAIT_MS = 5000;
+
+/** Time for a new session to start in place of one that is lost, in milliseconds. */
+const RESTART_MS = 2000;
+
+/** Maximum time until a session that no call needs is checked, in milliseconds: not all are checked at once. */
+const MAX_DELAY_MS = 2000;
+
+/** A session has not survived a sleep of this machine. Nothing was sent, and another session may succeed. */
+export class LostWhileAsleep extends DownstreamError {
+  /** @param server Name of the server. */
+  constructor(server: string) {
+    const cause = new RemoteFailure(SILENCE, { reach: "never", problem: "no-answer" });
+    super("SERVER_UNAVAILABLE", server, describe(server), { cause });
+  }
+
+  /**
+   * Waits until the session in place of the lost one has started.
+   *
+   * @throws {LostWhileAsleep} if that takes long. The next call may find it started.
+   */
+  async untilReplaced(replacement: Session): Promise<void> {
+    if (!await within(replacement.ready(), RESTART_MS)) throw this;
+  }
+}
+
+/**
+ * Checks a session after each sleep of this machine. Its connections may have died meanwhile, and nothing reports that:
+ * a request on them would wait until it times out. So new connections are used from then on, and no call is sent before
+ * the server has answered on one of them.
+ */
+export class WakeCheck {
+  readonly #session: Session;
+  readonly #recovery: Recovery;
+  readonly #stopWatching: () => void;
+  #sleptMs = 0;
+  #checking: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Begins to watch. */
+  constructor(session: Session, recovery: Recovery) {
+    this.#session = session;
+    this.#recovery = recovery;
+    this.#stopWatching = sleepWatch.watch((sleptMs) => this.#wake(sleptMs));
+  }
+
+  /**
+   * Returns a promise to await before anything is sent; `undefined` if there was no sleep since the last check.
+   *
+   * @param signal Cancels the wait; its reason is thrown.
+   * @throws {DownstreamError} The promise rejects if the server does not answer. Nothing was sent.
+   */
+  untilChecked(signal: CancelSignal): Promise<void> | undefined {
+    sleepWatch.look();
+    return this.#sleptMs === 0 ? undefined : untilAborted(this.#await(this.#start()), signal);
+  }
+
+  /** Checks nothing more, because the session has ended. */
+  close(): void {
+    this.#stopWatching();
+    clearTimeout(this.#timer);
+  }
+
+  #wake(sleptMs: number): void {
+    this.#recovery.renewConnections();
+    this.#sleptMs += sleptMs;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#start(), Math.random() * MAX_DELAY_MS);
+  }
+
+  async #await(checking: Promise<void>): Promise<void> {
+    const isDone = await within(checking, MAX_WAIT_MS);
+    const { server, state } = this.#session;
+    if (isDone && state === "ready") return;
+    if (isDone) throw new LostWhileAsleep(server);
+    throw new DownstreamError("SERVER_UNAVAILABLE", server, describe(server));
+  }
+
+  #start(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#checking ??= this.#check().finally(() => this.#checking = undefined);
+    return this.#checking;
+  }
+
+  async #check(): Promise<void> {
+    const sleptMs = this.#sleptMs;
+    const endsAt = performance.now() + NETWORK_MS;
+    let isAlive = false;
+    do isAlive = await this.#isAlive(); while (
+      !isAlive && this.#recovery.isOffline && performance.now() < endsAt
+    );
+    if (!isAlive) return this.#recovery.lose(SILENCE);
+    // The machine may have slept again meanwhile.
+    this.#sleptMs -= sleptMs;
+    this.#recovery.resume(sleptMs);
+    this.#session.codec.recover?.();
+  }
+
+  /** Whether the server answers. A refusal counts as an answer: the next call finds out what it means. */
+  async #isAlive(): Promise<boolean> {
+    const ask = async (probe: ProbeKind, withinMs: number): Promise<void> => {
+      const answer = await probeSession(this.#session, { probe, withinMs });
+      if (answer === "silent") throw new RemoteFailure("silent", { reach: "maybe" });
+    };
+    const first = ask("alive", CHECK_MS);
+    const probes = [first];
+    // Some servers answer no ping.
+    if (!await within(first, SECOND_PROBE_MS)) {
+      probes.push(ask("tools", CHECK_MS - SECOND_PROBE_MS));
+    }
+    return await Promise.any(probes).then(() => true, () => this.#recovery.awaitsLogin);
+  }
+}
+
+function describe(server: string): string {
+  return `Server "${server}" is not available: ${SILENCE}. Call again in a few seconds.`;
+}

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { DownstreamError } from "../../../src/errors.ts";
+import { sleepWatch } from "../../../src/sleep_watch.ts";
+import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
+import { SilentProxy } from "../../e2e/silent_proxy.ts";
+import { waitUntil } from "../../e2e/wait.ts";
+import {
+  answerText,
+  FakeHttpServer,
+  type RequestHandler,
+  startStream,
+} from "./fake_http_server.ts";
+import { createRemoteFixture } from "./remote_fixture.ts";
+import { startOldSdkSse } from "./sdk_servers.ts";
+import { actAsStatelessServer } from "./stateless_server.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** A wall clock that moves on while the machine sleeps; the monotonic clock stands still, as on Linux and macOS. */
+class SleepingClock implements Disposable {
+  readonly #realNow = Date.now;
+  #sleptMs = 0;
+
+  constructor() {
+    Date.now = () => this.#realNow() + this.#sleptMs;
+  }
+
+  /** Lets the machine sleep; a negative duration sets the clock back. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
+    // In place of the watch's own timer.
+    sleepWatch.look();
+  }
+
+  [Symbol.dispose](): void {
+    Date.now = this.#realNow;
+  }
+}
+
+/** Returns the milliseconds that an action takes, and its result. */
+async function time<T>(action: () => Promise<T>): Promise<{ ms: number; result: T }> {
+  const startedAt = performance.now();
+  const result = await action();
+  return { ms: performance.now() - startedAt, result };
+}
+
+/** A handler that accepts the server's own stream of a session. */
+function acceptStreams(
+  streams: ServerResponse[],
+  eventIds: (string | undefined)[],
+): RequestHandler {
+  return ({ method, headers }, response) => {
+    if (method !== "GET") return false;
+    eventIds.push(headers["last-event-id"]);
+    startStream(response, ": open", "");
+    streams.push(response);
+    return true;
+  };
+}
+
+for (const era of ["earlier", "stateless"]) {
+  Deno.test(`[wake.first-call] a call after a sleep is sent once, on a new connection, although the ones before are dead: ${era}`, async () => {
+    using clock = new SleepingClock();
+    await using server = await FakeHttpServer.start(
+      era === "stateless" ? actAsStatelessServer() : undefined,
+    );
+    await using proxy = new SilentProxy(server.url);
+    await using fixture = createRemoteFixture(proxy.url, { options: { protocol: "auto" } });
+    await fixture.call("echo");
+    proxy.fallSilent();
+    clock.sleep(HOUR_MS);
+    const { ms, result } = await time(() => fixture.call("echo"));
+    assert.match(readResultJson(result), /called echo/);
+    assert.ok(ms < 2000, `${ms} ms`);
+    assert.equal(server.countRequests("tools/call"), 2);
+    // The session is still known, so it is used.
+    assert.ok(server.countRequests("initialize") <= 1 + Number(era === "stateless"));
+    assert.equal(fixture.connections.length, 1);
+  });
+}
+
+Deno.test("[wake.first-call] a session over SSE whose stream is dead is replaced before the call is sent", async () => {
+  using clock = new SleepingClock();
+  await using server = await startOldSdkSse();
+  await using proxy = new SilentProxy(server.url);
+  await using fixture = createRemoteFixture(proxy.url, { kind: "sse" });
+  await fixture.call("plain");
+  proxy.fallSilent();
+  clock.sleep(HOUR_MS);
+  const { ms, result } = await time(() => fixture.call("plain"));
+  assert.match(readResultJson(result), /plain/);
+  assert.ok(ms < 5000, `${ms} ms`);
+  assert.equal(fixture.connections.length, 2);
+});
+
+Deno.test("[wake.first-call] a call fails within seconds, and was not sent, if the server does not answer after a sleep", async () => {
+  using clock = new SleepingClock();
+  await using server = await FakeHttpServer.start();
+  await using proxy = new SilentProxy(server.url);
+  await using fixture = createRemoteFixture(proxy.url);
+  await fixture.call("echo");
+  proxy.fallSilent();
+  proxy.swallowsNew = true;
+  clock.sleep(HOUR_MS);
+  const { ms, result } = await time(() => expectFailure(fixture.call("echo")));
+  assert.match(result, /it has not answered since this machine woke up\. Call again in a few/);
+  assert.ok(ms < 6500, `${ms} ms`);
+  assert.equal(server.countRequests("tools/call"), 1);
+});
+
+Deno.test("[wake.network] a call after a sleep waits for the network, and uses the session that it had", async () => {
+  using clock = new SleepingClock();
+  const server = await FakeHttpServer.start();
+  const { port } = server;
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
+  const [sessionId = ""] = server.sessionIds;
+  await server[Symbol.asyncDispose]();
+  clock.sleep(HOUR_MS);
+  const answer = fixture.call("echo");
+  // The network is away for a while.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await using later = await FakeHttpServer.start(undefined, undefined, port);
+  later.sessionIds.add(sessionId);
+  assert.match(readResultJson(await answer), /called echo/);
+  assert.equal(later.countRequests("initialize"), 0);
+  assert.equal(later.countRequests("tools/call"), 1);
+});
+
+Deno.test("[wake.in-flight] a call whose answer was lost in a long sleep fails within seconds and is not sent again", async () => {
+  using clock = new SleepingClock();
+  await using server = await FakeHttpServer.start(({ message }) =>
+    message.method === "tools/call" && message.params?.name === "echo"
+  );
+  await using proxy = new SilentProxy(server.url);
+  await using fixture = createRemoteFixture(proxy.url);
+  await fixture.call("put");
+  const lost = fixture.call("echo").catch((error: unknown) => error);
+  await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 2);
+  proxy.fallSilent();
+  clock.sleep(HOUR_MS);
+  assert.match(readResultJson(await fixture.call("put")), /called put/);
+  const { ms, result: error } = await time(() => lost);
+  assert.ok(error instanceof DownstreamError);
+  assert.equal(error.code, "SERVER_UNAVAILABLE");
+  assert.equal(error.details.retryable, false);
+  assert.match(error.message, /its answer was lost while this machine slept; the call may have/);
+  assert.ok(ms < 7000, `${ms} ms`);
+  assert.equal(server.countRequests("tools/call"), 3);
+});
+
+Deno.test("[wake.in-flight] a call whose connection survives a sleep gets its answer", async () => {
+  using clock = new SleepingClock();
+  let answer = (): void => {};
+  await using server = await FakeHttpServer.start(({ message }, response) => {
+    if (message.method !== "tools/call" || message.params?.name !== "echo") return false;
+    // Progress shows that the connection is alive.
+    startStream(response, ": open", "");
+    answer = () => void response.write(": alive\n\n");
+    setTimeout(() => {
+      const text = answerText(message, { content: [{ type: "text", text: "late" }] });
+      response.end(`data: ${text}\n\n`);
+    }, 4000);
+    return true;
+  });
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("put");
+  const held = fixture.call("echo");
+  await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 2);
+  clock.sleep(HOUR_MS);
+  await fixture.call("put");
+  answer();
+  assert.match(readResultJson(await held), /late/);
+});
+
+Deno.test("[wake.streams] the stream of a session is opened again after its last event, without a call", async () => {
+  using clock = new SleepingClock();
+  const streams: ServerResponse[] = [];
+  const eventIds: (string | undefined)[] = [];
+  await using server = await FakeHttpServer.start(acceptStreams(streams, eventIds));
+  await using proxy = new SilentProxy(server.url);
+  await using fixture = createRemoteFixture(proxy.url);
+  await fixture.listTools();
+  await waitUntil("the stream is open", () => streams.length === 1);
+  const log = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info"}}';
+  streams[0]?.write(`id: e1\ndata: ${log}\n\n`);
+  await fixture.client.received.take();
+  proxy.fallSilent();
+  clock.sleep(HOUR_MS);
+  await waitUntil("the stream is open again", () => streams.length === 2, 15_000);
+  assert.deepEqual(eventIds, [undefined, "e1"]);
+  streams[1]?.write(`data: ${log}\n\n`);
+  await fixture.client.received.take();
+  assert.equal(fixture.connections.length, 1);
+});
+
+Deno.test("[wake.streams] a server without sessions is asked again for its notifications, and changes are reported as missed", async () => {
+  using clock = new SleepingClock();
+  let listens = 0;
+  const discovered = {
+    supportedVersions: ["2026-07-28"],
+    capabilities: { tools: { listChanged: true } },
+  };
+  const usual = actAsStatelessServer({ "server/discover": discovered });
+  await using server = await FakeHttpServer.start((received, response, request) => {
+    const { message } = received;
+    if (message.method !== "subscriptions/listen") return usual(received, response, request);
+    listens++;
+    startStream(response, ": open", "");
+    const params = {
+      notifications: message.params?.notifications,
+      _meta: { "io.modelcontextprotocol/subscriptionId": message.id },
+    };
+    const method = "notifications/subscriptions/acknowledged";
+    response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method, params })}\n\n`);
+    return true;
+  });
+  await using proxy = new SilentProxy(server.url);
+  await using fixture = createRemoteFixture(proxy.url, { options: { protocol: "auto" } });
+  await fixture.listTools();
+  await waitUntil("the server is asked", () => listens === 1);
+  proxy.fallSilent();
+  clock.sleep(HOUR_MS);
+  await waitUntil("the server is asked again", () => listens === 2, 15_000);
+  assert.equal((await fixture.listChanges.take()).kind, "tools");
+});
+
+Deno.test("[wake.clock-back] a clock that is set back is no sleep", async () => {
+  using clock = new SleepingClock();
+  await using server = await FakeHttpServer.start();
+  await using fixture = createRemoteFixture(server.url);
+  await fixture.call("echo");
+  clock.sleep(-5 * HOUR_MS);
+  await fixture.call("echo");
+  assert.equal(server.countRequests("ping"), 0);
+  // Set right again, it looks like one.
+  clock.sleep(5 * HOUR_MS);
+  await fixture.call("echo");
+  assert.equal(server.countRequests("ping"), 1);
+});

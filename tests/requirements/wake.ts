@@ -1,0 +1,16 @@
+import type { Section } from "../requirements.ts";
+
+/** Promises about a machine that sleeps, and about clocks that are set. */
+export const WAKE: Readonly<Record<string, Section>> = {
+  "19 Sleep and wake": {
+    "wake.first-call":
+      "the first call after a sleep works or fails within seconds, although all connections to a remote server died in silence; it is sent at most once",
+    "wake.network":
+      "a call after a sleep waits some seconds for the network to come back, and no session is lost meanwhile",
+    "wake.in-flight":
+      "a call whose answer was lost in a sleep fails within seconds, with a hint, and is not sent again; one whose connection survives gets its answer",
+    "wake.streams":
+      "the streams of remote servers are opened again after a sleep, without a call, and what was missed is reported",
+    "wake.clock-back": "a clock that is set back is no sleep",
+  },
+};
