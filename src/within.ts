@@ -4,6 +4,29 @@
  * @module
  */
 
+/** Lateness of a timer, in milliseconds, that shows that this process was stopped or the machine slept. */
+export const LATE_MS: number = 1000;
+
+/** Time to read what arrived while nothing was read, in milliseconds, before a late timer takes effect. */
+export const GRACE_MS: number = 2000;
+
+/**
+ * Calls a function at the end of a duration. If the timer comes late, what it limits may have arrived meanwhile without
+ * being read, so the function is called a moment later.
+ *
+ * @param ms The duration in milliseconds.
+ * @param expire The function.
+ * @returns Stops the timer.
+ */
+export function startTimer(ms: number, expire: () => void): () => void {
+  const dueAt = performance.now() + ms;
+  let timer = setTimeout(() => {
+    if (performance.now() - dueAt < LATE_MS) expire();
+    else timer = setTimeout(expire, GRACE_MS);
+  }, ms);
+  return () => clearTimeout(timer);
+}
+
 /**
  * Waits for a promise up to a time limit.
  *
@@ -13,9 +36,9 @@
  */
 export function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms);
+    const stop = startTimer(ms, () => resolve(false));
     const settle = (): void => {
-      clearTimeout(timer);
+      stop();
       resolve(true);
     };
     promise.then(settle, settle);
@@ -33,13 +56,13 @@ export async function withDeadline<T>(
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  const timer = setTimeout(() => {
+  const stop = startTimer(ms, () => {
     controller.abort(new DOMException(`Not finished within ${ms} ms`, "TimeoutError"));
-  }, ms);
+  });
   try {
     return await run(controller.signal);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }
 

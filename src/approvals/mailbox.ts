@@ -10,6 +10,9 @@ const MAX_REQUESTS = 128;
 /** Longest time for which a request or a decision may be valid, in milliseconds: a day. */
 const MAX_LIFETIME_MS = 86_400_000;
 
+/** Largest correction of the clock that changes nothing, in milliseconds. */
+const CLOCK_STEP_MS = 60_000;
+
 /** Maximum size of a file, in bytes: arguments of the greatest length, each character written as an escape. */
 const MAX_FILE_BYTES = 2 * 1024 * 1024;
 
@@ -180,7 +183,10 @@ export class Mailbox {
   async redeem(entry: MailboxEntry): Promise<ApprovalRequest | undefined> {
     if (entry.state !== "allowed" && entry.state !== "session") return undefined;
     const request = await this.read(entry);
-    if (request === undefined || entry.expiresAt <= Date.now()) return undefined;
+    const remainingMs = entry.expiresAt - Date.now();
+    if (request === undefined || remainingMs <= 0) return undefined;
+    // The allowance must not become valid for longer because the clock was set back.
+    if (remainingMs > request.lifetimeMs + CLOCK_STEP_MS) return undefined;
     return this.#folder.remove(nameOf(entry), { isLasting: true }) ? request : undefined;
   }
 

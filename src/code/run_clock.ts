@@ -1,11 +1,11 @@
-import type { Pausable } from "../within.ts";
+import { type Pausable, startTimer } from "../within.ts";
 
 /** Measures the time of a run, without the time in which it waits for a person. */
 export class RunClock implements Pausable {
   readonly #expire: () => void;
   #remainingMs: number;
   #startedAt = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopTimer: (() => void) | undefined;
   #pauseCount = 0;
   #hasStopped = false;
 
@@ -24,7 +24,7 @@ export class RunClock implements Pausable {
   /** Pauses the clock. Each `pause` needs its own `resume`. */
   pause(): void {
     if (this.#pauseCount++ > 0 || this.#hasStopped) return;
-    clearTimeout(this.#timer);
+    this.#stopTimer?.();
     this.#remainingMs -= performance.now() - this.#startedAt;
   }
 
@@ -36,11 +36,11 @@ export class RunClock implements Pausable {
   /** Stops the clock for good. */
   stop(): void {
     this.#hasStopped = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer?.();
   }
 
   #start(): void {
     this.#startedAt = performance.now();
-    this.#timer = setTimeout(this.#expire, Math.max(0, this.#remainingMs));
+    this.#stopTimer = startTimer(Math.max(0, this.#remainingMs), this.#expire);
   }
 }

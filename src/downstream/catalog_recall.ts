@@ -296,7 +296,7 @@ export class CatalogRecall {
   #renewIfOld(capabilitiesKey: string, capabilities: ClientCapabilities): void {
     const known = this.#catalogFor(capabilitiesKey);
     if (known.head === undefined || known.isRenewing || this.#isClosed) return;
-    if (Date.now() - known.head.readAt < RENEWAL_MS) return;
+    if (isYounger(known.head, RENEWAL_MS)) return;
     const { pool, config } = this.#options;
     // Such a server may not be able to run twice.
     if (config.options.isolation === "shared" && pool.sessions.length > 0) return;
@@ -365,7 +365,7 @@ export class CatalogRecall {
     const probedAt = this.#options.probedAt();
     const isEqual = LIST_KINDS.every((kind) => lists[kind] === accepted[kind]) &&
       head?.probedAt === probedAt;
-    const isFresh = head !== undefined && Date.now() - head.readAt < REWRITE_MS;
+    const isFresh = head !== undefined && isYounger(head, REWRITE_MS);
     if (isEqual && isFresh) return true;
     const description = describeServer(info);
     known.lists = accepted;
@@ -381,4 +381,10 @@ export class CatalogRecall {
     await store.write(config, { head: known.head, lists: Object.fromEntries(whole) });
     return true;
   }
+}
+
+/** Whether a catalog is younger than an age. One of the future was read before the clock was set back. */
+function isYounger({ readAt }: Pick<CatalogHead, "readAt">, ms: number): boolean {
+  const ageMs = Date.now() - readAt;
+  return ageMs >= 0 && ageMs < ms;
 }

@@ -1,4 +1,5 @@
 import { DownstreamError } from "../errors.ts";
+import { sleepWatch } from "../sleep_watch.ts";
 import { ProcessLimitReached } from "./transports/mod.ts";
 
 /** Failed starts in a row after which the circuit opens. */
@@ -58,12 +59,13 @@ export class CircuitBreaker {
   #trial: Promise<void> | undefined;
   #retryAt = 0;
   #lastFailure = "";
+  #sleepCount = 0;
 
   /**
    * @param server Name of the server, for the error.
-   * @param now Clock for the pauses, in milliseconds.
+   * @param now Clock for the pauses, in milliseconds. The default is one that nobody sets back.
    */
-  constructor(server: string, now: () => number = Date.now) {
+  constructor(server: string, now: () => number = () => performance.now()) {
     this.#server = server;
     this.#now = now;
   }
@@ -77,7 +79,9 @@ export class CircuitBreaker {
   async run<T>(start: () => Promise<T>): Promise<T> {
     while (this.#trial !== undefined) await this.#trial;
     if (!this.#isOpen) return await this.#try(start);
-    if (this.#now() < this.#retryAt) throw this.#createRefusal();
+    // The failures before a sleep of the machine, such as those without a network, say nothing about now.
+    const hasSlept = sleepWatch.count !== this.#sleepCount;
+    if (!hasSlept && this.#now() < this.#retryAt) throw this.#createRefusal();
     const trial = this.#try(start);
     const endTrial = (): void => {
       this.#trial = undefined;
@@ -117,6 +121,7 @@ export class CircuitBreaker {
       return;
     }
     this.#failures++;
+    this.#sleepCount = sleepWatch.count;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - MAX_FAILURES), LAST_PAUSE_MS);
     this.#retryAt = this.#now() + pauseMs * (1 + JITTER * Math.random());
   }

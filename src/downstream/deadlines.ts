@@ -1,4 +1,5 @@
 import { type Indexed, SwapRemoveSet } from "../jsonrpc/mod.ts";
+import { GRACE_MS, LATE_MS } from "../within.ts";
 
 /** Precision of deadlines, in milliseconds: deadlines within this time expire in one tick. */
 const PRECISION_MS = 10;
@@ -53,8 +54,10 @@ export class Deadlines {
   }
 
   #wake(): void {
-    this.#wakesAt = Infinity;
     const now = performance.now();
+    // The answers that the calls wait for may have arrived meanwhile, and are read first.
+    if (now - this.#wakesAt >= LATE_MS) return this.#setTimer(now + GRACE_MS);
+    this.#wakesAt = Infinity;
     // If `expire` throws, the other due deadlines expire immediately afterwards.
     let next = now;
     try {

@@ -51,7 +51,7 @@ export interface ServerContext {
     update: ResourceUpdate,
     connectionIds: readonly string[],
   ) => void;
-  /** Clock for the pauses of the circuit breaker, in milliseconds; default `Date.now`. */
+  /** Clock for the pauses of the circuit breaker, in milliseconds; default `performance.now`. */
   readonly now?: () => number;
   /** Time for a server to answer a ping, in milliseconds; default 5000. */
   readonly pingMs?: number;

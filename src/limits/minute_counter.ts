@@ -30,7 +30,8 @@ export async function openMemoryCounter(): Promise<MinuteCounter> {
   return {
     async increment(key) {
       const { consumedPoints, msBeforeNext } = await limiter.penalty(key);
-      return { count: consumedPoints, resetMs: msBeforeNext };
+      // The library measures with the wall clock, which may have been set back meanwhile.
+      return { count: consumedPoints, resetMs: Math.min(msBeforeNext, WINDOW_S * 1000) };
     },
     async close() {
       for (const { key } of limiter.dump().storage) await limiter.delete(key);

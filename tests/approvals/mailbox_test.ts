@@ -9,6 +9,7 @@ import {
 } from "../../src/approvals/mod.ts";
 import { approvalKey } from "../../src/approvals/call_to_approve.ts";
 import { createPipe, TempFolder } from "../config/temp_folder.ts";
+import { SleepingClock } from "../sleeping_clock.ts";
 import { waitUntil } from "../e2e/wait.ts";
 
 const PROGRAM = fileURLToPath(new URL("mailbox_process.ts", import.meta.url));
@@ -269,6 +270,19 @@ function startProcess(folder: string, mode: string): Deno.ChildProcess {
     stdout: "piped",
   }).spawn();
 }
+
+Deno.test("[wake.clocks] an allowance is not valid for longer because the clock was set back", async () => {
+  using clock = new SleepingClock();
+  using test = new TestMailbox();
+  const { mailbox } = test;
+  const allowed = await test.addAllowed({ lifetimeMs: 600_000 });
+  clock.sleep(-5 * 3_600_000);
+  assert.equal(await mailbox.redeem(allowed), undefined);
+  clock.sleep(5 * 3_600_000);
+  // A small correction of the clock changes nothing.
+  clock.sleep(-30_000);
+  assert.ok(await mailbox.redeem(allowed));
+});
 
 Deno.test("[approvals.expiry] requests and decisions expire, and are removed by the next reader", async () => {
   using test = new TestMailbox();

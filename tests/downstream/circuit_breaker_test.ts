@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SleepingClock } from "../sleeping_clock.ts";
 import { CircuitBreaker, StartAbandoned } from "../../src/downstream/circuit_breaker.ts";
 import { DownstreamError } from "../../src/errors.ts";
 
@@ -96,4 +97,24 @@ Deno.test("[sessions.start-guard] any number of starts that fail together cause 
   await Promise.all(Array.from({ length: 20 }, fail));
   state.now = 1200;
   assert.equal(await run(), "started");
+});
+
+Deno.test("[wake.clocks] a clock that is set back lengthens no pause between starts, and a sleep ends it", async () => {
+  using clock = new SleepingClock();
+  let starts = 0;
+  const breaker = new CircuitBreaker("files");
+  const fail = () =>
+    breaker.run(() => {
+      starts++;
+      return Promise.reject(new Error("no network"));
+    }).catch((cause: unknown) => cause);
+  for (let start = 0; start < FAILURES_UNTIL_OPEN; start++) await fail();
+  clock.sleep(-24 * 3_600_000);
+  const refusal = await fail();
+  assert.ok(refusal instanceof DownstreamError);
+  assert.match(refusal.message, /tried again in [12] s/);
+  assert.equal(starts, FAILURES_UNTIL_OPEN);
+  clock.sleep(3_600_000);
+  await fail();
+  assert.equal(starts, FAILURES_UNTIL_OPEN + 1);
 });

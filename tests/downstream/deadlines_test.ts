@@ -116,3 +116,23 @@ Deno.test("a deadline whose `expire` throws does not keep the others from expiri
     deadlines.close();
   }
 });
+
+Deno.test("[wake.late-timers] a deadline that comes late leaves time to read what has arrived", async () => {
+  const deadlines = new Deadlines();
+  const start = performance.now();
+  const answered = new RecordedDeadline(start + 20);
+  const unanswered = new RecordedDeadline(start + 20);
+  deadlines.add(answered);
+  deadlines.add(unanswered);
+  const arrived = new Promise<void>((resolve) => setTimeout(resolve, 30));
+  // The process is stopped.
+  while (performance.now() < start + 1500);
+  await arrived;
+  deadlines.remove(answered);
+  assert.ok(await unanswered.expired >= start + 3000);
+  assert.equal(
+    await Promise.race([answered.expired, Promise.resolve("not expired")]),
+    "not expired",
+  );
+  deadlines.close();
+});

@@ -175,28 +175,35 @@ Deno.test("[catalogs.changed] a tool that the remembered list does not have is f
   assert.equal(await gateway.callServerToolForText("remembered", "new"), "new");
 });
 
-Deno.test("[catalogs.age] a catalog older than a day is renewed in the background when it is used", async () => {
-  using fixture = new CatalogFixture();
-  await fixture.learn();
-  const folder = `${fixture.cache}/agent-mcp-gateway/catalogs`;
-  const [file] = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".catalog"));
-  const path = `${folder}/${file?.name}`;
-  const makeOlder = (text: string): string => {
-    return text.replace(/"readAt":(\d+)/, (_, at) => `"readAt":${at - DAY_MS}`);
-  };
-  Deno.writeTextFileSync(path, makeOlder(Deno.readTextFileSync(path)));
-  fixture.setCatalog({ tools: [createTool("new")] });
-  await using gateway = await fixture.start();
-  assert.equal(fixture.starts, 1);
-  assert.deepEqual(await listTools(gateway), ["read", "write"]);
-  await waitUntil("the changed list is shown", async () => {
-    return (await listTools(gateway)).includes("new");
+for (
+  const [age, changeMs] of [
+    ["older than a day", -DAY_MS],
+    ["read before the clock was set back", DAY_MS / 2],
+  ] as const
+) {
+  Deno.test(`[catalogs.age] [wake.clocks] a catalog ${age} is renewed in the background when it is used`, async () => {
+    using fixture = new CatalogFixture();
+    await fixture.learn();
+    const folder = `${fixture.cache}/agent-mcp-gateway/catalogs`;
+    const [file] = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".catalog"));
+    const path = `${folder}/${file?.name}`;
+    const changeTime = (text: string): string => {
+      return text.replace(/"readAt":(\d+)/, (_, at) => `"readAt":${Number(at) + changeMs}`);
+    };
+    Deno.writeTextFileSync(path, changeTime(Deno.readTextFileSync(path)));
+    fixture.setCatalog({ tools: [createTool("new")] });
+    await using gateway = await fixture.start();
+    assert.equal(fixture.starts, 1);
+    assert.deepEqual(await listTools(gateway), ["read", "write"]);
+    await waitUntil("the changed list is shown", async () => {
+      return (await listTools(gateway)).includes("new");
+    });
+    assert.equal(fixture.starts, 2);
+    await waitUntil("the server is closed again", async () => {
+      return (await gateway.setup.listProcessIds()).length <= 2;
+    });
   });
-  assert.equal(fixture.starts, 2);
-  await waitUntil("the server is closed again", async () => {
-    return (await gateway.setup.listProcessIds()).length <= 2;
-  });
-});
+}
 
 Deno.test("[eras.probe] [servers.stateless-remembered] a server is asked once in seven days which revision it speaks", async () => {
   using fixture = new CatalogFixture();

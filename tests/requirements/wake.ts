@@ -12,5 +12,11 @@ export const WAKE: Readonly<Record<string, Section>> = {
     "wake.streams":
       "the streams of remote servers are opened again after a sleep, without a call, and what was missed is reported",
     "wake.clock-back": "a clock that is set back is no sleep",
+    "wake.clocks":
+      "pauses, minutes, allowances, states and catalogs neither end at once nor last for ever because a clock was set",
+    "wake.late-timers":
+      "an answer that arrived while the gateway was stopped is read before a timeout that is due takes effect",
+    "wake.tokens":
+      "after a sleep, each login whose token has expired is renewed once, however many sessions and gateways use it",
   },
 };

@@ -1,5 +1,6 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
 import { fetchNamed, ForbiddenAddressError, UnusableResponseError } from "../../named_fetch.ts";
+import { startTimer } from "../../within.ts";
 import { UnreachableError } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
 
@@ -31,7 +32,7 @@ export function createGuardedFetch(
     const url = parseSafeAddress(address, "address");
     signal.throwIfAborted();
     const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const stopTimer = startTimer(timeoutMs, () => timeout.abort());
     try {
       const response = await fetchNamed(url, {
         ...init,
@@ -50,7 +51,7 @@ export function createGuardedFetch(
       if (cause instanceof UnusableResponseError) throw new UnreachableError(cause.message);
       throw new UnreachableError(`cannot be reached (${describeNetworkError(cause)})`, { cause });
     } finally {
-      clearTimeout(timer);
+      stopTimer();
     }
   };
 }

@@ -97,6 +97,11 @@ export class BodyWriter implements HeldData {
     this.destroy();
   }
 
+  /** Begins to measure anew: this process was stopped, and could not see that the client reads. */
+  restartStallTime(): void {
+    this.#lastProgressAt = performance.now();
+  }
+
   /** Closes the connection if the client has read nothing for too long. */
   destroyIfStalled(): void {
     const isWaiting = this.#queuedBytes > 0 || this.#isEnding;

@@ -8,7 +8,7 @@ import { ClientAddresses, networkOf } from "./client_address.ts";
 import { HeldDataLimit } from "./held_data.ts";
 import { Connections, socketKey } from "./connections.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
-import type { HttpLimits } from "./limits.ts";
+import { type HttpLimits, STOPPED_MS } from "./limits.ts";
 import { limitPipelining } from "./pipelining.ts";
 import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
@@ -80,8 +80,14 @@ export class Listener {
       limits,
       heldData: new HeldDataLimit(limits.allQueuedBytes),
     };
+    let checkedAt = performance.now();
     this.#stallTimer = setInterval(() => {
-      for (const writer of this.#writers) writer.destroyIfStalled();
+      const isLate = performance.now() - checkedAt > STALL_CHECK_MS + STOPPED_MS;
+      checkedAt = performance.now();
+      for (const writer of this.#writers) {
+        if (isLate) writer.restartStallTime();
+        else writer.destroyIfStalled();
+      }
     }, STALL_CHECK_MS);
     server.on("connection", (socket: Socket) => this.#acceptConnection(socket));
     server.on("secureConnection", (socket: Socket) => {

@@ -118,6 +118,11 @@ export class SessionStore {
     }
   }
 
+  /** Does not count a time in which nothing was received as idle. */
+  skipIdleTime(ms: number): void {
+    for (const { session } of this.#sessions.values()) session.lastUsedAt += ms;
+  }
+
   /** Starts streams for calls that take long. */
   startDueStreams(): void {
     for (const { session } of this.#sessions.values()) session.startDueStreams();

@@ -130,6 +130,11 @@ export class StatelessClients {
     }
   }
 
+  /** Does not count a time in which nothing was received as idle. */
+  skipIdleTime(ms: number): void {
+    for (const client of this.#clients.values()) client.lastUsedAt += ms;
+  }
+
   /** Starts streams for requests that take long. */
   startDueStreams(): void {
     const now = performance.now();

@@ -6,6 +6,7 @@ import type {
   InputResponse,
 } from "../../downstream/mod.ts";
 import { Cancellation, type CancelSignal, JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
+import { startTimer } from "../../within.ts";
 import type { InteractionRecord, OperationBeginning } from "../operation.ts";
 import { MAX_REQUESTS, MAX_ROUNDS } from "../relay.ts";
 
@@ -101,7 +102,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   #lastKey = 0;
   #waitedMs: number;
   #parkedAt: number | undefined;
-  #expiry: ReturnType<typeof setTimeout> | undefined;
+  #stopExpiry: (() => void) | undefined;
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #handle: string | undefined;
   #hasEnded = false;
@@ -196,9 +197,9 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     this.#detach();
     this.rounds++;
     this.#parkedAt = performance.now();
-    this.#expiry = setTimeout(() => {
+    this.#stopExpiry = startTimer(this.#options.ttlMs, () => {
       this.cancel("The client did not come back", "expired");
-    }, this.#options.ttlMs);
+    });
     return this.requests;
   }
 
@@ -212,7 +213,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     if (this.#parkedAt === undefined || round !== this.rounds || this.#isOver) return false;
     this.#waitedMs = this.waitedMs;
     this.#parkedAt = undefined;
-    clearTimeout(this.#expiry);
+    this.#stopExpiry?.();
     this.#attach(request);
     const progress = this.#lastProgress;
     this.#lastProgress = undefined;
@@ -338,7 +339,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#detach();
-    clearTimeout(this.#expiry);
+    this.#stopExpiry?.();
     this.#options.onOver({ handle: this.#handle, ending: this.#ending });
   }
 }

@@ -223,7 +223,7 @@ export class Interactions {
       : await this.#repeat(call, { operation, state });
   }
 
-  /** Returns the state that a request has; `undefined` if it may not be used for the request. */
+  /** Returns the state that a request has; `undefined` if it may not be used, also for a clock that was set back. */
   async #open(
     sealed: unknown,
     { call, operation }: {
@@ -233,7 +233,8 @@ export class Interactions {
   ): Promise<SealedState | undefined> {
     if (typeof sealed !== "string") return undefined;
     const state = readState(await this.#seal.open(sealed, call.request.method));
-    const isUsable = state !== undefined && state.expiresAt > Date.now() &&
+    const remainingMs = (state?.expiresAt ?? 0) - Date.now();
+    const isUsable = state !== undefined && remainingMs > 0 && remainingMs <= 2 * this.#ttlMs &&
       state.digest === await this.#digest(call, principalOf(call, operation));
     return isUsable ? state : undefined;
   }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { DownstreamError } from "../../../src/errors.ts";
-import { sleepWatch } from "../../../src/sleep_watch.ts";
 import { expectFailure, readResultJson } from "../../contract/downstream_fixture.ts";
 import { SilentProxy } from "../../e2e/silent_proxy.ts";
 import { waitUntil } from "../../e2e/wait.ts";
+import { SleepingClock } from "../../sleeping_clock.ts";
 import {
   answerText,
   FakeHttpServer,
@@ -16,27 +16,6 @@ import { startOldSdkSse } from "./sdk_servers.ts";
 import { actAsStatelessServer } from "./stateless_server.ts";
 
 const HOUR_MS = 3_600_000;
-
-/** A wall clock that moves on while the machine sleeps; the monotonic clock stands still, as on Linux and macOS. */
-class SleepingClock implements Disposable {
-  readonly #realNow = Date.now;
-  #sleptMs = 0;
-
-  constructor() {
-    Date.now = () => this.#realNow() + this.#sleptMs;
-  }
-
-  /** Lets the machine sleep; a negative duration sets the clock back. */
-  sleep(ms: number): void {
-    this.#sleptMs += ms;
-    // In place of the watch's own timer.
-    sleepWatch.look();
-  }
-
-  [Symbol.dispose](): void {
-    Date.now = this.#realNow;
-  }
-}
 
 /** Returns the milliseconds that an action takes, and its result. */
 async function time<T>(action: () => Promise<T>): Promise<{ ms: number; result: T }> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../../e2e/wait.ts";
+import { SleepingClock } from "../../sleeping_clock.ts";
 import { FORM } from "./asking_tool.ts";
 import { ParkedFixture, questionOf } from "./parked_fixture.ts";
 
@@ -153,6 +154,21 @@ Deno.test("[interaction.ends] a call whose client does not come back ends, and i
   const [line] = fixture.sessions.readAuditEntries();
   assert.deepEqual([line?.code, line?.rounds], ["CANCELLED", 1]);
   assert.deepEqual([...fixture.sessions.metrics.parked.endings], [["expired", 1]]);
+});
+
+Deno.test("[wake.clocks] a state is not valid for hours because the clock was set back", async () => {
+  using clock = new SleepingClock();
+  await using fixture = await ParkedFixture.open();
+  const { call, answer } = await fixture.start();
+  const response = call.ask(FORM);
+  const { state } = questionOf(await answer);
+  clock.sleep(-5 * 3_600_000);
+  assert.equal((await fixture.call({ state, responses: { g1: ACCEPTED } })).error?.code, -32602);
+  clock.sleep(5 * 3_600_000);
+  const continued = fixture.call({ state, responses: { g1: ACCEPTED } });
+  assert.equal(await response, "accepted");
+  call.end();
+  assert.equal((await continued).error, undefined);
 });
 
 Deno.test("[interaction.ends] an answer that nobody fetches is forgotten", async () => {
