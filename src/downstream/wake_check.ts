@@ -12,13 +12,13 @@ import { untilAborted } from "./until_aborted.ts";
 /** The failure of a server, as a clause. */
 const SILENCE = "it has not answered since this machine woke up";
 
-/** Time for a server to answer after a sleep, in milliseconds. */
+/** Time for a server to answer one question after a sleep, in milliseconds. */
 const CHECK_MS = 3000;
 
 /** Time after which a server that has answered no ping is asked for its tools, too, in milliseconds. */
 const SECOND_PROBE_MS = 1000;
 
-/** Time for the network to come back after a sleep, in milliseconds, before a session counts as lost. */
+/** Time for the network to come back after a sleep, in milliseconds, before a session that it cuts off counts as lost. */
 const NETWORK_MS = 30_000;
 
 /** Maximum time that a call waits for the check, in milliseconds. */
@@ -109,10 +109,12 @@ export class WakeCheck {
   async #check(): Promise<void> {
     const sleptMs = this.#sleptMs;
     const endsAt = performance.now() + NETWORK_MS;
-    let isAlive = false;
-    do isAlive = await this.#isAlive(); while (
-      !isAlive && this.#recovery.isOffline && performance.now() < endsAt
-    );
+    let isAlive = await this.#isAlive();
+    // Without a network, the session may be as it was. A server that responds, but does not answer, has lost it.
+    while (!isAlive && !this.#recovery.hasResponded && performance.now() < endsAt) {
+      if (this.#session.state !== "ready") return;
+      isAlive = await this.#isAlive();
+    }
     if (!isAlive) return this.#recovery.lose(SILENCE);
     // The machine may have slept again meanwhile.
     this.#sleptMs -= sleptMs;

@@ -5,6 +5,7 @@ import { startNewSdk, startOldSdkSse } from "../downstream/remote/sdk_servers.ts
 import { actAsStatelessServer } from "../downstream/remote/stateless_server.ts";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
+import { HttpClient } from "./http_client.ts";
 import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { SilentProxy } from "./silent_proxy.ts";
 import { waitUntil } from "./wait.ts";
@@ -67,7 +68,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[wake.first-call] [wake.tokens] after a sleep, first calls work although all connections have died, and each login is renewed once",
+    "[wake.first-call] [wake.tokens] [wake.http-sessions] after a sleep, first calls work although all connections have died, and each login is renewed once",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const pem = Deno.readTextFileSync(new URL("localhost.pem", TLS));
@@ -107,6 +108,12 @@ Deno.test({
       const logins = ["notes", "mail", "tasks"];
       for (const server of logins) await first.callServerToolForText(server, "read");
       await using second = await startGateway(options);
+      await using overHttp = await startGateway({
+        transport: "http",
+        env: { GATEWAY_SESSION_IDLE_S: String(SLEEP_MS / 1000 - 2) },
+      });
+      const client = new HttpClient(overHttp);
+      assert.equal(await client.openSession(), 200);
       const gateways = [first, second];
       for (const gateway of gateways) {
         for (const server of logins) await gateway.callServerToolForText(server, "read");
@@ -116,7 +123,7 @@ Deno.test({
       loginService.behaviour.tokenLifetimeS = 3600;
       const renewedBefore = loginService.refreshCount;
       const callsBefore = stateless.countRequests("tools/call");
-      await sleep(gateways, {
+      await sleep([...gateways, overHttp], {
         ms: SLEEP_MS,
         meanwhile: () => [http2Proxy, sseProxy, statelessProxy].forEach((all) => all.fallSilent()),
       });
@@ -133,6 +140,8 @@ Deno.test({
       assert.equal(stateless.countRequests("tools/call"), callsBefore + gateways.length);
       assert.equal(loginService.refreshCount - renewedBefore, logins.length);
       assert.equal(loginService.refreshTokenReuses, 0);
+      // By now, the sessions of idle clients would have ended.
+      assert.equal(await client.callGatewayToolForOutcome("list_servers"), "ok");
     }
     Deno.removeSync(configFolder, { recursive: true });
   },

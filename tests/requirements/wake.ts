@@ -16,6 +16,8 @@ export const WAKE: Readonly<Record<string, Section>> = {
       "pauses, minutes, allowances, states and catalogs neither end at once nor last for ever because a clock was set",
     "wake.late-timers":
       "an answer that arrived while the gateway was stopped is read before a timeout that is due takes effect",
+    "wake.http-sessions":
+      "the time in which the gateway was stopped does not count as idle time of its HTTP clients",
     "wake.tokens":
       "after a sleep, each login whose token has expired is renewed once, however many sessions and gateways use it",
   },

@@ -66,7 +66,7 @@ export class HttpRequester {
   #client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
   #requiresLength = false;
   #unpooledClient: Deno.HttpClient | undefined;
-  #isOffline = false;
+  #hasResponded = true;
   #awaitsLogin = false;
   // The end of the time for the network to come back, on the clock of `performance.now()`.
   #onlineBy = -Infinity;
@@ -82,9 +82,9 @@ export class HttpRequester {
     this.#authorization = authorization;
   }
 
-  /** Whether no connection could be made at the last attempt since the machine has slept. */
-  get isOffline(): boolean {
-    return this.#isOffline;
+  /** Whether the server has responded since the connections were renewed. */
+  get hasResponded(): boolean {
+    return this.#hasResponded;
   }
 
   /** Whether the last request was refused, and a token for it is being obtained. */
@@ -97,6 +97,7 @@ export class HttpRequester {
     this.close();
     this.#client = Deno.createHttpClient({ poolIdleTimeout: POOL_IDLE_MS });
     this.#unpooledClient = undefined;
+    this.#hasResponded = false;
     this.#onlineBy = performance.now() + NETWORK_MS;
   }
 
@@ -182,13 +183,11 @@ export class HttpRequester {
     for (let pauseMs = NETWORK_PAUSE_MS;; pauseMs *= 2) {
       try {
         const sent = await this.#sendOnce(url, request);
-        this.#isOffline = false;
         this.#awaitsLogin = false;
         return sent;
       } catch (cause) {
-        if (request.signal.aborted) throw cause;
-        this.#isOffline = performance.now() < this.#onlineBy && isOffline(cause);
-        if (!this.#isOffline) throw cause;
+        const mayBeOffline = performance.now() < this.#onlineBy && isOffline(cause);
+        if (request.signal.aborted || !mayBeOffline) throw cause;
       }
       await wait(pauseMs, request.signal);
     }
@@ -220,6 +219,7 @@ export class HttpRequester {
       if (signal.aborted) throw signal.reason;
       throw networkFailure(cause, { url, isAnswering: false });
     }
+    this.#hasResponded = true;
     const sessionId = response.headers.get("mcp-session-id") ?? this.#sessionIdToRedact;
     if (sessionId.length > MAX_SESSION_ID_LENGTH) {
       await response.body?.cancel();

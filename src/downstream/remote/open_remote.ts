@@ -99,8 +99,8 @@ class RemoteTransport implements Transport, Recovery {
     return this.channel.hasSessionId;
   }
 
-  get isOffline(): boolean {
-    return this.#requester.isOffline;
+  get hasResponded(): boolean {
+    return this.#requester.hasResponded;
   }
 
   get awaitsLogin(): boolean {

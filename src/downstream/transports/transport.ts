@@ -10,8 +10,8 @@ export interface GracePeriods {
 
 /** Brings a connection back into use after a sleep of this machine. */
 export interface Recovery {
-  /** Whether no connection could be made at the last attempt since the sleep. */
-  readonly isOffline: boolean;
+  /** Whether the server has responded on a new connection since the sleep. */
+  readonly hasResponded: boolean;
   /** Whether the server has refused the token of its last request, and another one is being obtained. */
   readonly awaitsLogin: boolean;
   /** Uses new connections from now on, because those that are open may be dead. */

@@ -85,7 +85,10 @@ Deno.test("[wake.first-call] a call fails within seconds, and was not sent, if t
   const { ms, result } = await time(() => expectFailure(fixture.call("echo")));
   assert.match(result, /it has not answered since this machine woke up\. Call again in a few/);
   assert.ok(ms < 6500, `${ms} ms`);
-  assert.equal(server.countRequests("tools/call"), 1);
+  proxy.swallowsNew = false;
+  assert.match(readResultJson(await fixture.call("echo")), /called echo/);
+  assert.equal(server.countRequests("tools/call"), 2);
+  assert.equal(fixture.connections.length, 1, "the session is still used");
 });
 
 Deno.test("[wake.network] a call after a sleep waits for the network, and uses the session that it had", async () => {
@@ -105,6 +108,22 @@ Deno.test("[wake.network] a call after a sleep waits for the network, and uses t
   assert.match(readResultJson(await answer), /called echo/);
   assert.equal(later.countRequests("initialize"), 0);
   assert.equal(later.countRequests("tools/call"), 1);
+});
+
+Deno.test("[wake.first-call] a call after a sleep in which the login has ended says that a login is needed", async () => {
+  using clock = new SleepingClock();
+  await using server = await FakeHttpServer.start();
+  await using fixture = createRemoteFixture(server.url, {
+    authorization: {
+      headers: () => Promise.resolve({}),
+      recover: () => Promise.reject(new DownstreamError("AUTH_REQUIRED", "files", "Log in.")),
+    },
+  });
+  await fixture.call("echo");
+  clock.sleep(HOUR_MS);
+  server.handler = (_received, response) => (response.writeHead(401).end(), true);
+  assert.equal(await expectFailure(fixture.call("echo"), "AUTH_REQUIRED"), "Log in.");
+  assert.equal(fixture.connections.length, 1);
 });
 
 Deno.test("[wake.in-flight] a call whose answer was lost in a long sleep fails within seconds and is not sent again", async () => {
