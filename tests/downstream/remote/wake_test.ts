@@ -116,13 +116,13 @@ Deno.test("[wake.first-call] a call after a sleep in which the login has ended s
   await using fixture = createRemoteFixture(server.url, {
     authorization: {
       headers: () => Promise.resolve({}),
-      recover: () => Promise.reject(new DownstreamError("AUTH_REQUIRED", "files", "Log in.")),
+      recover: () => Promise.reject(new DownstreamError("AUTH_REQUIRED", "files", "Log in")),
     },
   });
   await fixture.call("echo");
   clock.sleep(HOUR_MS);
   server.handler = (_received, response) => (response.writeHead(401).end(), true);
-  assert.equal(await expectFailure(fixture.call("echo"), "AUTH_REQUIRED"), "Log in.");
+  assert.equal(await expectFailure(fixture.call("echo"), "AUTH_REQUIRED"), "Log in");
   assert.equal(fixture.connections.length, 1);
 });
 
