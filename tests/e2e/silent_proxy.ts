@@ -12,12 +12,12 @@ interface Pair {
 export class SilentProxy implements AsyncDisposable {
   /** Whether new connections are accepted but lead nowhere. Default: no. */
   swallowsNew = false;
-  /** Number of connections that were opened. */
-  openedCount = 0;
   readonly #target: URL;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #pairs = new Set<Pair>();
+  readonly #connections = new Set<Promise<void>>();
   readonly #running: Promise<void>;
+  #isClosed = false;
 
   /** @param target The URL of the server. */
   constructor(target: string) {
@@ -39,8 +39,8 @@ export class SilentProxy implements AsyncDisposable {
 
   async #accept(): Promise<void> {
     for await (const client of this.#listener) {
-      this.openedCount++;
-      void this.#connect(client);
+      const connection = this.#connect(client).finally(() => this.#connections.delete(connection));
+      this.#connections.add(connection);
     }
   }
 
@@ -51,6 +51,7 @@ export class SilentProxy implements AsyncDisposable {
       : await Deno.connect({ hostname, port: Number(port) }).catch(() => undefined);
     const pair = { client, server, isSilent: this.swallowsNew };
     this.#pairs.add(pair);
+    if (this.#isClosed) return this.#close(pair);
     if (server === undefined) return;
     await Promise.all([this.#pass(pair, client, server), this.#pass(pair, server, client)]);
     if (!pair.isSilent) this.#close(pair);
@@ -84,8 +85,9 @@ export class SilentProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.#listener.close();
     for (const pair of this.#pairs) this.#close(pair);
-    await this.#running;
+    await Promise.all([this.#running, ...this.#connections]);
   }
 }
