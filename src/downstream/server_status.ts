@@ -11,6 +11,8 @@ export interface ServerStatus {
   readonly state: "idle" | SessionState | "login-required" | "unavailable";
   /** Process ids of its sessions. */
   readonly pids: readonly number[];
+  /** Whether programs of `npx` or `uvx` run without it; absent if none does. */
+  readonly without_launcher?: true;
   /** Number of open sessions. */
   readonly sessions: number;
   /** Number of active calls. */
@@ -145,6 +147,7 @@ export function readServerStatus(
   return {
     state: best ?? fallback,
     pids: sessions.flatMap((session) => session.pid ?? []),
+    ...(sessions.some(({ isDirect }) => isDirect) ? { without_launcher: true } : {}),
     sessions: sessions.length,
     calls_in_flight: sessions.reduce((sum, session) => sum + session.activeCalls.count, 0),
     last_error: unavailable ?? health.lastErrorFor(agent) ?? null,

@@ -142,6 +142,11 @@ export class Session {
     return this.#connection.pid;
   }
 
+  /** Whether the server's program was started without its launcher. */
+  get isDirect(): boolean {
+    return this.#connection.isDirect;
+  }
+
   /** The server's description of itself; `undefined` until the handshake. */
   get info(): ServerInfo | undefined {
     return this.#info;

@@ -25,8 +25,9 @@ Deno.test({
     const servers = {
       direct: fixture.serverEntry(),
       launched: fixture.serverEntry({ direct_start: false }),
+      repeated: fixture.serverEntry({ isolation: "call" }),
     };
-    await using gateway = await startGateway({ servers, args });
+    await using gateway = await startGateway({ servers, args: [...args, "--debug"] });
     const direct = await readStart(gateway, "direct");
     assert.deepEqual(direct.processes.map(({ pid }) => pid), [direct.start.pid]);
     const launched = await readStart(gateway, "launched");
@@ -39,6 +40,17 @@ Deno.test({
       servers.direct.env["npm_config_registry"],
     );
     assert.equal(direct.start.env["PATH"], launched.start.env["PATH"]);
+    const status = await gateway.callGatewayToolForJson<
+      { servers: Record<string, { without_launcher?: boolean }> }
+    >("get_gateway_status");
+    assert.equal(status.servers.direct?.without_launcher, true);
+    assert.equal(status.servers.launched?.without_launcher, undefined);
+
+    // Each call starts a process; a program is started in another way when it has been started before.
+    for (let call = 0; call < 2; call++) {
+      const { start } = await readStart(gateway, "repeated");
+      assert.deepEqual(start.argv, direct.start.argv);
+    }
   },
 });
 
