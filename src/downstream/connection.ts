@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../config/mod.ts";
 import type { Log } from "../log.ts";
 import { BROKEN_GRACE } from "./grace_periods.ts";
-import type { GracePeriods, Transport } from "./transports/mod.ts";
+import { type GracePeriods, type Transport, transportKind } from "./transports/mod.ts";
 
 /** Options of a connection. */
 export interface ConnectionOptions {
@@ -36,6 +36,13 @@ export class Connection {
   /** Whether the server keeps a session under an id, which it may forget. */
   get hasSessionId(): boolean {
     return this.#transport?.hasSessionId ?? false;
+  }
+
+  /** Whether a start timed out, and its program may still be downloading the server. */
+  mayBeDownloading({ cause }: Error): boolean {
+    const isTimeout = cause instanceof DOMException && cause.name === "TimeoutError";
+    return isTimeout && !this.isDirect &&
+      transportKind(this.#options.config.connection).mayDownload();
   }
 
   /** Opens the transport; the next call opens another one, after the first one has ended. */

@@ -293,15 +293,12 @@ export class Session {
       return info;
     } catch (cause) {
       const error = await this.#explain(cause, timeoutReason);
-      this.#end("broken", this.#mayBeDownloading(error) ? DOWNLOADING_GRACE : BROKEN_GRACE);
+      this.#end(
+        "broken",
+        this.#connection.mayBeDownloading(error) ? DOWNLOADING_GRACE : BROKEN_GRACE,
+      );
       throw withDoctorHint(error);
     }
-  }
-
-  /** Whether a start timed out, and its program may still be downloading the server. */
-  #mayBeDownloading({ cause }: Error): boolean {
-    return this.transport.mayDownload() && !this.#connection.isDirect &&
-      cause instanceof DOMException && cause.name === "TimeoutError";
   }
 
   async #connect(findRevision: FindRevision): Promise<ServerInfo> {
