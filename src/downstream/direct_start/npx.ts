@@ -66,7 +66,6 @@ export async function findNpxStart(launch: Launch): Promise<DirectStart | undefi
   const installed = await findInstalled(wanted, settings);
   if (installed === undefined) return undefined;
   const { binFolder, program } = installed;
-  const npmScripts = `${npm.folder}/node_modules/@npmcli/run-script/lib/node-gyp-bin`;
   const folders = foldersUpFrom(cwd).map((folder) => resolvePath(folder, "node_modules/.bin"));
   return {
     command: `${binFolder}/${program}`,
@@ -76,7 +75,7 @@ export async function findNpxStart(launch: Launch): Promise<DirectStart | undefi
       ...settings.variables,
       ...await variablesOf(npm, env),
       ...(wanted.yes ? { npm_config_yes: "true" } : {}),
-      PATH: [binFolder, ...folders, npmScripts, env["PATH"]].join(":"),
+      PATH: [binFolder, ...folders, scriptFolderOf(npm.folder), env["PATH"]].join(":"),
       npm_config_global_prefix: settings.prefix,
       npm_config_local_prefix: project,
       npm_lifecycle_script: `'${program}'`,
@@ -105,15 +104,22 @@ async function findNpm({ command, env }: Launch): Promise<Npm | undefined> {
   if (script === undefined || node === undefined) return undefined;
   if (!script.endsWith("/npm/bin/npx-cli.js") || !/\/node(?:js)?$/.test(node)) return undefined;
   const folder = resolvePath(script, "../..");
-  const [{ name, version }, firstLine, isNodeScript] = await Promise.all([
+  const [{ name, version }, scripts, firstLine, isNodeScript] = await Promise.all([
     readObject(`${folder}/package.json`),
+    // Some distributions install the packages of npm elsewhere.
+    infoAt(scriptFolderOf(folder)),
     readStart(script),
     // Version managers have a script with this name, which runs another program.
     readStart(node).then((start) => start.startsWith("#!")),
   ]);
-  const isKnown = name === "npm" && typeof version === "string" &&
+  const isKnown = name === "npm" && typeof version === "string" && scripts !== undefined &&
     KNOWN_MAJOR_VERSIONS.test(version) && NODE_SCRIPT.test(firstLine) && !isNodeScript;
   return isKnown ? { folder, version, node } : undefined;
+}
+
+/** Returns the folder of programs that npm adds to the search path. */
+function scriptFolderOf(npm: string): string {
+  return `${npm}/node_modules/@npmcli/run-script/lib/node-gyp-bin`;
 }
 
 /**
