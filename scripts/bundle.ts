@@ -9,7 +9,7 @@
  * @module
  */
 
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { FUNCTION_HEAD, linkChunks, type LinkedChunk, writeProgram } from "./link_chunks.ts";
 import { compileEarly } from "./early_functions.ts";
 import { runTrial, SERVE_TRIAL, type Trial } from "./trial.ts";
@@ -20,6 +20,12 @@ export interface BundleOptions {
   readonly entry: string;
   /** The file to write. */
   readonly output: string;
+  /**
+   * A part of the program that another process runs alone: the main file of its folder, which only `import()` names. It
+   * becomes one chunk with all that it imports, so that neither the part nor the rest loads more chunks because they share
+   * some.
+   */
+  readonly separatePart?: string | undefined;
   /** A run of the program. The functions that it calls are compiled early, to make the start faster. */
   readonly trial?: Trial;
 }
@@ -45,7 +51,12 @@ const STUBBED: readonly string[] = ["./ajvProvider-*", "supports-color"];
  * @param output The file to write.
  */
 export async function bundleGateway(output: string): Promise<void> {
-  await bundle({ entry: "src/main.ts", output, trial: SERVE_TRIAL });
+  await bundle({
+    entry: "src/main.ts",
+    output,
+    separatePart: "src/relay/mod.ts",
+    trial: SERVE_TRIAL,
+  });
   // Otherwise Deno would use the clone's own deno.json for the bundle, and download every package
   // that it names at the first start.
   await Deno.writeTextFile(join(dirname(output), "deno.json"), "{}\n");
@@ -56,12 +67,13 @@ export async function bundleGateway(output: string): Promise<void> {
  *
  * @throws {Error} The program cannot be bundled, or the bundle does not start like the program.
  */
-export async function bundle({ entry, output, trial }: BundleOptions): Promise<void> {
+export async function bundle(options: BundleOptions): Promise<void> {
+  const { entry, output, trial, separatePart } = options;
   const folder = dirname(resolve(output));
   await Deno.mkdir(folder, { recursive: true });
   const temporary = await Deno.makeTempDir({ dir: folder, prefix: "bundle-" });
   try {
-    const chunks = await linkChunks(await runBundler(entry, join(temporary, "chunks")), {
+    const chunks = await linkChunks(await bundleParts({ entry, separatePart }, temporary), {
       entry,
       excluded: EXCLUDED,
       stubbed: STUBBED,
@@ -78,12 +90,39 @@ export async function bundle({ entry, output, trial }: BundleOptions): Promise<v
   }
 }
 
+/** Bundles a program and its separate part; returns the chunks by file name. */
+async function bundleParts(
+  { entry, separatePart }: Pick<BundleOptions, "entry" | "separatePart">,
+  temporary: string,
+): Promise<Map<string, string>> {
+  const folder = join(temporary, "chunks");
+  if (separatePart === undefined) return await runBundler(entry, { folder });
+  const partFolder = basename(dirname(separatePart));
+  const path = `/${partFolder}/${basename(separatePart)}`;
+  const program = await runBundler(entry, { folder, external: `*${path}` });
+  const part = await runBundler(separatePart, { folder: join(temporary, "part") });
+  const [text] = part.values();
+  if (part.size !== 1 || text === undefined) {
+    throw new Error(`Cannot bundle ${separatePart}: it must not import anything on demand`);
+  }
+  const chunks = new Map<string, string>();
+  for (const [name, chunk] of program) {
+    const pattern = new RegExp(`import\\("[./]*${path}"\\)`, "g");
+    chunks.set(name, chunk.replaceAll(pattern, `import("./${partFolder}.js")`));
+  }
+  return chunks.set(`./${partFolder}.js`, text);
+}
+
 /** Bundles a program as ES modules; returns the chunks by file name. */
-async function runBundler(entry: string, folder: string): Promise<Map<string, string>> {
+async function runBundler(
+  entry: string,
+  { folder, external }: { readonly folder: string; readonly external?: string },
+): Promise<Map<string, string>> {
+  const externals = [...EXCLUDED, ...STUBBED, ...external === undefined ? [] : [external]];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["bundle", "--minify", "--format", "esm", "--code-splitting", "--outdir", folder],
-      ...[...EXCLUDED, ...STUBBED].map((name) => `--external=${name}`),
+      ...externals.map((name) => `--external=${name}`),
       entry,
     ],
     env: { NO_COLOR: "1" },

@@ -109,5 +109,6 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   "oauth.dial":
     "needs the `unshare` and `ip` of Linux, and permission to create network namespaces",
   "metrics.flat": "takes minutes, and is tested by `deno task soak`",
+  "shared.chaos": "takes minutes, and is tested by `deno task soak`",
   "security.overload": "takes minutes, and is tested by `deno task soak`",
 };

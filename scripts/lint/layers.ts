@@ -12,8 +12,10 @@ import { fileURLToPath } from "node:url";
 export const LAYERS: readonly (readonly string[])[] = [
   ["main.ts"],
   ["cli"],
+  ["gateway/daemon"],
   ["gateway"],
-  ["gateway/tools", "gateway/http", "gateway/daemon"],
+  ["gateway/tools", "gateway/http"],
+  ["relay"],
   ["policy", "downstream", "limits", "approvals", "audit", "metrics", "code"],
   ["downstream/causes", "code/child"],
   ["shared_socket"],
@@ -79,6 +81,7 @@ const ENTRY_SUBFOLDERS: readonly string[] = [
   "config/startup",
   "downstream/causes",
   "code/child",
+  "gateway/daemon",
 ];
 
 const RANKED_LAYERS = LAYERS.flatMap((names, rank) => names.map((name) => ({ name, rank })))

@@ -1,5 +1,10 @@
+import { removeIfThere } from "../atomic_file.ts";
+import { isFile } from "../file_identity.ts";
+import { lockFile, LockTimeout } from "../file_lock.ts";
+import { serveDaemon } from "../gateway/daemon/mod.ts";
 import { standardError } from "../line_queue.ts";
 import { daemonFiles, openPrivateFolder, SharingError } from "../shared_socket/mod.ts";
+import { VERSION } from "../version.ts";
 import { DaemonLog, removeOldLogs } from "./daemon_log.ts";
 import { serve } from "./serve.ts";
 
@@ -13,26 +18,41 @@ import { serve } from "./serve.ts";
 export async function runDaemon(key: string): Promise<number> {
   try {
     const folder = openPrivateFolder(Deno.env);
-    const { socket, log: logPath } = daemonFiles(folder, key);
+    const { socket, lock, log: logPath } = daemonFiles(folder, key);
     removeOldLogs(folder);
-    const log = new DaemonLog(logPath);
+    const daemonLog = new DaemonLog(logPath);
     let isListening = false;
-    return await serve({}, {
-      key,
-      socket,
-      logPath,
+    const onListening = (): void => {
+      isListening = true;
+      Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+    };
+    const exitCode = await serve({}, {
       write: (line) => {
-        log.add(line);
+        daemonLog.add(line);
         if (!isListening) standardError.add(line);
       },
-      onListening: () => {
-        isListening = true;
-        Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+      serve: (gateway, { settings, log }) => {
+        const lingerMs = settings.lingerS * 1000;
+        const version = VERSION;
+        return serveDaemon(gateway, { key, socket, logPath, lingerMs, version, onListening, log });
       },
     });
+    await removeLockFile(lock);
+    return exitCode;
   } catch (error) {
     if (!(error instanceof SharingError)) throw error;
     standardError.add(`error: ${error.message}\n`);
     return 1;
+  }
+}
+
+/** Removes the lock file, unless a relay that starts another daemon has locked it. */
+async function removeLockFile(path: string): Promise<void> {
+  if (!isFile(path)) return;
+  try {
+    using _lock = await lockFile(path, { withinMs: 0, isLockFile: true });
+    await removeIfThere(path);
+  } catch (error) {
+    if (!(error instanceof LockTimeout)) throw error;
   }
 }

@@ -23,14 +23,7 @@ import {
   warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem, problemWithoutPosition } from "../errors.ts";
-import {
-  type DaemonOptions,
-  Gateway,
-  type ReloadOptions,
-  serveDaemon,
-  serveHttp,
-  serveStdio,
-} from "../gateway/mod.ts";
+import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
 import { standardError, standardStream } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
 import { didYouMean } from "../similar_names.ts";
@@ -43,21 +36,24 @@ import { VERSION } from "./version.ts";
 /** The flags of `serve`. */
 export type ServeFlags = SettingFlags;
 
-/** Options of serving relays instead of one client. */
-export interface DaemonStart extends Pick<DaemonOptions, "key" | "socket" | "logPath"> {
+/** Another service than for the client on standard input and output, or for clients over HTTP. */
+export interface OtherService {
   /** Writes a line of the log. */
   readonly write: (line: string) => void;
-  /** Called when relays can connect. */
-  readonly onListening: () => void;
+  /** Serves clients until the process has to end. */
+  readonly serve: (
+    gateway: Gateway,
+    context: { readonly settings: Settings; readonly log: Log },
+  ) => Promise<void>;
 }
 
 /**
  * Serves until the client or the system ends the process.
  *
- * @param daemon Set to serve relays instead of one client.
+ * @param daemon The service of a daemon; default: that of the settings.
  * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
-export async function serve(flags: ServeFlags, daemon?: DaemonStart): Promise<number> {
+export async function serve(flags: ServeFlags, daemon?: OtherService): Promise<number> {
   const redactor = new LogRedactor();
   const isTerminal = daemon === undefined && Deno.stderr.isTerminal();
   const logOptions: LogOptions = {
@@ -78,6 +74,10 @@ export async function serve(flags: ServeFlags, daemon?: DaemonStart): Promise<nu
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
     log = createLog({ ...logOptions, level: logLevel, format: logFormat });
     refuseLoops();
+    if (settings.shared && daemon === undefined) {
+      const { serveShared } = await import("../relay/mod.ts");
+      return await serveShared(flags, settings);
+    }
     await refuseSharedStream(settings);
     redactor.addSecret(settings.metricsToken);
     const { configuration, reload } = await checkAndWatchConfiguration(settings, redactor, log);
@@ -104,8 +104,7 @@ export async function serve(flags: ServeFlags, daemon?: DaemonStart): Promise<nu
       log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
     };
     if (daemon !== undefined) {
-      const lingerMs = settings.lingerS * 1000;
-      await serveDaemon(gateway, { ...daemon, lingerMs, version: VERSION, log });
+      await daemon.serve(gateway, { settings, log });
     } else if (settings.transport === "http") {
       await serveHttp(gateway, { settings, onListening: logReady, log });
     } else {

@@ -91,5 +91,5 @@ export { addOwnServer, listLimitedServers, usesOwnServer } from "./own_server_us
 export { isHttpUrl } from "./check_entries.ts";
 export { readServeFlags } from "./serve_flags.ts";
 export { readSettings } from "./read_settings.ts";
-export { listSettings } from "./settings.ts";
-export type { SettingFlags, SettingRow, Settings } from "./settings.ts";
+export { listSettings, type SettingRow } from "./list_settings.ts";
+export type { SettingFlags, Settings } from "./settings.ts";

@@ -54,6 +54,7 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const message = "needs an audit log in a file, not in a standard stream or /dev/null";
     problems.push(createProblem(SETTING_DEFINITIONS.auditRequired.variable, message));
   }
+  if (settings["shared"] === true) problems.push(...findSharingProblems(settings, auditStream));
   const [certVariable, keyVariable] = [
     SETTING_DEFINITIONS.tlsCert.variable,
     SETTING_DEFINITIONS.tlsKey.variable,
@@ -65,6 +66,20 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return settings as unknown as Settings;
+}
+
+/** Finds settings that a shared gateway cannot have. */
+function findSharingProblems(
+  { transport }: Readonly<Record<string, unknown>>,
+  auditStream: unknown,
+): ConfigProblem[] {
+  const path = SETTING_DEFINITIONS.shared.variable;
+  if (transport === "http") {
+    const message = "is for clients that start the gateway; over HTTP they share it already";
+    return [createProblem(path, message)];
+  }
+  const message = "needs an audit log in a file: a shared gateway has no standard error";
+  return auditStream === undefined ? [] : [createProblem(path, message)];
 }
 
 /** Creates the problem of a flag or a variable. */

@@ -1,4 +1,5 @@
-import { listSettings, type SettingFlags } from "./settings.ts";
+import { listSettings } from "./list_settings.ts";
+import type { SettingFlags } from "./settings.ts";
 
 /**
  * Reads a simple command line of `serve`, as in the entries of MCP clients: `--rules FILE --debug`. This saves

@@ -89,6 +89,8 @@ export interface Settings {
   readonly stateKey?: string;
   /** Seconds for which an operation waits for its client's next request, at least 1; default 600. */
   readonly stateTtlS: number;
+  /** Whether the process only relays to a gateway that clients share; default false. */
+  readonly shared: boolean;
   /** Seconds for which a shared gateway lives without a client; default 60. */
   readonly lingerS: number;
 }
@@ -97,20 +99,6 @@ export interface Settings {
 export type SettingFlags = {
   readonly [K in keyof Settings]?: string | number | boolean | undefined;
 };
-
-/** One setting, for help texts and flag parsers. */
-export interface SettingRow {
-  /** Key of the setting. */
-  readonly key: keyof Settings;
-  /** Name of the flag without dashes; absent if there is only a variable. */
-  readonly flag?: string;
-  /** Name of the variable. */
-  readonly variable: string;
-  /** One line for help texts. */
-  readonly brief: string;
-  /** Whether the flag takes no value. */
-  readonly boolean: boolean;
-}
 
 /** Defines each setting. A new setting needs a definition here and a member of `Settings`. */
 export const SETTING_DEFINITIONS: {
@@ -370,6 +358,13 @@ export const SETTING_DEFINITIONS: {
     ...createIntegerParser(1, 86_400),
     fallback: 600,
   },
+  shared: {
+    flag: "shared",
+    variable: "GATEWAY_SHARED",
+    brief: "Share one gateway, with its servers, with all clients of the same configuration",
+    ...booleanParser,
+    fallback: false,
+  },
   lingerS: {
     variable: "GATEWAY_LINGER_S",
     brief: "Seconds for which a shared gateway lives on without a client",
@@ -383,14 +378,3 @@ export const SETTING_ENTRIES = Object.entries(SETTING_DEFINITIONS) as readonly [
   keyof Settings,
   SettingDefinition<Settings[keyof Settings]>,
 ][];
-
-/** Lists all settings in the order of the help text. */
-export function listSettings(): SettingRow[] {
-  return SETTING_ENTRIES.map(([key, { flag, variable, brief, fallback }]) => ({
-    key,
-    ...(flag === undefined ? {} : { flag }),
-    variable,
-    brief,
-    boolean: typeof fallback === "boolean",
-  }));
-}

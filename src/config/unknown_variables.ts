@@ -1,7 +1,7 @@
 import { type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import { DEPTH_VARIABLE, MARK_VARIABLE } from "./depth.ts";
 import { type Environment, type PlatformOptions } from "./environment.ts";
-import { listSettings } from "./settings.ts";
+import { listSettings } from "./list_settings.ts";
 import { didYouMean, editDistance } from "../similar_names.ts";
 
 const PREFIX = "GATEWAY";

@@ -15,8 +15,12 @@ import type { Channel } from "../jsonrpc/mod.ts";
 import { CallLimits } from "../limits/mod.ts";
 import { Metrics, writePrometheus } from "../metrics/mod.ts";
 import { boundAgent } from "./identification.ts";
-import type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
-import type { SharedClient } from "./daemon/mod.ts";
+import type {
+  ConnectOptions,
+  EndOptions,
+  GatewayOptions,
+  SharedClient,
+} from "./gateway_options.ts";
 import type { ConnectedClient, RecordedRefusal, StatelessConnection } from "./http/mod.ts";
 import { OwnServer } from "./own_server/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
@@ -159,13 +163,9 @@ export class Gateway {
     return this.#snapshot.configuration;
   }
 
-  /**
-   * Serves a client.
-   *
-   * @param channel Carries the client's messages.
-   */
+  /** Serves a client, whose messages the channel carries. */
   connect(channel: Channel, options: ConnectOptions): ConnectedClient & SharedClient {
-    const { agent, onClosed } = options;
+    const { agent } = options;
     const { settings, version, log } = this.#options;
     const bound = boundAgent(settings.agent, agent);
     if (options.isOnlyClient) this.#onlyChannel = channel;
@@ -195,15 +195,15 @@ export class Gateway {
           server.notifyRootsChanged(connectionId);
         }
       },
-      onClosed,
+      firstRequestId: options.firstRequestId,
+      onClosed: options.onClosed,
     });
     this.#clients.add(session);
     return {
+      session,
       get isInitialized() {
         return session.connection !== undefined;
       },
-      describe: () => session.describe(),
-      end: (withinMs) => session.end(withinMs),
       releaseServers: () => {
         // A client that returns expects its subscriptions.
         if (!session.hasSubscriptions) this.#releaseServers(session);

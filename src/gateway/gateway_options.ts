@@ -37,8 +37,23 @@ export interface ConnectOptions {
   readonly agent?: string | undefined;
   /** Whether the process serves only this client, so that servers wait while it does not read. Default: no. */
   readonly isOnlyClient?: boolean;
+  /** Id of the first request to the client; default: 1. */
+  readonly firstRequestId?: number;
   /** Called when the client has closed its end. */
   readonly onClosed: () => void;
+}
+
+/** A connected client, as those see it who accept clients over a socket. */
+export interface SharedClient {
+  /** Its session. */
+  readonly session: {
+    /** Returns what is known of the client, for the operator. */
+    describe(): Readonly<Record<string, unknown>>;
+    /** Waits for the answers to the client's calls, and then cancels the rest. */
+    end(withinMs: number): Promise<void>;
+  };
+  /** Ends the session, and stops the servers that only this client uses. */
+  disconnect(): void;
 }
 
 /** Time limits for ending a gateway. */

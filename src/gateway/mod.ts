@@ -10,10 +10,14 @@ export type { FileStatus, ReloadOptions, ReloadStatus } from "./reload.ts";
 export type { ConnectedClient } from "./http/mod.ts";
 export { compileRules } from "./compile_rules.ts";
 export { Gateway } from "./gateway.ts";
-export type { ConnectOptions, EndOptions, GatewayOptions } from "./gateway_options.ts";
+export type {
+  ConnectOptions,
+  EndOptions,
+  GatewayOptions,
+  SharedClient,
+} from "./gateway_options.ts";
 export { listedOwnServer } from "./listed_own_server.ts";
 export { loadDirectTools, readOfferedName } from "./offered/mod.ts";
-export { type DaemonOptions, serveDaemon } from "./serve_daemon.ts";
 export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";
 export {

@@ -45,6 +45,8 @@ export interface ClientSessionOptions {
   readonly log: Log;
   /** Returns the budget that the answers to batches count against. */
   readonly memory: () => Budget;
+  /** Id of the first request to the client; default: 1. */
+  readonly firstRequestId?: number | undefined;
   /** Called when the answer to `initialize` has been sent. */
   readonly onInitialized: (connection: ClientConnection) => void;
   /** Called when the client has set its log level. */
@@ -87,6 +89,7 @@ export class ClientSession {
     const noiseLog = new NoiseLog(options.log, { source: "a client sent" });
     this.#peer = new Peer(channel, {
       answersInvalidMessages: true,
+      firstRequestId: options.firstRequestId,
       acceptsBatches: () => this.#revision === REVISION_WITH_BATCHES,
       memory: options.memory,
       request: (request) => this.#handleRequest(request),

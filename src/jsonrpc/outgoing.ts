@@ -59,11 +59,15 @@ export class OutgoingRequests {
   readonly #continuedBy = new Map<number, number>();
   // Ids of cancelled requests. The other side may have answered before it received the cancellation.
   readonly #cancelledIds = new Set<number>();
-  // Ids start at 1: clients of the 1.x SDK ignore a cancellation of request 0.
-  #nextId = 1;
+  #nextId: number;
 
-  constructor(channel: Pick<Channel, "send" | "sendParts" | "withdraw" | "requestAnswered">) {
+  /** Ids start at 1 by default: clients of the 1.x SDK ignore a cancellation of request 0. */
+  constructor(
+    channel: Pick<Channel, "send" | "sendParts" | "withdraw" | "requestAnswered">,
+    firstId: number = 1,
+  ) {
     this.#channel = channel;
+    this.#nextId = firstId;
   }
 
   get size(): number {

@@ -48,6 +48,8 @@ export interface PeerHandler {
    * that a server prints by mistake. Default: no.
    */
   readonly answersInvalidMessages?: boolean;
+  /** Id of the first request to the other side; default: 1. */
+  readonly firstRequestId?: number | undefined;
   /** Whether the revision of the connection has batches; otherwise they are invalid. Default: yes. */
   acceptsBatches?(): boolean;
   /**
@@ -102,7 +104,7 @@ export class Peer {
     this.#handler = handler;
     this.#answersInvalidMessages = handler.answersInvalidMessages ?? false;
     const send = (text: string): void => void channel.send(text);
-    this.#outgoing = new OutgoingRequests(channel);
+    this.#outgoing = new OutgoingRequests(channel, handler.firstRequestId);
     const hasSlowReader = (): boolean => this.hasSlowReader;
     this.#defaultWriter = {
       answer: send,

@@ -118,8 +118,29 @@ export class SocketStream {
   getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } {
     return {
       write: (bytes) => writeBytes(this.#connection, bytes),
-      close: async () => await (this.#connection as Deno.TcpConn).closeWrite(),
+      close: () => this.endSending(),
     };
+  }
+
+  /**
+   * Writes bytes.
+   *
+   * @returns Whether the other side can have received any of them.
+   */
+  async send(bytes: Uint8Array): Promise<boolean> {
+    let offset = 0;
+    try {
+      while (offset < bytes.length) offset += await this.#connection.write(bytes.subarray(offset));
+      return true;
+    } catch {
+      // The end of the connection shows in its other direction, too.
+      return offset > 0;
+    }
+  }
+
+  /** Ends writing: the other side sees the end of its input. */
+  async endSending(): Promise<void> {
+    await (this.#connection as Deno.TcpConn).closeWrite();
   }
 
   /** Closes both directions. Idempotent. */

@@ -50,6 +50,7 @@ Deno.test("[settings.defaults] without flags and variables the defaults apply", 
     maxSandboxes: 4,
     stateStore: "memory",
     stateTtlS: 600,
+    shared: false,
     lingerS: 60,
   });
 });
@@ -103,6 +104,7 @@ const FLAGS_AND_VARIABLES: [
   ["debug", "GATEWAY_DEBUG", "yes", "0", true, false],
   ["logLevel", "GATEWAY_LOG_LEVEL", "warning", "debug", "warn", "debug"],
   ["logFormat", "GATEWAY_LOG_FORMAT", "json", "text", "json", "text"],
+  ["shared", "GATEWAY_SHARED", "yes", "0", true, false],
 ];
 
 /** Settings that must not be empty, because the gateway would permit more without them. */
@@ -157,7 +159,7 @@ Deno.test("[audit.required] GATEWAY_AUDIT_REQUIRED without an audit log in a fil
   assert.deepEqual(problemsOf({ auditLog: "audit.jsonl" }, variables), []);
 });
 
-Deno.test("[settings.twins] every setting with a flag is tested here, and only --debug is boolean", () => {
+Deno.test("[settings.twins] every setting with a flag is tested here, and only --debug and --shared are boolean", () => {
   const flags = listSettings().filter(({ flag }) => flag !== undefined);
   assert.deepEqual(
     flags.map(({ key }) => key).sort(),
@@ -165,8 +167,17 @@ Deno.test("[settings.twins] every setting with a flag is tested here, and only -
   );
   assert.deepEqual(
     listSettings().filter(({ boolean }) => boolean).map(({ variable }) => variable),
-    ["GATEWAY_TRUST", "GATEWAY_AUDIT_REQUIRED", "GATEWAY_DEBUG"],
+    ["GATEWAY_TRUST", "GATEWAY_AUDIT_REQUIRED", "GATEWAY_DEBUG", "GATEWAY_SHARED"],
   );
+});
+
+Deno.test("[settings.shared] a shared gateway needs a client that starts it, and an audit log in a file", () => {
+  assert.deepEqual(problemsOf({ shared: true, transport: "http" }), [
+    "GATEWAY_SHARED: is for clients that start the gateway; over HTTP they share it already",
+  ]);
+  assert.deepEqual(problemsOf({ shared: true }, { GATEWAY_AUDIT_LOG: "/dev/stderr" }), [
+    "GATEWAY_SHARED: needs an audit log in a file: a shared gateway has no standard error",
+  ]);
 });
 
 Deno.test("[settings.twins] settings without a flag are read from variables", () => {

@@ -5,6 +5,28 @@ export const SHARED: Readonly<Record<string, Section>> = {
   "19 Shared gateways": {
     "shared.clients":
       "each client of a shared gateway has its own agent, capabilities and audit session; isolation decides which sessions of servers they share; a client that goes ends what only it used",
+    "shared.one-daemon":
+      "clients of one configuration that start with --shared get one set of servers, also if they start at once",
+    "shared.client-gone":
+      "a client of a shared gateway that is killed is gone, with its calls and the servers that only it used",
+    "shared.input": "a shared gateway answers what came with the end of the input",
+    "shared.daemon-gone":
+      "if a shared gateway is killed, calls in flight fail once with SERVER_UNAVAILABLE, and the next call works, in the same session",
+    "shared.start-failure":
+      "an error in the configuration ends a client's process as without --shared",
+    "shared.separate":
+      "clients share a gateway only if the files, the program, the settings and all variables that servers get are the same",
+    "shared.envelope": "a relay recognizes which requests are open, in every spelling of a message",
+    "shared.lines":
+      "a relay passes lines on unchanged in both directions, and never a part of one that a lost gateway has begun",
+    "shared.folder":
+      "a relay uses no folder, socket or gateway that could be another user's, or that does not answer, and says so",
+    "shared.chaos":
+      "every call of 20 clients ends once, with its own answer or a named error, while relays, shared gateways and servers are killed",
+    "settings.shared":
+      "a gateway that is to be shared is refused over HTTP, and with an audit log in a standard stream",
+    "shared.loopback":
+      "without Unix sockets a shared gateway listens on loopback, and takes only clients with a token that only its user can read",
     "shared.hello":
       "a connection that does not begin with the right hello in time gets no MCP, and delays no other",
     "shared.linger":

@@ -12,5 +12,5 @@ export { type LocatedFile, type LocatedFiles, locateFiles } from "../locate.ts";
 export { readServeFlags } from "../serve_flags.ts";
 export { readSettings } from "../read_settings.ts";
 export { readText, type TextResult } from "../read_text.ts";
-export { listSettings } from "../settings.ts";
-export type { SettingFlags, SettingRow, Settings } from "../settings.ts";
+export { listSettings, type SettingRow } from "../list_settings.ts";
+export type { SettingFlags, Settings } from "../settings.ts";

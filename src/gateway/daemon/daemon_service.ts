@@ -12,6 +12,7 @@ import {
   writeLine,
 } from "../../shared_socket/mod.ts";
 import { within } from "../../within.ts";
+import type { SharedClient } from "../gateway_options.ts";
 
 /** Time for the first line of a connection, in milliseconds. */
 const HELLO_MS = 5000;
@@ -27,16 +28,6 @@ const CLIENT_GONE_MS = 1000;
 
 /** Minimum time that a daemon waits for its first client, in milliseconds. */
 const FIRST_CLIENT_MS = 15_000;
-
-/** A client that the gateway serves. */
-export interface SharedClient {
-  /** Returns what the client says about itself, for the status. */
-  describe(): Readonly<Record<string, unknown>>;
-  /** Waits for the answers to the client's calls, and then cancels the rest. */
-  end(withinMs: number): Promise<void>;
-  /** Ends the client's session, and stops the servers that only it uses. */
-  disconnect(): void;
-}
 
 /** Options of the service. */
 export interface DaemonServiceOptions {
@@ -191,7 +182,7 @@ export class DaemonService {
     clearTimeout(this.#lingerTimer);
     log.info("A client has connected", { pid, ...(agent === undefined ? {} : { agent }) });
     await closed;
-    await client.end(CLIENT_GONE_MS);
+    await client.session.end(CLIENT_GONE_MS);
     client.disconnect();
     await within(channel.close(), CLIENT_GONE_MS);
     this.#relays.delete(relay);
@@ -206,7 +197,7 @@ export class DaemonService {
 
   async #readStatus(): Promise<Readonly<Record<string, unknown>>> {
     const clients = [...this.#relays].map(({ client, hello: { pid, agent = null }, since }) => {
-      return { pid, agent, since, ...client.describe() };
+      return { pid, agent, since, ...client.session.describe() };
     });
     return { ...await this.#options.status(), clients };
   }

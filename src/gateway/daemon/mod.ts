@@ -1,9 +1,8 @@
 /**
- * Clients over a socket that only this user can reach: the first line of each connection, the clients, and the time
- * that the daemon lives on without one. Knows neither servers nor rules. Imports `shared_socket` and all layers below.
+ * Serves clients over a socket that only this user can reach: the first line of each connection, the clients, and the
+ * time that the daemon lives on without one. Knows neither servers nor rules. A door of its own, because a gateway for one
+ * client needs nothing of it.
  *
  * @module
  */
-export { DaemonService, type DaemonServiceOptions, type SharedClient } from "./daemon_service.ts";
-export { type ProcessUse, readProcessUse } from "./process_use.ts";
-export { listenOnSocket } from "../../shared_socket/mod.ts";
+export { type DaemonOptions, serveDaemon } from "./serve_daemon.ts";

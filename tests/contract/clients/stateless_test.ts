@@ -1,9 +1,9 @@
 import { MEMORY } from "./memory_transport.ts";
 import { describeStatelessTransport } from "./suite.ts";
 import { STATELESS_HTTP } from "./stateless_http_transport.ts";
-import { STDIO } from "./transport.ts";
+import { SHARED, STDIO } from "./transport.ts";
 
-for (const transport of [STDIO, MEMORY]) describeStatelessTransport(transport);
+for (const transport of [STDIO, MEMORY, SHARED]) describeStatelessTransport(transport);
 
 describeStatelessTransport(STATELESS_HTTP, {
   "[protocol.cancel] a cancelled call is cancelled at the server, and not answered":

@@ -9,6 +9,7 @@ import {
 } from "../../e2e/gateway.ts";
 import { HttpTransport } from "../../e2e/http_transport.ts";
 import type { InitializeParams } from "../../e2e/raw_client.ts";
+import { prepareShared } from "../../e2e/shared_gateway.ts";
 import { plainItem } from "../../fixtures/servers/offers.ts";
 
 /** Entries of `mcpServers`. */
@@ -85,6 +86,20 @@ export const STDIO: ClientTransport = {
       },
       [Symbol.asyncDispose]: () => gateways.disposeAsync(),
     });
+  },
+};
+
+/** A relay for each client, which all lead to one daemon. */
+export const SHARED: ClientTransport = {
+  name: "a relay",
+  deviations: {},
+  start: async (servers) => {
+    const shared = await prepareShared({ servers });
+    return {
+      notFoundCode: NOT_FOUND,
+      connect: (client = {}) => shared.connect({ args: ARGS, initialize: client }),
+      [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose](),
+    };
   },
 };
 

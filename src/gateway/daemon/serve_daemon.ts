@@ -1,8 +1,13 @@
-import type { Log } from "../log.ts";
-import { longWork } from "../long_work.ts";
-import type { ProcessUse } from "./daemon/mod.ts";
-import type { Gateway } from "./gateway.ts";
-import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
+import type { Log } from "../../log.ts";
+import { longWork } from "../../long_work.ts";
+import { listenOnSocket } from "../../shared_socket/mod.ts";
+import type { Gateway } from "../gateway.ts";
+import { listenForSignals, SIGNAL_TIME_LIMITS } from "../signals.ts";
+import { DaemonService } from "./daemon_service.ts";
+import { type ProcessUse, readProcessUse } from "./process_use.ts";
+
+/** Number of ids from which that of the first request to a client is chosen. */
+const FIRST_REQUEST_IDS = 2 ** 40;
 
 /** Options of a daemon. */
 export interface DaemonOptions {
@@ -29,8 +34,6 @@ export interface DaemonOptions {
 export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Promise<void> {
   longWork.servesSeveralClients = true;
   const { key, lingerMs, version, onListening, log } = options;
-  // Loaded only here, because serving one client does not need it.
-  const { DaemonService, listenOnSocket, readProcessUse } = await import("./daemon/mod.ts");
   const started = new Date().toISOString();
   const signals = listenForSignals(() => void gateway.reload());
   const listener = await listenOnSocket(options.socket);
@@ -39,7 +42,11 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     key,
     version,
     lingerMs,
-    accept: (channel, { agent, onClosed }) => gateway.connect(channel, { agent, onClosed }),
+    accept: (channel, client) => {
+      // A client whose daemon ends answers the requests of another one: none may have the id of an earlier request.
+      const firstRequestId = 1 + Math.floor(Math.random() * FIRST_REQUEST_IDS);
+      return gateway.connect(channel, { ...client, firstRequestId });
+    },
     memoryOf: (agent) => gateway.memory.share(`agent ${agent ?? ""}`),
     status: async () => ({
       pid: Deno.pid,

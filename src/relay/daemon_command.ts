@@ -1,0 +1,65 @@
+/** Name of the hidden command that runs a daemon. */
+const DAEMON_COMMAND = "__daemon";
+
+/** The permissions of a daemon, which are those of the gateway. */
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-net",
+  "--allow-run",
+  "--allow-sys=uid",
+];
+
+/** Starts a program in the background; its parent is then no client, which might end all processes below its own. */
+const DETACHING_SHELL = `"$@" </dev/null &`;
+
+/** Returns the words that start this program, before its arguments. */
+export function programWords(): string[] {
+  if (Deno.build.standalone) return [Deno.execPath()];
+  const main = Deno.mainModule;
+  // The source finds its packages by `deno.json` and the lock file; a bundle has none.
+  const flags = main.endsWith(".ts")
+    ? ["--quiet"]
+    : ["--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
+  return [Deno.execPath(), "run", ...flags, ...PERMISSIONS, main];
+}
+
+/** Whether this process has all permissions of a daemon: a client must not get more than it was given. */
+export function hasDaemonPermissions(): boolean {
+  const names = ["read", "write", "env", "net", "run"] as const;
+  return names.every((name) => {
+    const { state, partial } = Deno.permissions.querySync({ name });
+    return state === "granted" && !partial;
+  });
+}
+
+/** The environment and the working folder of a daemon, and its key. */
+export interface DaemonCommandOptions {
+  readonly key: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly folder: string;
+}
+
+/** Starts a daemon, which does not belong to this process. */
+export function spawnDaemon({ key, env, folder }: DaemonCommandOptions): Deno.ChildProcess {
+  const words = [...programWords(), DAEMON_COMMAND, key];
+  const usesShell = Deno.build.os !== "windows";
+  const [file = "", ...args] = usesShell ? ["sh", "-c", DETACHING_SHELL, "sh", ...words] : words;
+  return new Deno.Command(file, {
+    args,
+    env: {
+      ...env,
+      DENO_NO_UPDATE_CHECK: "1",
+      // Deno then reads its sockets after each step of work, so that one client's work does not delay the others.
+      DENO_TOKIO_EVENT_INTERVAL: "1",
+    },
+    clearEnv: true,
+    cwd: folder,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+}

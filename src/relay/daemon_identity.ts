@@ -1,0 +1,172 @@
+import {
+  DEPTH_VARIABLE,
+  type Environment,
+  getHomeFolder,
+  isAbsolutePath,
+  listSafeVariables,
+  listSettings,
+  type LocatedFiles,
+  locateFiles,
+  readText,
+  resolvePath,
+  type SettingFlags,
+  type Settings,
+} from "../config/startup/mod.ts";
+import { ownUserId } from "../file_identity.ts";
+import { standardStream } from "../line_queue.ts";
+import { sha256 } from "../sha256.ts";
+import { VERSION } from "../version.ts";
+import { programWords } from "./daemon_command.ts";
+import { usesWorkingFolder, wordsOf } from "./file_scan.ts";
+
+/** The settings of a relay; clients that differ in them share a daemon. */
+const OWN_SETTINGS: ReadonlySet<keyof Settings> = new Set(
+  ["agent", "logLevel", "logFormat", "shared"],
+);
+
+/** The settings of the log, which the first relay decides. */
+const LOG_SETTINGS: ReadonlySet<keyof Settings> = new Set(["logLevel", "logFormat"]);
+
+/**
+ * Variables that the gateway itself uses, or the programs that it starts to open a page: they are the same in all windows
+ * of a session.
+ */
+const GATEWAY_NAMES =
+  /^(?:OTEL_\w+|DENO_\w+|BROWSER|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|DBUS_SESSION_BUS_ADDRESS|AGENT_MCP_GATEWAY_(?:LAUNCHER|LOOPBACK))$/;
+
+/** Safe variables that differ from window to window and say nothing to a program without a terminal. */
+const WINDOW_NAMES = /^(?:TERM|XDG_(?!\w+_(?:HOME|DIRS)$|RUNTIME_DIR$)\w+)$/;
+
+/** All that determines which daemon serves a client, and how it is started. */
+export interface DaemonIdentity {
+  /** Hash of everything that decides which servers a client gets: 64 hex digits. */
+  readonly key: string;
+  /** The whole environment of the daemon: only what is in the key, so that no client gets what is another's. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The working folder of the daemon. */
+  readonly folder: string;
+}
+
+/** The process that asks. */
+export interface IdentityContext {
+  readonly flags: SettingFlags;
+  /** The settings that the flags and the environment give. */
+  readonly settings: Settings;
+  readonly env: Environment;
+  /** The working folder, absolute. */
+  readonly cwd: string;
+}
+
+/** Finds the two files, and computes the daemon key and the daemon's environment. */
+export async function identifyDaemon(context: IdentityContext): Promise<DaemonIdentity> {
+  const { settings, env, cwd } = context;
+  const home = getHomeFolder(env);
+  const files = locateFiles(settings, { home, cwd });
+  const [servers, rules] = [files.mcpConfig, files.rules].map(({ path }) => readIfPossible(path));
+  const text = servers ?? "";
+  // A file of the working folder is used only if it was trusted there, so the daemon has to find it there, too.
+  const isInFolder = [files.mcpConfig, files.rules].some(({ origin }) =>
+    origin === "working-folder"
+  );
+  const folder = isInFolder || home === undefined || usesWorkingFolder(text, cwd) ? cwd : home;
+  const variables = listVariables(context, wordsOf(`${text}\n${rules}`));
+  const shared = { ...variables, ...settingVariables(context, files) };
+  const key = await sha256(JSON.stringify([
+    VERSION,
+    describeProgram(),
+    ownUserId() ?? null,
+    folder,
+    [files.mcpConfig.path, files.rules.path],
+    Object.entries(shared).sort(([one], [other]) => one < other ? -1 : 1),
+  ]));
+  return { key, env: { ...shared, ...logVariables(context) }, folder };
+}
+
+function readIfPossible(path: string): string {
+  const read = readText(path);
+  // The daemon reports a file that cannot be read.
+  return "text" in read ? read.text : "";
+}
+
+/** Returns the variables that servers get, or that the files name. */
+function listVariables(
+  { env }: IdentityContext,
+  words: ReadonlySet<string>,
+): Record<string, string> {
+  const safe = listSafeVariables();
+  const names = new Set(safe.filter((name) => !name.endsWith("*")));
+  const prefixes = safe.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  const isShared = (name: string): boolean => {
+    if (words.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name)) return true;
+    const isSafe = names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+    return isSafe && !WINDOW_NAMES.test(name);
+  };
+  const windows = Deno.build.os === "windows";
+  return Object.fromEntries(
+    Object.entries(env.toObject())
+      .filter(([name]) => isShared(windows ? name.toUpperCase() : name) && !isSetting(name)),
+  );
+}
+
+/** Whether a variable is one of the gateway's settings, which the daemon gets as flags and variables give them together. */
+function isSetting(name: string): boolean {
+  return listSettings().some(({ variable }) => variable === name);
+}
+
+/** Returns the settings as variables; relative paths become absolute, because the daemon has another working folder. */
+function settingVariables(
+  context: IdentityContext,
+  files: LocatedFiles,
+): Record<string, string> {
+  const { settings: { auditLog }, cwd } = context;
+  const variables = readTexts(context, (key) => !OWN_SETTINGS.has(key));
+  for (const [key, file] of [["mcpConfig", files.mcpConfig], ["rules", files.rules]] as const) {
+    if (file.origin === "given") variables.set(key, file.path);
+  }
+  if (variables.has("auditLog") && standardStream(auditLog) === undefined) {
+    variables.set("auditLog", isAbsolutePath(auditLog) ? auditLog : resolvePath(cwd, auditLog));
+  }
+  return namedByVariable(variables);
+}
+
+function logVariables(context: IdentityContext): Record<string, string> {
+  return namedByVariable(readTexts(context, (key) => LOG_SETTINGS.has(key)));
+}
+
+/** Returns the settings that are given, as written. */
+function readTexts(
+  { flags, env }: IdentityContext,
+  isIncluded: (key: keyof Settings) => boolean,
+): Map<keyof Settings, string> {
+  const texts = new Map<keyof Settings, string>();
+  for (const { key, variable } of listSettings()) {
+    const text = String(flags[key] ?? "") || (env.get(variable) ?? "");
+    if (text !== "" && isIncluded(key)) texts.set(key, text);
+  }
+  return texts;
+}
+
+function namedByVariable(texts: ReadonlyMap<keyof Settings, string>): Record<string, string> {
+  return Object.fromEntries(
+    listSettings().flatMap(({ key, variable }) => {
+      const text = texts.get(key);
+      return text === undefined ? [] : [[variable, text]];
+    }),
+  );
+}
+
+/** Identifies the program: its command, and the state of its file, which a build of the same version may have replaced. */
+function describeProgram(): readonly unknown[] {
+  const words = programWords();
+  const file = Deno.build.standalone ? Deno.execPath() : mainPath();
+  try {
+    const { size, mtime } = Deno.statSync(file);
+    return [words, size, mtime?.getTime() ?? null];
+  } catch {
+    return [words];
+  }
+}
+
+function mainPath(): string {
+  return decodeURIComponent(new URL(Deno.mainModule).pathname);
+}

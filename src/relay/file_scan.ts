@@ -1,0 +1,57 @@
+/**
+ * Scans of the two files' texts. They need not be exact, and parse nothing: a word too many separates two clients that
+ * could share a daemon, and a word that is missed is a variable that the daemon does not have.
+ */
+
+/** Match what may be the name of a variable; only on Windows do names have dots and parentheses. */
+const WORD = /[A-Za-z_]\w*/g;
+const LONG_WORD = /[A-Za-z_][\w.()]*/g;
+
+/** Matches a string of JSON. */
+const STRING = /"((?:[^"\\\n]|\\.)*)"/g;
+
+/** Matches a path that begins at the working folder, also after a flag: `--root=./data`. */
+const RELATIVE = /(?:^|[=:,;\s])\.{1,2}(?:[\\/]|$)/;
+
+/** Matches the entry `cwd` with a path that is not absolute. */
+const RELATIVE_FOLDER = /"cwd"\s*:\s*"(?![\\/~$]|[A-Za-z]:)/;
+
+/** Matches what is no path of a file, although it has a slash. */
+const NO_PATH = /^(?:[\\/~@$]|[A-Za-z]:[\\/])|:\/\//;
+
+/** Maximum number of paths that are looked up. */
+const MAX_LOOKUPS = 200;
+
+/** Returns all words of a text, among which are the names of all variables that it uses. */
+export function wordsOf(text: string): ReadonlySet<string> {
+  const plain = text.replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, digits) => {
+    return String.fromCharCode(parseInt(digits, 16));
+  });
+  return new Set([...plain.match(WORD) ?? [], ...plain.match(LONG_WORD) ?? []]);
+}
+
+/**
+ * Whether servers depend on the working folder.
+ *
+ * @param text The text of the servers file.
+ * @param cwd The working folder.
+ */
+export function usesWorkingFolder(text: string, cwd: string): boolean {
+  if (text.includes("workspaceFolder") || RELATIVE_FOLDER.test(text)) return true;
+  let lookups = 0;
+  for (const [, string = ""] of text.matchAll(STRING)) {
+    if (RELATIVE.test(string)) return true;
+    if (!/[\\/]/.test(string) || NO_PATH.test(string)) continue;
+    if (++lookups > MAX_LOOKUPS || exists(`${cwd}/${string}`)) return true;
+  }
+  return false;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

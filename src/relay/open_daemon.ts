@@ -1,0 +1,185 @@
+import { removeIfThere } from "../atomic_file.ts";
+import { lockFile, LockTimeout } from "../file_lock.ts";
+import {
+  connectSocket,
+  type DaemonFiles,
+  daemonFiles,
+  FirstLineError,
+  type Hello,
+  MAX_HELLO_BYTES,
+  openPrivateFolder,
+  readFirstLine,
+  readHelloAnswer,
+  SharingError,
+  SocketStream,
+  writeLine,
+} from "../shared_socket/mod.ts";
+import { VERSION } from "../version.ts";
+import { hasDaemonPermissions, spawnDaemon } from "./daemon_command.ts";
+import type { DaemonIdentity } from "./daemon_identity.ts";
+
+/** Time that a daemon has to answer the hello, in milliseconds. */
+const ANSWER_MS = 5000;
+
+/** Time that a daemon has to start, in milliseconds. */
+const START_MS = 20_000;
+
+/** Number of attempts while daemons end just when they are connected to. */
+const ATTEMPTS = 5;
+
+/** Pause before the next attempt, in milliseconds. */
+const PAUSE_MS = 20;
+
+/** Maximum length of what a daemon that does not start has to say, in UTF-16 code units. */
+const MAX_LAST_WORDS = 64 * 1024;
+
+/** The daemon could not start, usually because the configuration is not valid. The message is the daemon's own. */
+export class DaemonStartError extends Error {
+  /** The name of the class. */
+  override readonly name = "DaemonStartError";
+}
+
+/** A connection to a daemon, after the hello. */
+export interface OpenedDaemon {
+  /** The connection. */
+  readonly stream: SocketStream;
+  /** Process id of the daemon. */
+  readonly pid: number;
+}
+
+/**
+ * Connects to the daemon with this identity; starts it if there is none.
+ *
+ * @param agent The agent that the client is bound to.
+ * @throws {SharingError} If a daemon cannot be used.
+ * @throws {DaemonStartError} If it does not start.
+ */
+export async function openDaemon(
+  identity: DaemonIdentity,
+  agent: string | undefined,
+): Promise<OpenedDaemon> {
+  const files = daemonFiles(openPrivateFolder(Deno.env), identity.key);
+  const hello: Hello = {
+    hello: 1,
+    key: identity.key,
+    version: VERSION,
+    do: "connect",
+    pid: Deno.pid,
+    agent,
+  };
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const daemon = await connect(files.socket, hello) ?? await start(files, { identity, hello });
+    if (daemon !== undefined) return daemon;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
+  }
+  throw new SharingError(`each daemon at ${files.socket} ended at once; its log is ${files.log}`);
+}
+
+/** Connects to a running daemon; returns `undefined` if there is none. */
+async function connect(socket: string, hello: Hello): Promise<OpenedDaemon | undefined> {
+  const shared = await connectSocket(socket);
+  if (shared === undefined) return undefined;
+  const { connection, token } = shared;
+  try {
+    await writeLine(connection, { ...hello, token });
+    const { line, rest } = await readFirstLine(connection, {
+      maxBytes: MAX_HELLO_BYTES,
+      withinMs: ANSWER_MS,
+    });
+    const answer = readHelloAnswer(parse(line));
+    if (answer === undefined) {
+      throw new SharingError(`${socket} belongs to a program that is no daemon. Fix: end it`);
+    }
+    if (!answer.ok) {
+      throw new SharingError(`the daemon at ${socket} refused the client: ${answer.error}`);
+    }
+    return { stream: new SocketStream(connection, rest), pid: answer.pid };
+  } catch (error) {
+    new SocketStream(connection).close();
+    if (error instanceof FirstLineError && !error.isEnd) {
+      throw new SharingError(
+        `the daemon at ${socket} does not answer: ${error.message}. Fix: end its process`,
+        { cause: error },
+      );
+    }
+    if (error instanceof SharingError) throw error;
+    // The daemon ended before it answered.
+    return undefined;
+  }
+}
+
+/** Starts a daemon, unless another relay has just done so, and connects to it. */
+async function start(
+  files: DaemonFiles,
+  { identity, hello }: { readonly identity: DaemonIdentity; readonly hello: Hello },
+): Promise<OpenedDaemon | undefined> {
+  using _lock = await lock(files.lock);
+  const running = await connect(files.socket, hello);
+  if (running !== undefined) return running;
+  if (!hasDaemonPermissions()) {
+    throw new SharingError(
+      "this process has fewer permissions than a daemon, which all clients share. Fix: start the gateway " +
+        "without --shared, or with the permissions of the documentation",
+    );
+  }
+  await removeIfThere(files.socket);
+  await startDaemon(identity, files.log);
+  return await connect(files.socket, hello);
+}
+
+async function lock(path: string): Promise<Disposable> {
+  try {
+    return await lockFile(path, { withinMs: START_MS, isLockFile: true });
+  } catch (error) {
+    if (!(error instanceof LockTimeout)) throw error;
+    throw new SharingError(`another process has been starting a daemon for too long: ${path}`);
+  }
+}
+
+/** Starts a daemon; resolves when clients can connect. */
+async function startDaemon(identity: DaemonIdentity, log: string): Promise<void> {
+  const child = spawnDaemon(identity);
+  child.unref();
+  const lastWords = readText(child.stderr);
+  const output = child.stdout.getReader();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    void output.cancel().catch(() => {});
+  }, START_MS);
+  // A daemon that cannot start prints nothing.
+  const { done } = await output.read();
+  clearTimeout(timer);
+  if (isLate) {
+    lastWords.cancel();
+    throw new SharingError(
+      `the daemon did not start within ${START_MS / 1000} s; its log is ${log}`,
+    );
+  }
+  if (done) throw new DaemonStartError(await lastWords.text || "The daemon ended at its start.\n");
+  lastWords.cancel();
+  void output.cancel().catch(() => {});
+}
+
+/** Reads a stream to its end, or until it is cancelled. */
+function readText(stream: ReadableStream<Uint8Array>): { text: Promise<string>; cancel(): void } {
+  const reader = stream.getReader();
+  const read = async (): Promise<string> => {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      if (text.length < MAX_LAST_WORDS) text += decoder.decode(value, { stream: true });
+    }
+  };
+  return { text: read().catch(() => ""), cancel: () => void reader.cancel().catch(() => {}) };
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,4 @@
+import { SHARED } from "./transport.ts";
+import { describeClientTransport } from "./suite.ts";
+
+describeClientTransport(SHARED);

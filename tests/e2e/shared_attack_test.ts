@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { misbehavingServer } from "./gateway.ts";
+import { Program } from "./program.ts";
+import { prepareShared, type SharedGateway } from "./shared_gateway.ts";
+import { waitUntil } from "./wait.ts";
+
+const SHARED = { ...misbehavingServer(), gateway: { isolation: "shared" } };
+
+const ignore = Deno.build.os !== "linux";
+
+const INITIALIZE = `${
+  JSON.stringify({
+    jsonrpc: "2.0",
+    id: "first",
+    method: "initialize",
+    params: { protocolVersion: "2025-11-25", capabilities: {} },
+  })
+}\n`;
+
+/** Whether the tests run as root, who may give folders to others. */
+function isRoot(): boolean {
+  const path = Deno.makeTempFileSync();
+  const { uid } = Deno.statSync(path);
+  Deno.removeSync(path);
+  return uid === 0;
+}
+
+/** Starts a relay, which must say what is wrong on standard error and in the answer to `initialize`, and end. */
+async function expectRefusal(shared: SharedGateway, message: RegExp): Promise<void> {
+  const relay = shared.start();
+  await relay.write(INITIALIZE);
+  assert.equal((await relay.waitForEnd()).code, 1);
+  assert.match(relay.stderr, /^error: The gateway cannot be shared: /);
+  assert.match(relay.stderr, message);
+  const [line = "", ...others] = relay.lines;
+  assert.deepEqual(others, []);
+  const { id, error } = JSON.parse(line);
+  assert.deepEqual([id, error.code, error.data.code], ["first", -32603, "SERVER_UNAVAILABLE"]);
+  assert.match(error.message, message);
+}
+
+/** Returns the path of the socket that a relay of this setup uses. */
+async function socketOf(shared: SharedGateway): Promise<string> {
+  const session = await shared.connect();
+  const names = [...Deno.readDirSync(shared.folder)].map(({ name }) => name);
+  await session.program.closeInput();
+  await session.program.waitForEnd();
+  await waitUntil("the daemon is gone", async () => (await shared.listDaemonIds()).length === 0);
+  return `${shared.folder}/${names.find((name) => name.endsWith(".sock"))}`;
+}
+
+/** Listens on a socket, in a program that answers each connection with a text. */
+async function listenInstead(
+  shared: SharedGateway,
+  path: string,
+  answer: string,
+): Promise<Program> {
+  const script = fileURLToPath(new URL("../fixtures/socket_listener.ts", import.meta.url));
+  const flags = ["--quiet", "--no-config", "--no-lock", "--allow-net", "--allow-read"];
+  const program = new Program({
+    command: Deno.execPath(),
+    args: ["run", ...flags, "--allow-write", script, path, answer],
+    cwd: shared.setup.workingFolder,
+    env: { ...shared.setup.env, HOME: "/nowhere" },
+  });
+  await waitUntil("it listens", () => program.lines.includes("ready"));
+  return program;
+}
+
+Deno.test({
+  name: "[shared.folder] a folder for sockets that is open to others, a link, or a file is refused",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const { folder } = shared;
+    Deno.mkdirSync(folder, { mode: 0o755 });
+    await expectRefusal(shared, /is open to other users\. Fix: chmod 700/);
+    Deno.chmodSync(folder, 0o770);
+    await expectRefusal(shared, /is open to other users/);
+    Deno.removeSync(folder);
+    Deno.mkdirSync(`${shared.setup.home}/elsewhere`, { mode: 0o700 });
+    Deno.symlinkSync(`${shared.setup.home}/elsewhere`, folder);
+    await expectRefusal(shared, /is a link or a file/);
+    Deno.removeSync(folder);
+    Deno.writeTextFileSync(folder, "");
+    await expectRefusal(shared, /is a link or a file/);
+    Deno.removeSync(folder);
+    Deno.chmodSync(shared.setup.home, 0o777);
+    await expectRefusal(shared, /another user could replace the folder/);
+    Deno.chmodSync(shared.setup.home, 0o755);
+    assert.ok(await (await shared.connect()).callServerToolForText("common", "pid"));
+  },
+});
+
+Deno.test({
+  name: "[shared.folder] a folder of another user is refused",
+  ignore: ignore || !isRoot(),
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    Deno.mkdirSync(shared.folder, { mode: 0o700 });
+    await Deno.chown(shared.folder, 65534, 65534);
+    await expectRefusal(shared, /belongs to another user/);
+    await Deno.chown(shared.folder, 0, 0);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.folder] the socket that a killed daemon leaves is replaced; anything else in its place is left alone",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const socket = await socketOf(shared);
+    await shared.connect();
+    await shared.killDaemon();
+    assert.ok(Deno.lstatSync(socket).isSocket);
+    assert.ok(await (await shared.connect()).callServerToolForText("common", "pid"));
+    await shared.killDaemon();
+    Deno.removeSync(socket);
+    Deno.writeTextFileSync(socket, "mine");
+    await expectRefusal(shared, /is not the socket of a daemon/);
+    assert.equal(Deno.readTextFileSync(socket), "mine");
+    Deno.removeSync(socket);
+    Deno.symlinkSync("/etc/passwd", socket);
+    await expectRefusal(shared, /is not the socket of a daemon/);
+    Deno.removeSync(socket);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.folder] a daemon that is silent, refuses, or is none is reported within seconds, and left alone",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const socket = await socketOf(shared);
+    const cases = [
+      ["", /does not answer: no first line came within 5000 ms/],
+      ["x".repeat(20_000), /does not answer: the first line is too long/],
+      ["HTTP/1.1 400 Bad Request\n", /belongs to a program that is no daemon/],
+      [
+        '{"ok":false,"error":"this daemon has version 9"}\n',
+        /refused the client: this daemon has version 9/,
+      ],
+    ] as const;
+    for (const [answer, message] of cases) {
+      const listener = await listenInstead(shared, socket, answer);
+      try {
+        await expectRefusal(shared, message);
+        assert.equal(listener.hasEnded, false);
+      } finally {
+        listener.sendSignal("SIGKILL");
+        await listener.waitForEnd();
+        Deno.removeSync(socket);
+      }
+    }
+    assert.ok(await (await shared.connect()).callServerToolForText("common", "pid"));
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.folder] a daemon that is stopped is reported, and serves its clients when it continues",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const session = await shared.connect();
+    const pid = await session.callServerToolForText("common", "pid");
+    const daemon = await shared.daemonId();
+    Deno.kill(daemon, "SIGSTOP");
+    try {
+      await expectRefusal(shared, /does not answer/);
+    } finally {
+      Deno.kill(daemon, "SIGCONT");
+    }
+    assert.equal(await session.callServerToolForText("common", "pid"), pid);
+  },
+});

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { executeToolParams, misbehavingServer, offeringServer, readRefusal } from "./gateway.ts";
+import { prepareShared } from "./shared_gateway.ts";
+import { waitUntil } from "./wait.ts";
+
+const SHARED = { ...misbehavingServer(), gateway: { isolation: "shared" } };
+
+/** The tests find daemons by their environment, which only Linux shows. */
+const ignore = Deno.build.os !== "linux";
+
+Deno.test({
+  name:
+    "[shared.one-daemon] relays that start at once make one daemon, which outlives the relay that started it",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const sessions = await Promise.all([1, 2, 3, 4].map(() => shared.connect()));
+    const daemon = await shared.daemonId();
+    const [first, ...others] = sessions;
+    const pids = await Promise.all(
+      sessions.map((session) => session.callServerToolForText("common", "pid")),
+    );
+    assert.equal(new Set(pids).size, 1);
+    await first?.program.closeInput();
+    assert.equal((await first?.program.waitForEnd())?.code, 0);
+    assert.equal(await others[0]?.callServerToolForText("common", "pid"), pids[0]);
+    assert.equal(await shared.daemonId(), daemon);
+    for (const { program } of others) await program.closeInput();
+    await waitUntil("all processes have ended", async () => {
+      return (await shared.setup.listProcessIds()).length === 0;
+    });
+    const names = [...Deno.readDirSync(shared.folder)].map(({ name }) => name);
+    assert.equal(names.length, 1, names.join());
+    assert.match(names[0] ?? "", /^[0-9a-f]{16}\.log$/);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.client-gone] a relay that is killed is gone: its calls are cancelled, and its servers end",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const [killed, other] = [await shared.connect(), await shared.connect()];
+    const pid = Number(await killed.callServerToolForText("odd", "pid"));
+    const otherPid = await other.callServerToolForText("odd", "pid");
+    const held = killed.client.request("tools/call", executeToolParams("odd", "wait"));
+    held.catch(() => {});
+    await waitUntil("the server holds the call", async () => {
+      return await killed.callServerToolForText("odd", "waiting") === "1";
+    });
+    killed.program.sendSignal("SIGKILL");
+    await waitUntil("the server has ended", () => !isRunning(pid), 10_000);
+    assert.equal(await other.callServerToolForText("odd", "pid"), otherPid);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.input] requests that come with the end of the input are answered before the relay ends",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const relay = shared.start();
+    const lines = [
+      { id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {} } },
+      { method: "notifications/initialized" },
+      { id: "two", method: "tools/list" },
+      { id: 3, method: "tools/call", params: executeToolParams("odd", "big", { length: 3e6 }) },
+    ];
+    await relay.write(lines.map((line) => JSON.stringify({ jsonrpc: "2.0", ...line })).join("\n"));
+    await relay.closeInput();
+    assert.equal((await relay.waitForEnd()).code, 0);
+    const answers = relay.lines.map((line) => JSON.parse(line));
+    assert.deepEqual(answers.map(({ id }) => id).toSorted(), [1, 3, "two"]);
+    const big = answers.find(({ id }) => id === 3);
+    assert.equal(big.result.content[0].text.length, 3e6);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.daemon-gone] calls in flight fail once with SERVER_UNAVAILABLE, and the next call works on another daemon",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({
+      servers: { odd: misbehavingServer(), common: SHARED },
+    });
+    const [one, two] = [await shared.connect(), await shared.connect()];
+    const first = await shared.daemonId();
+    await one.callServerToolForText("odd", "count");
+    const held = one.client.request("tools/call", executeToolParams("odd", "wait"));
+    const read = one.client.request("resources/read", { uri: "x://y" });
+    await read;
+    await waitUntil("the server holds the call", async () => {
+      return await one.callServerToolForText("odd", "waiting") === "1";
+    });
+    await shared.killDaemon();
+    const refusal = readRefusal((await held).result);
+    assert.equal(refusal.code, "SERVER_UNAVAILABLE");
+    assert.equal(refusal.retryable, false);
+    const pids = await Promise.all(
+      [one, two].map((session) => session.callServerToolForText("common", "pid")),
+    );
+    assert.equal(pids[0], pids[1]);
+    assert.notEqual(await shared.daemonId(), first);
+    // The handshake was repeated, and its answer was not passed on.
+    const answers = one.client.receivedMessages.filter(({ message }) =>
+      "serverInfo" in (message.result ?? {})
+    );
+    assert.equal(answers.length, 1);
+    assert.deepEqual(one.client.malformedLines, []);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.daemon-gone] another daemon gets the log level, the subscriptions and the capabilities; a question of the lost one is cancelled",
+  ignore,
+  async fn() {
+    const servers = { odd: misbehavingServer(), offering: offeringServer("--name=offering") };
+    await using shared = await prepareShared({ servers });
+    const session = await shared.connect({
+      initialize: { capabilities: { elicitation: { form: {} } } },
+    });
+    const { client } = session;
+    await client.request("logging/setLevel", { level: "info" });
+    const { result } = await client.request("resources/list");
+    const [resource] = result?.resources as { uri: string }[];
+    await client.request("resources/subscribe", { uri: resource?.uri });
+    let askedCount = 0;
+    client.setRequestHandler("elicitation/create", () => {
+      return ++askedCount === 1 ? undefined : { action: "decline" };
+    });
+    const ask = () => {
+      const question = {
+        method: "elicitation/create",
+        params: { message: "?", requestedSchema: { type: "object", properties: {} } },
+      };
+      return client.request("tools/call", executeToolParams("odd", "ask", question));
+    };
+    const held = ask();
+    const { message: question } = await client.waitForMessage("the question", ({ method }) => {
+      return method === "elicitation/create";
+    });
+    await shared.killDaemon();
+    assert.equal(readRefusal((await held).result).code, "SERVER_UNAVAILABLE");
+    const [cancelled] = client.notificationParams("notifications/cancelled");
+    assert.equal(cancelled?.requestId, question.id);
+    // A late answer reaches nobody.
+    await client.sendLine(
+      JSON.stringify({ jsonrpc: "2.0", id: question.id, result: { action: "accept" } }),
+    );
+    assert.match(JSON.stringify((await ask()).result), /decline/);
+    assert.equal(askedCount, 2);
+    await session.callServerTool("odd", "log", { length: 5, count: 1 });
+    await waitUntil("a log message", () => {
+      return client.notificationParams("notifications/message").length > 0;
+    });
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.start-failure] a configuration with errors ends the relay with the gateway's own message, and nothing on standard output",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: '{"mcpServers": {"a": {}}}' });
+    const relay = shared.start();
+    assert.equal((await relay.waitForEnd()).code, 1);
+    assert.deepEqual(relay.lines, []);
+    assert.match(relay.stderr, /error: The gateway cannot start:\n.*\.mcp\.json:1:/);
+    const flag = shared.start({ args: ["--agent=tester", "--face", "none"] });
+    assert.equal((await flag.waitForEnd()).code, 2);
+    assert.match(flag.stderr, /--face/);
+  },
+});
+
+Deno.test({
+  name: "[shared.separate] clients that would get other servers get another daemon",
+  ignore,
+  async fn() {
+    const servers = {
+      odd: { ...misbehavingServer(), env: { GIVEN: "${SECRET_OF_TEST:-none}" } },
+    };
+    await using shared = await prepareShared({ servers });
+    const env = { SECRET_OF_TEST: "a" };
+    const readGiven = async (options: { env?: Record<string, string>; args?: string[] }) => {
+      const session = await shared.connect(options);
+      return JSON.parse(await session.callServerToolForText("odd", "env")).GIVEN;
+    };
+    assert.equal(await readGiven({}), "none");
+    assert.equal(await readGiven({ env }), "a");
+    assert.equal(await readGiven({ env: { ...env, UNRELATED: "1", TERM: "other" } }), "a");
+    assert.equal(await readGiven({ env: { SECRET_OF_TEST: "b" }, args: ["--agent=tester"] }), "b");
+    assert.equal((await shared.listDaemonIds()).length, 3);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.loopback] without Unix sockets, daemons listen on loopback with a token that only the user can read",
+  ignore,
+  async fn() {
+    const env = { AGENT_MCP_GATEWAY_LOOPBACK: "1" };
+    await using shared = await prepareShared({ servers: { common: SHARED }, env });
+    const [one, two] = await Promise.all([shared.connect(), shared.connect()]);
+    const pids = await Promise.all(
+      [one, two].map((session) => session.callServerToolForText("common", "pid")),
+    );
+    assert.equal(pids[0], pids[1]);
+    const [name] = [...Deno.readDirSync(shared.folder)].map(({ name }) => name)
+      .filter((name) => name.endsWith(".port"));
+    const path = `${shared.folder}/${name}`;
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    const { port } = JSON.parse(Deno.readTextFileSync(path));
+    using stranger = await Deno.connect({ hostname: "127.0.0.1", port });
+    await stranger.write(
+      new TextEncoder().encode('{"hello":1,"do":"status","pid":1,"key":"","version":""}\n'),
+    );
+    const buffer = new Uint8Array(1000);
+    const count = await stranger.read(buffer) ?? 0;
+    assert.match(new TextDecoder().decode(buffer.subarray(0, count)), /"ok":false.*token/);
+    await shared.killDaemon();
+    // A call on the lost connection may fail: over TCP, the relay can notice the end only afterwards.
+    await one?.callServerTool("common", "pid");
+    assert.notEqual(await one?.callServerToolForText("common", "pid"), pids[0]);
+  },
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    Deno.kill(pid, 0 as unknown as Deno.Signal);
+    return true;
+  } catch {
+    return false;
+  }
+}

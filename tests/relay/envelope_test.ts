@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { readEnvelopes } from "../../src/relay/envelope.ts";
+
+const encoder = new TextEncoder();
+
+function read(text: string): (readonly [string | undefined, string | undefined])[] {
+  return readEnvelopes(encoder.encode(text)).map(({ id, method }) => [id, method]);
+}
+
+const LONG = `{"text":${JSON.stringify('"id":9}'.repeat(5000))},"id":8}`;
+
+Deno.test("[shared.envelope] the id and the method of a message are read in every order and spelling", () => {
+  for (const body of ["{}", LONG]) {
+    const id = `"id":"a b"`;
+    const spellings = [
+      `{"jsonrpc":"2.0",${id},"method":"tools/call","params":${body}}`,
+      `{"jsonrpc":"2.0","method":"tools/call","params":${body},${id}}`,
+      `{"method":"tools/call","params":${body},"jsonrpc":"2.0",${id}}`,
+      `{"params":${body},${id},"method":"tools/call","jsonrpc":"2.0"}`,
+      ` { "params" : ${body} , "m\\u0065thod" : "tools/call" , ${id}, "jsonrpc":"2.0" } `,
+    ];
+    for (const spelling of spellings) {
+      assert.deepEqual(read(`${spelling}\r\n`), [['"a b"', "tools/call"]], spelling.slice(0, 80));
+    }
+    assert.deepEqual(read(`{"jsonrpc":"2.0","id":7,"result":${body}}`), [["7", undefined]]);
+    assert.deepEqual(read(`{"result":${body},"jsonrpc":"2.0","id":7}`), [["7", undefined]]);
+    assert.deepEqual(read(`{"jsonrpc":"2.0","method":"notifications/x","params":${body}}`), [
+      [undefined, "notifications/x"],
+    ]);
+  }
+});
+
+Deno.test("[shared.envelope] a batch has an envelope for each message, and what is no message has none", () => {
+  assert.deepEqual(read('[{"id":1,"method":"a"},{"method":"b"},{"id":2,"result":{}}]'), [
+    ["1", "a"],
+    [undefined, "b"],
+    ["2", undefined],
+  ]);
+  for (const text of ["", "noise", '{"id":1', "null"]) {
+    assert.equal(
+      read(text).some(([id, method]) => id !== undefined || method !== undefined),
+      false,
+    );
+  }
+  assert.deepEqual(read('{"id":12345678901234567890,"method":"a"}'), [
+    ["12345678901234567890", "a"],
+  ]);
+  assert.deepEqual(read('{"id":"\\u0061","method":"a"}'), [['"a"', "a"]]);
+});

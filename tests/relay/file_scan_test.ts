@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { usesWorkingFolder, wordsOf } from "../../src/relay/file_scan.ts";
+
+Deno.test("[shared.separate] all names of variables in a file are found, also in defaults, lists and escapes", () => {
+  const words = wordsOf(
+    '{"a":"${ONE}","b":"${env:TWO:-${THREE}}","inherit_env":["FOUR","\\u0046IVE"],"c":"${ProgramFiles(x86)}"}',
+  );
+  for (const name of ["ONE", "TWO", "THREE", "FOUR", "FIVE", "ProgramFiles(x86)"]) {
+    assert.ok(words.has(name), name);
+  }
+});
+
+Deno.test("[shared.separate] servers that depend on the working folder are recognized", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${folder}/data`);
+    Deno.writeTextFileSync(`${folder}/data/notes.db`, "");
+    const uses = (...strings: string[]) =>
+      usesWorkingFolder(JSON.stringify({ args: strings }), folder);
+    const dependent = [
+      "${workspaceFolder}",
+      ".",
+      "..",
+      "./x",
+      "../x",
+      "--root=./x",
+      "data/notes.db",
+    ];
+    for (const text of dependent) assert.ok(uses("-y", text), text);
+    for (const cwd of ["sub", "./sub"]) {
+      assert.ok(usesWorkingFolder(JSON.stringify({ cwd }), folder), cwd);
+    }
+    const independent = [
+      "/abs/path",
+      "~/notes",
+      "@scope/server",
+      "https://example.com/mcp",
+      "text/plain",
+      "1.2.3",
+      "a...b",
+      "${HOME}/x",
+      "C:\\\\Users\\\\x",
+    ];
+    for (const text of independent) assert.ok(!uses("-y", text), text);
+    assert.ok(!usesWorkingFolder(JSON.stringify({ cwd: "/abs" }), folder));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
