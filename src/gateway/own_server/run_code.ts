@@ -82,7 +82,8 @@ export const runCode: OwnTool = {
     } catch (error) {
       if (signal.aborted) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      const message = `No process for code could be started: ${reason}`;
+      const message =
+        `No process for code could be started: ${reason}. Call the tools with execute_tool instead`;
       throw new DownstreamError("SERVER_UNAVAILABLE", OWN_SERVER, message, { cause: error });
     } finally {
       permit?.resume();
