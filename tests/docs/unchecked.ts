@@ -23,7 +23,7 @@ export const UNCHECKED: readonly string[] = [
   "docs/configuration.md: sh no-run: agent-mcp-gateway --agent researcher --log-level debug --aud",
   "docs/configuration.md: sh no-run: agent-mcp-gateway refresh",
   "docs/configuration.md: sh no-run: agent-mcp-gateway audit stats --since 1h",
-  "docs/developing.md: text no-check: src/main.ts              starts a command, or a relay, and sets t",
+  "docs/developing.md: text no-check: src/main.ts              starts a command, or a relay, and s",
   "docs/getting-started.md: sh no-run: npx -y deno@2.9.6 task install",
   "docs/getting-started.md: sh no-run: npx -y deno@2.9.6 task install --prefix ~/.local",
   "docs/install.md: sh no-run: npx -y deno@2.9.6 task install",
