@@ -5,6 +5,7 @@ import { startNewSdk, startOldSdkSse } from "../downstream/remote/sdk_servers.ts
 import { actAsStatelessServer } from "../downstream/remote/stateless_server.ts";
 import { AuthorizationServer } from "../fixtures/oauth/authorization_server.ts";
 import { ProtectedServer } from "../fixtures/oauth/protected_server.ts";
+import { ApprovalFixture } from "./approval_fixture.ts";
 import { HttpClient } from "./http_client.ts";
 import { misbehavingServer, type RunningGateway, startGateway } from "./gateway.ts";
 import { SilentProxy } from "./silent_proxy.ts";
@@ -63,6 +64,26 @@ Deno.test({
     await waitUntil("the call has arrived", () => server.countRequests("tools/call") === 1);
     await sleep([gateway], { ms: 4000, meanwhile: () => answer() });
     assert.equal(await call, "in time");
+  },
+});
+
+Deno.test({
+  name: "[wake.late-timers] an approval that was given while the gateway was stopped counts",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using fixture = await ApprovalFixture.start({ times: { wait_s: 2, expires_s: 600 } });
+    const call = fixture.call("late");
+    const [request] = await fixture.waiting();
+    const { program } = fixture.gateway;
+    program.sendSignal("SIGSTOP");
+    try {
+      await fixture.allow(request?.approval_id ?? "");
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    } finally {
+      program.sendSignal("SIGCONT");
+    }
+    assert.equal((await call).isError, undefined);
+    assert.equal(fixture.effects("late"), 1);
   },
 });
 

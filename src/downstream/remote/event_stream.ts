@@ -18,8 +18,10 @@ export interface EventStreamOptions {
   readonly maxSkippedBytes?: number;
   /** The server's memory budget; `undefined` if it is not limited. */
   readonly memory: Budget | undefined;
-  /** Cancels the reading. */
+  /** Cancels the reading; its reason is thrown. */
   readonly signal: AbortSignal;
+  /** Another signal that does so, which is not used again. */
+  readonly interruption?: AbortSignal | undefined;
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
   readonly throttles: Set<ReadThrottle>;
   /** Receives each event; returns a promise that the next event waits for, if any. */
@@ -41,12 +43,23 @@ export interface EventStreamOptions {
  */
 export async function readEvents(
   { body }: Response,
-  { maxBytes, maxSkippedBytes = 0, memory, signal, throttles, onEvent, isDone, onBytes }:
-    EventStreamOptions,
+  {
+    maxBytes,
+    maxSkippedBytes = 0,
+    memory,
+    signal,
+    throttles,
+    onEvent,
+    isDone,
+    onBytes,
+    ...options
+  }: EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
   const reader = bodyReader(body, memory);
+  const { interruption } = options;
   const stopListening = cancelOnAbort(reader, signal);
+  if (interruption !== undefined) cancelOnAbort(reader, interruption);
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
   const throttle = new ReadThrottle(memory);
   throttles.add(throttle);
@@ -65,6 +78,7 @@ export async function readEvents(
     for (;;) {
       const { value, done } = await reader.read();
       signal.throwIfAborted();
+      interruption?.throwIfAborted();
       if (done) break;
       onBytes?.(value);
       await longWork.runOrWait(partyOf(memory), () => parser.push(value));

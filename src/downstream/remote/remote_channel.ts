@@ -195,7 +195,7 @@ export class RemoteChannel implements Channel {
 
   /** See `Recovery`. */
   resume(sleptMs: number): void {
-    this.#client.reopenStream();
+    this.#client.reopenStreams();
     if (sleptMs < LOST_AFTER_MS) return;
     const requests = [...this.#requests];
     clearTimeout(this.#signOfLifeTimer);

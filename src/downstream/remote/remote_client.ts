@@ -41,8 +41,8 @@ export interface RemoteClient {
   ): Promise<(() => RemoteFailure) | undefined>;
   /** Sets headers that are sent with every later request. */
   setHeaders(headers: Readonly<Record<string, string>>): void;
-  /** Opens the server's own stream again, which may have died while the machine slept. */
-  reopenStream(): void;
+  /** Opens streams again that may have died while the machine slept. */
+  reopenStreams(): void;
   /**
    * Ends the session at the server.
    *

@@ -86,11 +86,18 @@ export class ResponseReader {
   /**
    * Reads an event stream to its end.
    *
-   * @param onEvent Receives each event before its message is passed on.
+   * @param options `onEvent` receives each event before its message is passed on. `interruption` ends the reading of this
+   * stream; its reason is thrown.
    * @throws {RemoteFailure} if it breaks off before the answer.
    * @throws {AnswerTooLong} if an event is too long.
    */
-  async readStream(response: Response, onEvent?: (event: SseEvent) => void): Promise<void> {
+  async readStream(
+    response: Response,
+    { onEvent, interruption }: {
+      readonly onEvent?: (event: SseEvent) => void;
+      readonly interruption?: AbortSignal;
+    } = {},
+  ): Promise<void> {
     const { maxBytes, memory, throttles, onMessage } = this.#client;
     const { signal } = this.#options;
     const received = this.#received;
@@ -100,6 +107,7 @@ export class ResponseReader {
         memory,
         throttles,
         signal,
+        interruption,
         onBytes: (bytes) => {
           received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES);
           this.#options.message.onHeard();

@@ -64,7 +64,7 @@ export class SseClient implements RemoteClient {
   }
 
   /** Does nothing: the stream is the session, whose answers have shown that it is open. */
-  reopenStream(): void {}
+  reopenStreams(): void {}
 
   /** Does nothing: the end of the stream ends the session. */
   endSession(): Promise<void> {

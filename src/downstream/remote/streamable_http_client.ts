@@ -6,6 +6,7 @@ import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remot
 import { isEventStream } from "./response.ts";
 import { ResponseReader } from "./response_reader.ts";
 import { StandaloneStream } from "./standalone_stream.ts";
+import type { SseEvent } from "./sse_parser.ts";
 import { sendStateless } from "./stateless_request.ts";
 
 /** Maximum number of attempts to resume the stream of a request without receiving an event. */
@@ -29,6 +30,8 @@ export class StreamableHttpClient implements RemoteClient {
   #sessionId: string | undefined;
   #headers: Readonly<Record<string, string>> = {};
   #standalone: StandaloneStream | undefined;
+  // Interrupt the streams of requests, so that they are resumed.
+  readonly #interrupts = new Set<() => void>();
 
   /**
    * Creates a client that connects with the first message.
@@ -48,13 +51,13 @@ export class StreamableHttpClient implements RemoteClient {
       return await sendStateless(message, { client: this.#options, signal });
     }
     const response = await this.#post(message, signal);
-    message.onHeard();
     const reader = new ResponseReader(response, this.#options, { message, signal });
+    message.onHeard();
     const clientReads = this.#options.untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
     if (message.id === undefined || reader.isUnreadable) await response.body?.cancel();
     else if (isEventStream(response)) {
-      await this.#readStream(reader, { firstResponse: response, signal });
+      await this.#readStream(reader, { firstResponse: response, message, signal });
     } else await reader.readBody(response);
     if (message.phase === "opened") this.#openStandaloneStream();
     return () => reader.explain();
@@ -64,8 +67,9 @@ export class StreamableHttpClient implements RemoteClient {
     this.#headers = headers;
   }
 
-  reopenStream(): void {
+  reopenStreams(): void {
     this.#standalone?.reopen();
+    for (const interrupt of this.#interrupts) interrupt();
   }
 
   async endSession(withinMs: number): Promise<void> {
@@ -121,22 +125,38 @@ export class StreamableHttpClient implements RemoteClient {
   /** Reads the event stream of a request, and resumes it until the answer has arrived. */
   async #readStream(
     reader: ResponseReader,
-    { firstResponse, signal }: { readonly firstResponse: Response; readonly signal: AbortSignal },
+    { firstResponse, message, signal }: {
+      readonly firstResponse: Response;
+      readonly message: OutgoingMessage;
+      readonly signal: AbortSignal;
+    },
   ): Promise<void> {
     const resumption: Resumption = { lastEventId: "", retryMs: undefined, attempts: 0 };
+    let interruption = new AbortController();
+    const interrupt = (): void => {
+      const options = { reach: "maybe", endsSession: true, problem: "closed" } as const;
+      const reason = new RemoteFailure("its stream was lost in a sleep of this machine", options);
+      if (resumption.lastEventId !== "") interruption.abort(reason);
+    };
+    const onEvent = ({ id, retryMs }: SseEvent): void => {
+      resumption.attempts = 0;
+      resumption.lastEventId = id ?? resumption.lastEventId;
+      resumption.retryMs = retryMs ?? resumption.retryMs;
+    };
     let failure: unknown;
     for (let response: Response | undefined = firstResponse; response !== undefined;) {
       failure = undefined;
+      message.onHeard();
+      interruption = new AbortController();
+      this.#interrupts.add(interrupt);
       try {
-        await reader.readStream(response, ({ id, retryMs }) => {
-          resumption.attempts = 0;
-          resumption.lastEventId = id ?? resumption.lastEventId;
-          resumption.retryMs = retryMs ?? resumption.retryMs;
-        });
+        await reader.readStream(response, { onEvent, interruption: interruption.signal });
       } catch (cause) {
         const isBroken = cause instanceof RemoteFailure && cause.problem === "closed";
         if (!isBroken) throw cause;
         failure = cause;
+      } finally {
+        this.#interrupts.delete(interrupt);
       }
       if (reader.isAnswered) return;
       response = await this.#resume(resumption, signal);

@@ -172,6 +172,41 @@ Deno.test("[wake.in-flight] a call whose connection survives a sleep gets its an
   assert.match(readResultJson(await held), /late/);
 });
 
+Deno.test("[wake.in-flight] a call whose stream has event ids is resumed after a sleep", async () => {
+  using clock = new SleepingClock();
+  const resumedAfter: unknown[] = [];
+  await using server = await FakeHttpServer.start(({ method, message, headers }, response) => {
+    if (method === "GET" && headers["last-event-id"] !== undefined) {
+      resumedAfter.push(headers["last-event-id"]);
+      const text = answerText({ id: calls.at(-1) ?? "" }, {
+        content: [{ type: "text", text: "late" }],
+      });
+      // The tool still runs, so the answer takes a while.
+      startStream(response, ": resumed", "");
+      setTimeout(() => response.end(`id: e2\ndata: ${text}\n\n`), 4000);
+      return true;
+    }
+    if (message.method !== "tools/call" || message.params?.name !== "echo") return false;
+    calls.push(message.id ?? "");
+    startStream(response, "id: e1", "data:", "");
+    return true;
+  });
+  const calls: (number | string)[] = [];
+  await using proxy = new SilentProxy(server.url);
+  await using fixture = createRemoteFixture(proxy.url);
+  await fixture.call("put");
+  const held = fixture.call("echo");
+  await waitUntil("the call has arrived", () => calls.length === 1);
+  // The id of the event has arrived, too, when a later call is answered.
+  await fixture.call("put");
+  proxy.fallSilent();
+  clock.sleep(HOUR_MS);
+  assert.match(readResultJson(await fixture.call("put")), /called put/);
+  assert.match(readResultJson(await held), /late/);
+  assert.deepEqual(resumedAfter, ["e1"]);
+  assert.equal(calls.length, 1);
+});
+
 Deno.test("[wake.streams] the stream of a session is opened again after its last event, without a call", async () => {
   using clock = new SleepingClock();
   const streams: ServerResponse[] = [];
