@@ -24,6 +24,7 @@ interface UvxOptions {
 /** uv in a folder of its own, with an empty cache; it downloads packages from PyPI. */
 class Uv implements AsyncDisposable {
   readonly root: string;
+  #python = "";
 
   private constructor(root: string) {
     this.root = root;
@@ -39,6 +40,11 @@ class Uv implements AsyncDisposable {
       args: ["-m", "pip", "install", "--quiet", "--target", target, UV],
     }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
+    // The python3 of a version manager is a script.
+    const { stdout } = await new Deno.Command("python3", {
+      args: ["-c", "import sys; print(sys.base_prefix, end='')"],
+    }).output();
+    uv.#python = new TextDecoder().decode(stdout);
     return uv;
   }
 
@@ -58,7 +64,7 @@ class Uv implements AsyncDisposable {
   variables(env: UvxOptions["env"] = {}): Record<string, string> {
     const { PATH = "", SSL_CERT_FILE } = Deno.env.toObject();
     return {
-      PATH: [join(this.root, "uv/bin"), PATH].join(delimiter),
+      PATH: [join(this.root, "uv/bin"), join(this.#python, "bin"), PATH].join(delimiter),
       HOME: join(this.root, "home"),
       PYTHONPATH: join(this.root, "python"),
       PRINT_START: "yes",
@@ -113,6 +119,9 @@ const LAUNCHED: Readonly<
     change: (uv) => write(uv, "home/.config/uv/uv.toml", "offline = true\n"),
   },
   "an installed tool": { change: (uv) => write(uv, `home/.local/share/uv/tools/${NAME}/x`, "") },
+  "a Python that uv has installed": {
+    change: (uv) => write(uv, "home/.local/share/uv/python/cpython-3.99.0-linux/bin/python3", ""),
+  },
   "an index that was asked days ago": {
     change: async (uv) => {
       const [bucket] = (await Array.fromAsync(Deno.readDir(uv.cache)))
@@ -218,6 +227,14 @@ Deno.test({
         await succeed("cp", "-Rp", spare, home);
       });
     }
+
+    await t.step("uvx decides: another Python comes first", async () => {
+      const folder = join(uv.root, "other");
+      await write(uv, "other/python3", '#!/bin/sh\nexec /usr/bin/python3 "$@"\n');
+      await Deno.chmod(join(folder, "python3"), 0o755);
+      const env = { PATH: [folder, variables["PATH"]].join(delimiter) };
+      assert.equal(await uv.find([SPEC], { env }), undefined);
+    });
 
     await t.step("uvx decides: another program has its name", async () => {
       const file = join(uv.root, "bin/uvx");

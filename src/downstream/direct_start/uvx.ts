@@ -128,12 +128,11 @@ async function isConfigured(
     ...(env["XDG_CONFIG_DIRS"] || "/etc/xdg").split(":"),
     "/etc",
   ];
-  const data = env["XDG_DATA_HOME"] || `${home}/.local/share`;
   const found = await Promise.all([
     ...settings.flatMap((folder) =>
       ["uv.toml", ".python-version", ".python-versions"].map((file) => `${folder}/uv/${file}`)
     ),
-    `${data}/uv/tools/${name.replaceAll("_", "-")}`,
+    `${dataFolderOf(env)}/uv/tools/${name.replaceAll("_", "-")}`,
     // Older versions of uv have their folders there.
     ...(Deno.build.os === "darwin"
       ? [`${home}/Library/Caches/uv`, `${home}/Library/Application Support/uv`]
@@ -170,6 +169,7 @@ async function findEnvironment(
   const program = `${environment}/bin/${wanted.program}`;
   const archive = await Deno.realPath(`${cache}/archive-v0`);
   const python = await Deno.realPath(`${environment}/bin/python`);
+  if (python !== await findPython(env)) return undefined;
   const checks = await Promise.all([
     isMadeFor(own, distributions),
     hasProgram(own, wanted.program),
@@ -183,6 +183,36 @@ async function findEnvironment(
     ], env["HOME"] ?? ""),
   ]);
   return folderOf(environment) === archive && checks.every(Boolean) ? environment : undefined;
+}
+
+/**
+ * Finds the Python that uv uses if nothing else is asked for: one that uv itself has installed, or the first one on the
+ * search path. Several that uv has installed, and programs of version managers, are not told apart here.
+ */
+async function findPython(env: Readonly<Record<string, string>>): Promise<string | undefined> {
+  const installed = `${dataFolderOf(env)}/uv/python`;
+  const versions = await infoAt(installed) === undefined ? [] : await foldersIn(installed);
+  const [version, ...others] = versions.filter((name) => !name.startsWith("."));
+  if (others.length > 0) return undefined;
+  if (version !== undefined) {
+    return await findProgram(`${installed}/${version}/bin/python3`, env);
+  }
+  for (const folder of env["PATH"]?.split(":") ?? []) {
+    const names = ["python", "python3"];
+    const found = await Promise.all(names.map((name) => findProgram(name, { PATH: folder })));
+    const python = found.find((path) => path !== undefined);
+    if (python !== undefined) return python;
+  }
+  return undefined;
+}
+
+function dataFolderOf(env: Readonly<Record<string, string>>): string {
+  return env["XDG_DATA_HOME"] || `${env["HOME"]}/.local/share`;
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(path));
+  return entries.filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
 }
 
 function asFolder(path: string): InstalledPath {
