@@ -6,9 +6,8 @@
  * @module
  */
 import { nameOf, resolvePath, type StdioConfig } from "../../config/mod.ts";
-import { realPathOf } from "../../file_identity.ts";
 import { within } from "../../within.ts";
-import type { DirectStart, Launch } from "./launch.ts";
+import type { DirectStart } from "./launch.ts";
 
 export type { DirectStart } from "./launch.ts";
 
@@ -27,21 +26,18 @@ export async function findDirectStart(
   env: Readonly<Record<string, string>>,
 ): Promise<DirectStart | undefined> {
   if (Deno.build.os === "windows" || !isPermitted()) return undefined;
-  const { command, args } = connection;
-  const launch = {
-    command,
-    args,
-    env,
-    // A launcher sees the folder without links.
-    cwd: realPathOf(resolvePath(Deno.cwd(), connection.cwd ?? ".")),
-  };
   // A file that cannot be read, and a folder of the network that does not answer, are the launcher's to report.
-  const search = findProgramOf(launch).catch(() => undefined);
+  const search = findProgramOf(connection, env).catch(() => undefined);
   return await within(search, SEARCH_TIMEOUT_MS) ? await search : undefined;
 }
 
-async function findProgramOf(launch: Launch): Promise<DirectStart | undefined> {
-  switch (nameOf(launch.command)) {
+async function findProgramOf(
+  { command, args, cwd = "." }: StdioConfig,
+  env: Readonly<Record<string, string>>,
+): Promise<DirectStart | undefined> {
+  // A launcher sees the folder without links.
+  const launch = { command, args, env, cwd: await Deno.realPath(resolvePath(Deno.cwd(), cwd)) };
+  switch (nameOf(command)) {
     case "npx": {
       const { findNpxStart } = await import("./npx.ts");
       return await findNpxStart(launch);
