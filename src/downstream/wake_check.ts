@@ -25,7 +25,7 @@ const NETWORK_MS = 30_000;
 const MAX_WAIT_MS = 5000;
 
 /** Time for a new session to start in place of one that is lost, in milliseconds. */
-const RESTART_MS = 2000;
+const RESTART_MS = 5000;
 
 /** Maximum time until a session that no call needs is checked, in milliseconds: not all are checked at once. */
 const MAX_DELAY_MS = 2000;

@@ -3,6 +3,8 @@ import type { Section } from "../requirements.ts";
 /** Promises about a machine that sleeps, and about clocks that are set. */
 export const WAKE: Readonly<Record<string, Section>> = {
   "19 Sleep and wake": {
+    "wake.noticed":
+      "a sleep of the machine, or a stop of the gateway, is noticed by the clocks; a timer for it runs only while remote servers are connected",
     "wake.first-call":
       "the first call after a sleep works or fails within seconds, although all connections to a remote server died in silence; it is sent at most once",
     "wake.network":

@@ -259,6 +259,31 @@ Deno.test("[wake.streams] a server without sessions is asked again for its notif
   assert.equal((await fixture.listChanges.take()).kind, "tools");
 });
 
+Deno.test("[wake.streams] a server that refused its notifications before a sleep is asked again at once", async () => {
+  using clock = new SleepingClock();
+  let listens = 0;
+  const discovered = {
+    supportedVersions: ["2026-07-28"],
+    capabilities: { tools: { listChanged: true } },
+  };
+  const usual = actAsStatelessServer({ "server/discover": discovered });
+  await using server = await FakeHttpServer.start((received, response, request) => {
+    if (received.message.method !== "subscriptions/listen") {
+      return usual(received, response, request);
+    }
+    listens++;
+    response.writeHead(500).end();
+    return true;
+  });
+  await using fixture = createRemoteFixture(server.url, { options: { protocol: "auto" } });
+  await fixture.listTools();
+  // The next pause takes 4 s.
+  await waitUntil("the server has refused three times", () => listens === 3);
+  clock.sleep(HOUR_MS);
+  await fixture.call("echo");
+  await waitUntil("the server is asked again", () => listens === 4, 2000);
+});
+
 Deno.test("[wake.clock-back] a clock that is set back is no sleep", async () => {
   using clock = new SleepingClock();
   await using server = await FakeHttpServer.start();

@@ -152,8 +152,10 @@ export class Listening {
 
   /** Asks again after a sleep of the machine: nothing reports it if the connection of a request has died. */
   recover(): void {
-    if (this.#listens.size === 0) return;
+    const isWaiting = this.#timer !== undefined;
+    if (this.#listens.size === 0 && !isWaiting) return;
     this.#mayHaveMissed = true;
+    this.#pauseMs = FIRST_PAUSE_MS;
     // A request that is not confirmed yet is made again when it has ended.
     const pending = [...this.#listens].filter(({ honoured }) => honoured === undefined);
     for (const { cancellation } of pending) cancellation.cancel("The machine has slept");
@@ -188,6 +190,7 @@ export class Listening {
     this.#opening ??= this.#allConfirmed().then(() => {
       this.#opening = undefined;
       clearTimeout(this.#timer);
+      this.#timer = undefined;
       return this.#send();
     });
     return this.#opening;
