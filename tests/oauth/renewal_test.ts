@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { waitUntil } from "../e2e/wait.ts";
+import { SleepingClock } from "../sleeping_clock.ts";
 import {
   catchDownstreamError,
   OAuthFixture,
@@ -100,6 +101,23 @@ Deno.test("[oauth.renewal] 20 simultaneous calls with a refused token renew it o
     fixture.authorizationServer.refreshTokenReuses,
   ], [1, 0]);
   assert.equal(fixture.openedLinks.length, 1);
+});
+
+Deno.test("[wake.tokens] a token that was renewed just before a sleep is renewed after it, without a login", async () => {
+  using clock = new SleepingClock();
+  await using fixture = new OAuthFixture();
+  const { authorizationServer, server } = fixture;
+  // The gateway does not know when the token expires.
+  authorizationServer.behaviour.tokenLifetimeS = undefined;
+  const auth = fixture.createAuth();
+  assert.equal(await sendRequest(auth, server.url), 200);
+  for (const renewals of [1, 2]) {
+    clock.sleep(3_600_000);
+    authorizationServer.revokeAccessTokens();
+    assert.equal(await sendRequest(auth, server.url), 200);
+    assert.equal(authorizationServer.refreshCount, renewals);
+  }
+  assert.equal(authorizationServer.authorizationRequests.length, 1, "one login");
 });
 
 Deno.test("[oauth.renewal] a cancelled call does not cancel the renewal for other calls", async () => {

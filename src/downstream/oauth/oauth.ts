@@ -1,5 +1,6 @@
 import type { RecoverOptions, ServerAuth } from "../authorization.ts";
 import { untilAborted } from "../until_aborted.ts";
+import { sleepWatch } from "../../sleep_watch.ts";
 import { within } from "../../within.ts";
 import type { ClientAuthenticationMethod } from "./client_authentication.ts";
 import { discoverAuthorizationServer, type OAuthChallenge, parseChallenge } from "./discovery.ts";
@@ -50,6 +51,8 @@ interface TokenOrigin {
    * Time of the login or renewal on the clock of `performance.now`; `-Infinity` for stored tokens.
    */
   readonly timeMs: number;
+  /** Number of sleeps of the machine until then, in which that clock may stand still. */
+  readonly sleepCount: number;
 }
 
 /** OAuth for one server: its tokens, their renewal, and logins. */
@@ -59,7 +62,7 @@ export class OAuth implements ServerAuth {
   #login: StoredLogin | undefined;
   // Tokens of the client credentials grant. They are not stored, because new tokens need no person.
   #clientTokens: StoredTokens | undefined;
-  #tokenOrigin: TokenOrigin = { source: "stored", timeMs: -Infinity };
+  #tokenOrigin: TokenOrigin = originOf("stored");
   #storeRead: Promise<void> | undefined;
   #nextStoreReadAt = Infinity;
   #renewal: Promise<boolean> | undefined;
@@ -149,7 +152,9 @@ export class OAuth implements ServerAuth {
   get #isFresh(): boolean {
     const { tokens } = this;
     const isExpiring = tokens !== undefined && isRenewalDue(tokens, Date.now());
-    return !isExpiring && performance.now() - this.#tokenOrigin.timeMs < FRESH_TOKEN_MS;
+    const { timeMs, sleepCount } = this.#tokenOrigin;
+    return !isExpiring && sleepWatch.count === sleepCount &&
+      performance.now() - timeMs < FRESH_TOKEN_MS;
   }
 
   #hasNewerToken(sentAuthorization: string | undefined): boolean {
@@ -176,7 +181,7 @@ export class OAuth implements ServerAuth {
     const { tokens, client } = login ?? {};
     addDefinedSecrets(config, tokens?.access_token, tokens?.refresh_token, client?.client_secret);
     this.#login = login;
-    this.#tokenOrigin = { source, timeMs: source === "stored" ? -Infinity : performance.now() };
+    this.#tokenOrigin = originOf(source);
   }
 
   /**
@@ -341,11 +346,17 @@ export class OAuth implements ServerAuth {
     const granted = await requestClientTokens(authorizationServer, { method, context });
     this.#clientTokens = granted.tokens;
     this.#clientMethod = granted.method;
-    this.#tokenOrigin = { source: "login", timeMs: performance.now() };
+    this.#tokenOrigin = originOf("login");
   }
 
   #toThrownError(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted && error === signal.reason) return error;
     return toDownstreamError(error, this.#settings.config.name);
   }
+}
+
+/** Returns the origin of tokens that are used from now on. */
+function originOf(source: TokenOrigin["source"]): TokenOrigin {
+  const timeMs = source === "stored" ? -Infinity : performance.now();
+  return { source, timeMs, sleepCount: sleepWatch.count };
 }
