@@ -73,6 +73,12 @@ const GROUPS: Readonly<
       "Update what is remembered of the servers",
       () => import("./refresh.ts"),
     ],
+    ps: [
+      "List the shared gateways, their clients, servers and memory",
+      () => import("./ps.ts"),
+    ],
+    down: ["End shared gateways after their calls", () => import("./down.ts")],
+    logs: ["Show the log of a shared gateway", () => import("./logs.ts")],
     auth: ["Log in to remote servers", () => import("./auth.ts")],
     token: ["Make a bearer token for an agent", () => import("./token.ts")],
     permissions: [

@@ -1,25 +1,17 @@
 import { removeIfThere } from "../atomic_file.ts";
 import { lockFile, LockTimeout } from "../file_lock.ts";
 import {
-  connectSocket,
   type DaemonFiles,
   daemonFiles,
-  FirstLineError,
+  greetDaemon,
   type Hello,
-  MAX_HELLO_BYTES,
   openPrivateFolder,
-  readFirstLine,
-  readHelloAnswer,
   SharingError,
   SocketStream,
-  writeLine,
 } from "../shared_socket/mod.ts";
 import { VERSION } from "../version.ts";
 import { hasDaemonPermissions, spawnDaemon } from "./daemon_command.ts";
 import type { DaemonIdentity } from "./daemon_identity.ts";
-
-/** Time that a daemon has to answer the hello, in milliseconds. */
-const ANSWER_MS = 5000;
 
 /** Time that a daemon has to start, in milliseconds. */
 const START_MS = 20_000;
@@ -77,35 +69,10 @@ export async function openDaemon(
 
 /** Connects to a running daemon; returns `undefined` if there is none. */
 async function connect(socket: string, hello: Hello): Promise<OpenedDaemon | undefined> {
-  const shared = await connectSocket(socket);
-  if (shared === undefined) return undefined;
-  const { connection, token } = shared;
-  try {
-    await writeLine(connection, { ...hello, token });
-    const { line, rest } = await readFirstLine(connection, {
-      maxBytes: MAX_HELLO_BYTES,
-      withinMs: ANSWER_MS,
-    });
-    const answer = readHelloAnswer(parse(line));
-    if (answer === undefined) {
-      throw new SharingError(`${socket} belongs to a program that is no daemon. Fix: end it`);
-    }
-    if (!answer.ok) {
-      throw new SharingError(`the daemon at ${socket} refused the client: ${answer.error}`);
-    }
-    return { stream: new SocketStream(connection, rest), pid: answer.pid };
-  } catch (error) {
-    new SocketStream(connection).close();
-    if (error instanceof FirstLineError && !error.isEnd) {
-      throw new SharingError(
-        `the daemon at ${socket} does not answer: ${error.message}. Fix: end its process`,
-        { cause: error },
-      );
-    }
-    if (error instanceof SharingError) throw error;
-    // The daemon ended before it answered.
-    return undefined;
-  }
+  const greeted = await greetDaemon(socket, hello);
+  if (greeted === undefined) return undefined;
+  const { connection, rest, pid } = greeted;
+  return { stream: new SocketStream(connection, rest), pid };
 }
 
 /** Starts a daemon, unless another relay has just done so, and connects to it. */
@@ -174,12 +141,4 @@ function readText(stream: ReadableStream<Uint8Array>): { text: Promise<string>; 
     }
   };
   return { text: read().catch(() => ""), cancel: () => void reader.cancel().catch(() => {}) };
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -40,6 +40,29 @@ export function daemonFiles(folder: string, key: string): DaemonFiles {
   return { socket, lock: `${base}.lock`, log: `${base}.log` };
 }
 
+/** Names of the files of a daemon, except the lock. */
+const FILE_NAME = /^([0-9a-f]{16})\.(sock|port|log)$/;
+
+/** The files of a daemon that has left some of them, or runs. */
+export interface FoundFiles extends DaemonFiles {
+  /** The beginning of the daemon key, by which people name the daemon. */
+  readonly id: string;
+  /** Whether there is a socket. */
+  readonly hasSocket: boolean;
+}
+
+/** Lists the daemons whose socket or log is in a private folder, by id. */
+export function listDaemonFiles(folder: string): FoundFiles[] {
+  const found = new Map<string, FoundFiles>();
+  for (const { name } of Deno.readDirSync(folder)) {
+    const [, id, ending] = FILE_NAME.exec(name) ?? [];
+    if (id === undefined) continue;
+    const hasSocket = ending !== "log" || found.get(id)?.hasSocket === true;
+    found.set(id, { id, ...daemonFiles(folder, id), hasSocket });
+  }
+  return [...found.values()].sort((one, two) => one.id < two.id ? -1 : 1);
+}
+
 /** Variable that makes daemons listen on loopback, as on Windows, for tests. */
 const LOOPBACK_VARIABLE = "AGENT_MCP_GATEWAY_LOOPBACK";
 

@@ -8,11 +8,13 @@ export {
   connectSocket,
   type DaemonFiles,
   daemonFiles,
+  type FoundFiles,
+  listDaemonFiles,
   listenOnSocket,
   type SharedConnection,
   type SharedListener,
 } from "./address.ts";
-export { openPrivateFolder, SharingError } from "./private_folder.ts";
+export { findPrivateFolders, openPrivateFolder, SharingError } from "./private_folder.ts";
 export {
   type Hello,
   type HelloAnswer,
@@ -28,3 +30,4 @@ export {
   SocketStream,
   writeLine,
 } from "./socket_stream.ts";
+export { greetDaemon, type GreetedDaemon, readStatus } from "./greet_daemon.ts";

@@ -21,10 +21,7 @@ const STICKY = 0o1000;
  * @throws {SharingError} If the folder cannot be created, or could be another user's.
  */
 export function openPrivateFolder(env: Environment): string {
-  const runtimeFolder = getFolderVariable(env, "XDG_RUNTIME_DIR");
-  const folder = runtimeFolder === undefined
-    ? getStateFilePath(env, "run")
-    : `${runtimeFolder}/agent-mcp-gateway`;
+  const folder = runtimeFolder(env) ?? stateFolder(env);
   const parent = folder.slice(0, folder.lastIndexOf("/"));
   try {
     if (linkInfoAt(folder) === undefined) createFolder(folder, parent);
@@ -38,6 +35,30 @@ export function openPrivateFolder(env: Environment): string {
     );
   }
   return folder;
+}
+
+/**
+ * Returns the private folders of this user that exist: clients may start their gateways with `XDG_RUNTIME_DIR` or
+ * without it.
+ *
+ * @throws {SharingError} If one of them could be another user's.
+ */
+export function findPrivateFolders(env: Environment): string[] {
+  const folders = new Set([runtimeFolder(env) ?? [], stateFolder(env)].flat());
+  return [...folders].filter((folder) => {
+    if (linkInfoAt(folder) === undefined) return false;
+    checkFolder(folder, folder.slice(0, folder.lastIndexOf("/")));
+    return true;
+  });
+}
+
+function runtimeFolder(env: Environment): string | undefined {
+  const folder = getFolderVariable(env, "XDG_RUNTIME_DIR");
+  return folder === undefined ? undefined : `${folder}/agent-mcp-gateway`;
+}
+
+function stateFolder(env: Environment): string {
+  return getStateFilePath(env, "run");
 }
 
 function createFolder(folder: string, parent: string): void {

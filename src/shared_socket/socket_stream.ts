@@ -33,6 +33,8 @@ export interface FirstLineLimits {
   readonly maxBytes: number;
   /** Time for the line, in milliseconds. */
   readonly withinMs: number;
+  /** Bytes that have been read already. */
+  readonly rest?: Uint8Array;
 }
 
 /**
@@ -42,9 +44,10 @@ export interface FirstLineLimits {
  */
 export async function readFirstLine(
   connection: Deno.Conn,
-  { maxBytes, withinMs }: FirstLineLimits,
+  { maxBytes, withinMs, rest = new Uint8Array() }: FirstLineLimits,
 ): Promise<FirstLine> {
   const buffer = new Uint8Array(maxBytes);
+  buffer.set(rest);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -52,7 +55,8 @@ export async function readFirstLine(
   }, withinMs);
   try {
     for (let size = 0; size < maxBytes;) {
-      const count = await connection.read(buffer.subarray(size));
+      const isRest = size === 0 && rest.length > 0;
+      const count = isRest ? rest.length : await connection.read(buffer.subarray(size));
       if (count === null) throw new FirstLineError("it ended before the first line", true);
       const end = buffer.subarray(0, size + count).indexOf(LINE_FEED, size);
       size += count;

@@ -14,7 +14,7 @@ Deno.test({
     const lines: readonly (readonly [line: string, replies: string])[] = [
       [
         "",
-        "init validate doctor trust savings explain test replay suggest tools call approvals pin serve refresh auth token permissions audit schema completions",
+        "init validate doctor trust savings explain test replay suggest tools call approvals pin serve refresh ps down logs auth token permissions audit schema completions",
       ],
       ["ex", "explain"],
       ["audit ", "stats tail"],

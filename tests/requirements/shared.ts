@@ -33,5 +33,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "without a client for GATEWAY_LINGER_S, a shared gateway ends with all it started, and leaves only its log",
     "shared.status":
       "a shared gateway reports its clients, servers, processes and memory to its user, and ends when asked, after its calls",
+    "shared.commands":
+      "ps shows shared gateways, down ends them after their calls, logs shows their logs; each says what to do if one does not answer",
+    "shared.log-lines": "a reader that follows the log of a shared gateway gets every line once",
   },
 };

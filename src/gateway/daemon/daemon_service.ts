@@ -148,7 +148,8 @@ export class DaemonService {
         return await writeLine(connection, await this.#readStatus());
       case "end":
         this.#end("a command asked for it");
-        // The connection ends together with the daemon, which shows the sender when that is.
+        // The connection ends together with the process, which shows the sender when that is.
+        this.#connections.delete(connection);
         return await untilEnd(connection);
     }
   }

@@ -1,0 +1,102 @@
+import {
+  findPrivateFolders,
+  type FoundFiles,
+  greetDaemon,
+  type GreetedDaemon,
+  type Hello,
+  listDaemonFiles,
+  SharingError,
+} from "../shared_socket/mod.ts";
+import { argument } from "./command.ts";
+import { CommandError, UsageError } from "./error_report.ts";
+import { VERSION } from "./version.ts";
+
+/** The argument that names a daemon. */
+export const DAEMON_ARGUMENT = argument("The id of a shared gateway, or its first characters", {
+  placeholder: "id",
+  proposeCompletions: (partial) => {
+    const ids = listDaemons().filter(({ hasSocket }) => hasSocket).map(({ id }) => id);
+    return Promise.resolve(ids.filter((id) => id.startsWith(partial)));
+  },
+});
+
+/**
+ * Lists the daemons of this user, those included of which only the log is left.
+ *
+ * @throws {CommandError} If a private folder could be another user's.
+ */
+export function listDaemons(): FoundFiles[] {
+  try {
+    return findPrivateFolders(Deno.env).flatMap(listDaemonFiles);
+  } catch (error) {
+    if (error instanceof SharingError) throw new CommandError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Finds the daemon whose id begins with what a person has typed.
+ *
+ * @throws {UsageError} If there is none, or several.
+ */
+export function findDaemon(typedId: string, daemons: readonly FoundFiles[]): FoundFiles {
+  const matching = daemons.filter(({ id }) => id.startsWith(typedId.toLowerCase()));
+  const [daemon, ...others] = matching;
+  if (daemon === undefined) {
+    throw new UsageError(
+      `No shared gateway has the id ${JSON.stringify(typedId)}; agent-mcp-gateway ps lists them`,
+    );
+  }
+  if (others.length > 0) {
+    const ids = matching.map(({ id }) => id).join(", ");
+    throw new UsageError(`Several ids begin with ${JSON.stringify(typedId)}: ${ids}`);
+  }
+  return daemon;
+}
+
+/** The state of a daemon, as its socket shows it. */
+export type DaemonState =
+  /** The daemon has answered. */
+  | { readonly state: "running"; readonly greeted: GreetedDaemon }
+  /** No process listens: the daemon was killed. */
+  | { readonly state: "dead" }
+  /** A process listens, but gives no answer that can be used. */
+  | { readonly state: "silent"; readonly problem: string };
+
+/** Sends a hello to a daemon. */
+export async function askDaemon(
+  { id, socket }: FoundFiles,
+  action: "status" | "end",
+): Promise<DaemonState> {
+  const hello: Hello = { hello: 1, key: id, version: VERSION, do: action, pid: Deno.pid };
+  try {
+    const greeted = await greetDaemon(socket, hello);
+    return greeted === undefined ? { state: "dead" } : { state: "running", greeted };
+  } catch (error) {
+    if (!(error instanceof SharingError)) throw error;
+    return { state: "silent", problem: await describeProblem(id, error) };
+  }
+}
+
+/** Describes why a daemon cannot be used, and names its process, if it can be found. */
+export async function describeProblem(id: string, { message }: SharingError): Promise<string> {
+  const pid = await findDaemonProcess(id);
+  return pid === undefined ? message : `${message}. Its process is ${pid}`;
+}
+
+/** Finds the process of a daemon by its command line; returns `undefined` where there is no program `ps`. */
+async function findDaemonProcess(id: string): Promise<number | undefined> {
+  if (Deno.build.os === "windows") return undefined;
+  try {
+    const { stdout } = await new Deno.Command("ps", {
+      args: ["-A", "-ww", "-o", "pid=,args="],
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    const lines = new TextDecoder().decode(stdout).split("\n");
+    const line = lines.find((text) => text.includes(` __daemon ${id}`));
+    return line === undefined ? undefined : Number.parseInt(line);
+  } catch {
+    return undefined;
+  }
+}

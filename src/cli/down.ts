@@ -1,0 +1,82 @@
+import { removeIfThere } from "../atomic_file.ts";
+import { lockFile, LockTimeout } from "../file_lock.ts";
+import { connectSocket, type FoundFiles, SocketStream } from "../shared_socket/mod.ts";
+import { within } from "../within.ts";
+import { defineCommand, repeated } from "./command.ts";
+import { askDaemon, DAEMON_ARGUMENT, findDaemon, listDaemons } from "./daemons.ts";
+
+/** Maximum number of ids. */
+const MAX_IDS = 100;
+
+/** Time that a daemon has to end: its calls may take 5 s, and the end of its servers 4 s. */
+const END_MS = 20_000;
+
+export const command = defineCommand({
+  about:
+    "Ends shared gateways: those named, or all of your user. Calls in progress have 5 seconds to " +
+    "be answered. Waits until the gateways and their servers are gone. The next call of a client that still runs " +
+    "starts a gateway again. Exit code: 1 if one does not end; its process is named, and not killed.",
+  example: "agent-mcp-gateway down",
+  args: repeated(DAEMON_ARGUMENT, MAX_IDS),
+  async run({ args, stdout, stderr }) {
+    const found = listDaemons().filter(({ hasSocket }) => hasSocket);
+    const chosen = args.length === 0 ? found : args.map((id) => findDaemon(id, found));
+    if (chosen.length === 0) stderr.write("No shared gateway runs\n");
+    const ends = await Promise.all([...new Set(chosen)].map(endDaemon));
+    for (const { text, isFailure } of ends) (isFailure ? stderr : stdout).write(`${text}\n`);
+    return ends.some(({ isFailure }) => isFailure) ? 1 : 0;
+  },
+});
+
+/** The attempt to end a daemon, for the person. */
+interface End {
+  readonly text: string;
+  readonly isFailure?: boolean;
+}
+
+async function endDaemon(files: FoundFiles): Promise<End> {
+  const { id } = files;
+  const asked = await askDaemon(files, "end");
+  switch (asked.state) {
+    case "silent":
+      return { text: `${id} has not ended: ${asked.problem}`, isFailure: true };
+    case "dead":
+      return await removeDead(files);
+    case "running": {
+      const { connection, pid } = asked.greeted;
+      const hasEnded = await within(untilEnd(connection), END_MS);
+      new SocketStream(connection).close();
+      return hasEnded ? { text: `Ended ${id}, process ${pid}` } : {
+        text: `${id} still runs after ${END_MS / 1000} s. Fix: end its process ${pid}`,
+        isFailure: true,
+      };
+    }
+  }
+}
+
+/** Removes what a daemon that was killed has left, unless a client is just starting it again. */
+async function removeDead({ id, socket, lock }: FoundFiles): Promise<End> {
+  try {
+    using _lock = await lockFile(lock, { withinMs: 0, isLockFile: true });
+    const running = await connectSocket(socket);
+    if (running === undefined) {
+      await removeIfThere(socket);
+      await removeIfThere(lock);
+      return { text: `Removed the socket of ${id}, whose process was killed before` };
+    }
+    new SocketStream(running.connection).close();
+  } catch (error) {
+    if (!(error instanceof LockTimeout)) throw error;
+  }
+  return { text: `${id} has not ended: a client has just started it again`, isFailure: true };
+}
+
+/** Waits until a daemon's process ends, which closes its side of the connection. */
+async function untilEnd(connection: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(16);
+  try {
+    while (await connection.read(buffer) !== null);
+  } catch {
+    // A reset is an end, too.
+  }
+}

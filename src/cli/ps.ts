@@ -1,0 +1,170 @@
+import { abbreviateHome, getHomeFolder } from "../config/mod.ts";
+import { fieldsOf } from "../json.ts";
+import { type FoundFiles, readStatus, SharingError } from "../shared_socket/mod.ts";
+import { escapeControls } from "../text.ts";
+import { defineCommand, JSON_FLAG } from "./command.ts";
+import { askDaemon, describeProblem, listDaemons } from "./daemons.ts";
+import { type Column, paragraph, table } from "./table.ts";
+import { jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
+
+/** Length to which ids are cut for people. */
+const SHORT_ID_LENGTH = 8;
+
+export const command = defineCommand({
+  about: "Lists the shared gateways of your user, which serve the clients that start with " +
+    "--shared: their configuration, clients, servers, processes and memory. Exit code: 1 if one " +
+    "does not answer.",
+  example: "agent-mcp-gateway ps",
+  flags: { json: JSON_FLAG },
+  async run({ flags: { json }, stdout, stderr }) {
+    const found = listDaemons().filter(({ hasSocket }) => hasSocket);
+    const reports = await Promise.all(found.map(reportDaemon));
+    if (json) stdout.write(jsonOutput(JSON.stringify(reports)));
+    else stdout.write(reports.map((report) => reportText(report)).join("\n"));
+    if (reports.length === 0) {
+      stderr.write(
+        "No shared gateway runs: the first client that starts with --shared starts one\n",
+      );
+    }
+    return reports.every(({ state }) => state === "running") ? 0 : 1;
+  },
+});
+
+/** A daemon in the report, with the members of its status if it runs. */
+interface DaemonReport {
+  readonly id: string;
+  readonly state: "running" | "dead" | "silent";
+  readonly problem?: string;
+  readonly [member: string]: unknown;
+}
+
+async function reportDaemon(files: FoundFiles): Promise<DaemonReport> {
+  const { id, socket, log } = files;
+  const asked = await askDaemon(files, "status");
+  switch (asked.state) {
+    case "running":
+      try {
+        const status = fieldsOf(await readStatus(asked.greeted));
+        return { id, state: "running", socket, log, ...status };
+      } catch (error) {
+        if (!(error instanceof SharingError)) throw error;
+        const problem = await describeProblem(id, error);
+        return { id, state: "silent", problem, socket, log };
+      }
+    case "dead":
+      return {
+        id,
+        state: "dead",
+        problem: `its process was killed. The next client that needs it replaces ${socket}, ` +
+          `or: agent-mcp-gateway down ${id.slice(0, SHORT_ID_LENGTH)} removes it`,
+        socket,
+        log,
+      };
+    case "silent":
+      return { id, state: "silent", problem: asked.problem, socket, log };
+  }
+}
+
+function reportText(
+  report: DaemonReport,
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const { id, state, problem, pid, version, started, configuration } = report;
+  const shortId = id.slice(0, SHORT_ID_LENGTH);
+  if (problem !== undefined) {
+    const title = state === "dead" ? "does not run" : "does not answer";
+    return `${shortId}  ${title}\n${paragraph(problem, style, "  ")}`;
+  }
+  const { mcpConfig, rules } = fieldsOf(configuration);
+  const [clients, servers] = [fieldsIn(report.clients), fieldsIn(report.servers)];
+  const lines = [
+    `${shortId}  version ${version}, process ${pid}, since ${timeOf(started)}`,
+    `  servers  ${shortPath(mcpConfig)}`,
+    `  rules    ${shortPath(rules)}`,
+    `  memory   ${memoryText(report.rss, servers)}`,
+  ].map((line) => `${escapeControls(line)}\n`);
+  return lines.join("") + clientTable(clients, style) + serverTable(servers, style);
+}
+
+function shortPath(path: unknown): string {
+  return abbreviateHome(String(path), getHomeFolder(Deno.env));
+}
+
+const CLIENT_COLUMNS: readonly Column[] = [
+  { title: "AGENT" },
+  { title: "CLIENT" },
+  { title: "REVISION" },
+  { title: "PROCESS", isNumber: true },
+  { title: "SINCE" },
+];
+
+function clientTable(clients: readonly Fields[], style: TerminalStyle): string {
+  if (clients.length === 0) return "\n  No client is connected\n";
+  const rows = clients.map(({ agent, name, version, revision, pid, since }) => [
+    textOf(agent),
+    name === null ? "-" : `${textOf(name)} ${textOf(version)}`,
+    textOf(revision),
+    textOf(pid),
+    timeOf(since),
+  ]);
+  return `\n${indentedTable(CLIENT_COLUMNS, rows, style)}`;
+}
+
+const SERVER_COLUMNS: readonly Column[] = [
+  { title: "SERVER" },
+  { title: "STATE" },
+  { title: "SESSIONS", isNumber: true },
+  { title: "PROCESSES", isNumber: true },
+  { title: "MEMORY", isNumber: true },
+];
+
+function serverTable(servers: readonly Fields[], style: TerminalStyle): string {
+  if (servers.length === 0) return "";
+  const rows = servers.map(({ name, state, sessions, processes, rss }) => [
+    textOf(name),
+    textOf(state),
+    textOf(sessions),
+    textOf(processes),
+    typeof rss === "number" ? megabytes(rss) : "-",
+  ]);
+  return `\n${indentedTable(SERVER_COLUMNS, rows, style)}`;
+}
+
+function indentedTable(
+  columns: readonly Column[],
+  rows: readonly string[][],
+  style: TerminalStyle,
+): string {
+  return table({ columns, rows }, { ...style, columns: style.columns - 2 }).replace(/^/gm, "  ")
+    .trimEnd() + "\n";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fieldsIn(list: unknown): Fields[] {
+  return Array.isArray(list) ? list.map(fieldsOf) : [];
+}
+
+function textOf(value: unknown): string {
+  return value === null || value === undefined ? "-" : String(value);
+}
+
+/** Formats the memory of a gateway and of its servers. */
+function memoryText(own: unknown, servers: readonly Fields[]): string {
+  const ownBytes = Number(own);
+  const known = servers.flatMap(({ rss }) => typeof rss === "number" ? [rss] : []);
+  const text = `${megabytes(ownBytes)} of the gateway`;
+  if (known.length < servers.length || servers.length === 0) return text;
+  const serverBytes = known.reduce((sum, rss) => sum + rss, 0);
+  return `${megabytes(ownBytes + serverBytes)}: ${text}, ${megabytes(serverBytes)} of its servers`;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+/** Formats a time in the person's time zone. */
+function timeOf(time: unknown): string {
+  const date = new Date(String(time));
+  return Number.isNaN(date.getTime()) ? "-" : date.toLocaleString("sv-SE").slice(0, 16);
+}

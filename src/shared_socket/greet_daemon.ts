@@ -1,0 +1,90 @@
+import { connectSocket } from "./address.ts";
+import { type Hello, MAX_HELLO_BYTES, readHelloAnswer } from "./hello.ts";
+import { SharingError } from "./private_folder.ts";
+import { FirstLineError, readFirstLine, SocketStream, writeLine } from "./socket_stream.ts";
+
+/** Time that a daemon has to answer the hello, in milliseconds. */
+const ANSWER_MS = 5000;
+
+/** Time that a daemon has to describe itself, in milliseconds: it asks the system for the memory of its processes. */
+const STATUS_MS = 15_000;
+
+/** Maximum size of a status, in bytes; that of 1000 clients takes 300 kB. */
+const MAX_STATUS_BYTES = 4 * 1024 * 1024;
+
+/** A connection to a daemon that has accepted the hello. */
+export interface GreetedDaemon {
+  /** The connection. */
+  readonly connection: Deno.Conn;
+  /** Bytes that have been read after the answer. */
+  readonly rest: Uint8Array;
+  /** Process id of the daemon. */
+  readonly pid: number;
+}
+
+/**
+ * Connects to a daemon and sends the hello.
+ *
+ * @param socket Path of the daemon's socket.
+ * @returns `undefined` if no daemon listens there.
+ * @throws {SharingError} If the daemon does not answer or refuses.
+ */
+export async function greetDaemon(
+  socket: string,
+  hello: Hello,
+): Promise<GreetedDaemon | undefined> {
+  const shared = await connectSocket(socket);
+  if (shared === undefined) return undefined;
+  const { connection, token } = shared;
+  try {
+    await writeLine(connection, { ...hello, token });
+    const { line, rest } = await readFirstLine(connection, {
+      maxBytes: MAX_HELLO_BYTES,
+      withinMs: ANSWER_MS,
+    });
+    const answer = readHelloAnswer(parse(line));
+    if (answer === undefined) {
+      throw new SharingError(`${socket} belongs to a program that is no daemon. Fix: end it`);
+    }
+    if (!answer.ok) {
+      throw new SharingError(`the daemon at ${socket} refused the client: ${answer.error}`);
+    }
+    return { connection, rest, pid: answer.pid };
+  } catch (error) {
+    new SocketStream(connection).close();
+    if (error instanceof FirstLineError && !error.isEnd) {
+      throw new SharingError(
+        `the daemon at ${socket} does not answer: ${error.message}. Fix: end its process`,
+        { cause: error },
+      );
+    }
+    if (error instanceof SharingError) throw error;
+    // The daemon ended before it answered.
+    return undefined;
+  }
+}
+
+/**
+ * Reads the status that a daemon sends after the hello, and closes the connection.
+ *
+ * @throws {SharingError} If it comes too late, or is none.
+ */
+export async function readStatus({ connection, rest }: GreetedDaemon): Promise<unknown> {
+  try {
+    const limits = { maxBytes: MAX_STATUS_BYTES, withinMs: STATUS_MS, rest };
+    return parse((await readFirstLine(connection, limits)).line);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SharingError(`the daemon sends no status: ${reason}`, { cause: error });
+  } finally {
+    new SocketStream(connection).close();
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
