@@ -1,8 +1,9 @@
-import { SharingError, type SocketStream } from "../shared_socket/mod.ts";
+import { ENDING_METHOD, SharingError, type SocketStream } from "../shared_socket/mod.ts";
 import { within } from "../within.ts";
 import { type Envelope, readEnvelopes } from "./envelope.ts";
 import { Handshake } from "./handshake.ts";
 import { LineBuffer, splitLines } from "./line_buffer.ts";
+import { Link } from "./link.ts";
 import { type OpenRequest, openRequest, writeEndedAnswer, writeUnsentAnswer } from "./refusal.ts";
 
 /** Number of attempts to send lines while daemons end. */
@@ -48,34 +49,20 @@ interface NotedCall {
 interface NotedLines {
   readonly calls: readonly NotedCall[];
   readonly requests: readonly OpenRequest[];
-  /** The lines without those that no daemon waits for. */
+  /** The lines for the daemon that gets new requests. */
   readonly wanted: Uint8Array;
 }
 
-/** A connection to a daemon. */
-interface Link {
-  readonly stream: SocketStream;
-  readonly lines: LineBuffer;
-  /** Called with the answer to the repeated `initialize`. */
-  onInitialized: () => void;
-  /** Ids of repeated requests, whose answers the client must not get again. */
-  readonly repeatedIds: Set<string>;
-  /** Resolves when the connection has ended. */
-  ended: Promise<void>;
-  hasEnded: boolean;
-}
-
 /**
- * Passes the lines of one client to a daemon, and the daemon's lines to the client. If the daemon ends, it answers the
- * open requests, and opens another connection with the client's next message.
+ * Passes the lines of one client to a daemon, and the daemon's lines to the client. If the daemon is killed, it answers
+ * the open requests. If the daemon announces its end, it lets the daemon answer them. Both times, it opens another
+ * connection with the client's next message.
  */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #handshake = new Handshake();
-  /** The client's requests that are not answered, by id. */
-  readonly #open = new Map<string, OpenRequest>();
-  /** The ids of requests to the client that are not answered. */
-  readonly #asked = new Set<string>();
+  /** All connections: that of new requests, and those of daemons that are ending. */
+  readonly #links = new Set<Link>();
   /** The ids of requests to the client whose daemon has ended, so that nobody waits for the answer. */
   readonly #endedIds = new Set<string>();
   /** The requests that are being sent. */
@@ -83,6 +70,8 @@ export class Relay {
   readonly #clientGone = Promise.withResolvers<void>();
   #link: Link | undefined;
   #connecting: Promise<void> | undefined;
+  /** The request `initialize` if its daemon has ended before it answered. */
+  #lostInitialize: OpenRequest | undefined;
   /** Number of connections that ended before `initialize` was answered. */
   #lostInitializations = 0;
   #failure: { readonly error: unknown; readonly atMs: number } | undefined;
@@ -135,15 +124,14 @@ export class Relay {
     await within(refuse(), FIRST_REQUEST_MS);
   }
 
-  /** Lets the daemon answer what it has received. */
+  /** Lets the daemons answer what they have received. */
   async #finish(): Promise<void> {
-    const link = this.#link;
-    if (link !== undefined) {
-      await link.stream.endSending().catch(() => {});
-      const timer = setTimeout(() => link.stream.close(), LAST_ANSWERS_MS);
-      await link.ended;
-      clearTimeout(timer);
-    }
+    for (const link of this.#links) await link.stream.endSending().catch(() => {});
+    const timer = setTimeout(() => {
+      for (const link of this.#links) link.stream.close();
+    }, LAST_ANSWERS_MS);
+    await Promise.all([...this.#links].map((link) => link.ended));
+    clearTimeout(timer);
     await this.#writing;
   }
 
@@ -152,48 +140,57 @@ export class Relay {
     for (let attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
       const link = await this.#findLink();
       if (link === undefined) break;
-      const noted = this.#noteLines(lines);
+      const noted = this.#noteLines(lines, link);
       this.#sending = noted.requests;
       const isSent = await link.stream.send(noted.wanted);
       this.#sending = [];
       if (isSent) {
         for (const { envelope, line } of noted.calls) this.#handshake.note(envelope, line);
-        if (link.hasEnded) await this.#answerEnded(noted.requests);
+        if (link.hasEnded) await this.#answerEnded(link, noted.requests);
         return;
       }
-      for (const { id } of noted.requests) this.#open.delete(id);
+      for (const { id } of noted.requests) link.open.delete(id);
       await link.ended;
     }
     await this.#refuseLines(lines);
   }
 
-  /** Notes lines of the client, and takes out answers that no daemon waits for. */
-  #noteLines(lines: Uint8Array): NotedLines {
+  /** Notes lines of the client, and takes out those for other daemons, or for none. */
+  #noteLines(lines: Uint8Array, link: Link): NotedLines {
     const [calls, requests, kept]: [NotedCall[], OpenRequest[], Uint8Array[]] = [[], [], []];
     let isUnchanged = true;
     for (const line of splitLines(lines)) {
-      let isWanted = true;
+      let target: Link | undefined = link;
       for (const envelope of readEnvelopes(line)) {
         const { id, method, params } = envelope;
         if (method !== undefined) calls.push({ envelope, line });
         if (method === undefined) {
-          if (id === undefined) continue;
-          this.#asked.delete(id);
-          if (this.#endedIds.delete(id)) isWanted = false;
+          if (id !== undefined) target = this.#findAsking(id) ?? target;
+          if (id !== undefined && this.#endedIds.delete(id)) target = undefined;
         } else if (id !== undefined) {
           const { hasSession } = this.#handshake;
           const request = openRequest(envelope, { id, hasSession });
-          this.#open.set(id, request);
+          link.open.set(id, request);
           requests.push(request);
         } else if (method === "notifications/cancelled") {
-          // The daemon does not answer a cancelled request.
-          this.#open.delete(JSON.stringify(params?.requestId));
+          target = this.#cancel(JSON.stringify(params?.requestId)) ?? target;
         }
       }
-      isUnchanged &&= isWanted;
-      if (isWanted) kept.push(line);
+      isUnchanged &&= target === link;
+      if (target === link) kept.push(line);
+      else void target?.stream.send(line.slice());
     }
     return { calls, requests, wanted: isUnchanged ? lines : joinLines(kept) };
+  }
+
+  /** Returns the connection whose daemon asked the client with this id. */
+  #findAsking(id: string): Link | undefined {
+    return this.#links.values().find(({ asked }) => asked.delete(id));
+  }
+
+  /** Forgets a cancelled request, which the daemon does not answer; returns its connection. */
+  #cancel(id: string): Link | undefined {
+    return this.#links.values().find(({ open }) => open.delete(id));
   }
 
   /** Returns the connection; opens one if there is none. `undefined` if that fails. */
@@ -218,15 +215,9 @@ export class Relay {
   /** Opens a connection, and repeats what the client has said at the beginning. */
   async #connect(): Promise<void> {
     const { stream } = await this.#options.open();
-    const link: Link = {
-      stream,
-      lines: new LineBuffer(),
-      onInitialized: () => {},
-      repeatedIds: new Set(),
-      ended: Promise.resolve(),
-      hasEnded: false,
-    };
+    const link = new Link(stream);
     this.#link = link;
+    this.#links.add(link);
     link.ended = this.#receive(link).finally(() => this.#endLink(link));
     await this.#repeatHandshake(link);
   }
@@ -234,11 +225,13 @@ export class Relay {
   async #repeatHandshake(link: Link): Promise<void> {
     const { initialize, others } = this.#handshake;
     if (initialize?.id === undefined) return;
-    const isAnswered = !this.#open.has(initialize.id);
-    if (isAnswered) link.repeatedIds.add(initialize.id);
+    const lost = this.#lostInitialize;
+    this.#lostInitialize = undefined;
+    if (lost === undefined) link.repeatedIds.add(initialize.id);
+    else link.open.set(lost.id, lost);
     const initialized = new Promise<void>((resolve) => link.onInitialized = resolve);
     await link.stream.send(initialize.line);
-    if (!isAnswered) return;
+    if (lost !== undefined) return;
     await Promise.race([initialized, link.ended]);
     for (const { id, line } of others) {
       if (id !== undefined) link.repeatedIds.add(id);
@@ -257,7 +250,7 @@ export class Relay {
     if (link.lines.isInLine) await this.#writeText("\n");
   }
 
-  /** Notes the daemon's lines, and takes out the answers to repeated requests. */
+  /** Notes the daemon's lines, and takes out those for the relay. */
   #takeRepeated(link: Link, lines: Uint8Array): Uint8Array {
     const kept: Uint8Array[] = [];
     let isUnchanged = true;
@@ -269,16 +262,20 @@ export class Relay {
     return isUnchanged ? lines : joinLines(kept);
   }
 
-  /** Notes a message of the daemon; returns whether it answers a repeated request. */
+  /** Notes a message of the daemon; returns whether it is for the relay and not for the client. */
   #noteReceived(link: Link, { id, method, params }: Envelope): boolean {
-    if (method === "notifications/cancelled") this.#asked.delete(JSON.stringify(params?.requestId));
+    if (method === "notifications/cancelled") link.asked.delete(JSON.stringify(params?.requestId));
+    if (method === ENDING_METHOD) {
+      if (this.#link === link) this.#link = undefined;
+      return true;
+    }
     if (id === undefined) return false;
     if (method !== undefined) {
-      this.#asked.add(id);
+      link.asked.add(id);
       return false;
     }
     if (!link.repeatedIds.delete(id)) {
-      this.#open.delete(id);
+      link.open.delete(id);
       return false;
     }
     if (id === this.#handshake.initialize?.id) link.onInitialized();
@@ -289,35 +286,31 @@ export class Relay {
   async #endLink(link: Link): Promise<void> {
     link.hasEnded = true;
     link.stream.close();
+    this.#links.delete(link);
     if (this.#link === link) this.#link = undefined;
-    const texts: string[] = [];
-    for (const id of this.#asked) {
-      texts.push(
-        `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id},"reason":"The shared gateway ended"}}\n`,
-      );
+    const texts = [...link.asked].map((id) => {
       this.#endedIds.add(id);
-      if (this.#endedIds.size > MAX_ENDED_IDS) {
-        this.#endedIds.delete(this.#endedIds.values().next().value ?? "");
-      }
-    }
-    this.#asked.clear();
-    const initializeId = this.#handshake.initialize?.id ?? "";
-    const isInitializing = this.#open.has(initializeId) &&
-      ++this.#lostInitializations < INITIALIZE_ATTEMPTS;
+      return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id},"reason":"The shared gateway ended"}}\n`;
+    });
+    const excess = Math.max(0, this.#endedIds.size - MAX_ENDED_IDS);
+    for (const id of [...this.#endedIds].slice(0, excess)) this.#endedIds.delete(id);
     if (texts.length > 0) await this.#writeText(texts.join(""));
+    const initialize = link.open.get(this.#handshake.initialize?.id ?? "");
+    if (initialize !== undefined && ++this.#lostInitializations < INITIALIZE_ATTEMPTS) {
+      link.open.delete(initialize.id);
+      this.#lostInitialize = initialize;
+    }
     // Those that are being sent may reach another daemon.
     const sending = new Set(this.#sending.map(({ id }) => id));
-    await this.#answerEnded([...this.#open.values()].filter(({ id }) => {
-      return !sending.has(id) && !(id === initializeId && isInitializing);
-    }));
+    await this.#answerEnded(link, [...link.open.values()].filter(({ id }) => !sending.has(id)));
     // The client sends nothing else before the answer.
-    if (isInitializing) await this.#findLink();
+    if (this.#lostInitialize !== undefined) await this.#findLink();
   }
 
   /** Answers requests that the daemon has not answered before it ended. */
-  async #answerEnded(requests: readonly OpenRequest[]): Promise<void> {
+  async #answerEnded(link: Link, requests: readonly OpenRequest[]): Promise<void> {
     const texts = requests.flatMap((request) => {
-      return this.#open.delete(request.id) ? [writeEndedAnswer(request)] : [];
+      return link.open.delete(request.id) ? [writeEndedAnswer(request)] : [];
     });
     if (texts.length > 0) await this.#writeText(texts.join(""));
   }

@@ -4,6 +4,12 @@ import { fieldsOf } from "../json.ts";
 /** Maximum size of the first line of either side, in bytes. */
 export const MAX_HELLO_BYTES: number = 16 * 1024;
 
+/**
+ * Method of the notification by which a daemon announces its end to a relay, which then sends new requests to another
+ * daemon. The daemon answers those that it has received.
+ */
+export const ENDING_METHOD = "notifications/agent-mcp-gateway/ending";
+
 /** The first line of a connection to a daemon. */
 export interface Hello {
   /** Version of the conversation. */

@@ -16,6 +16,7 @@ export {
 } from "./address.ts";
 export { findPrivateFolders, openPrivateFolder, SharingError } from "./private_folder.ts";
 export {
+  ENDING_METHOD,
   type Hello,
   type HelloAnswer,
   isHello,

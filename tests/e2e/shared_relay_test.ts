@@ -162,6 +162,33 @@ Deno.test({
 
 Deno.test({
   name:
+    "[shared.drain] a daemon that is asked to end answers its calls, while new ones go to another daemon, and none fails",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const session = await shared.connect();
+    const first = await shared.daemonId();
+    const oldPid = await session.callServerToolForText("odd", "pid");
+    const slow = session.callServerToolForText("odd", "slow_progress", {
+      every_ms: 100,
+      times: 20,
+    });
+    await waitUntil("the call has progressed", () => session.client.receivedMessages.length > 0);
+    Deno.kill(first, "SIGTERM");
+    const pids: string[] = [];
+    for (let count = 0; count < 50 || pids.at(-1) === oldPid; count++) {
+      pids.push(await session.callServerToolForText("odd", "pid"));
+    }
+    assert.equal(await slow, "done");
+    await waitUntil("the first daemon has ended", async () => {
+      return !(await shared.listDaemonIds()).includes(first);
+    });
+    assert.equal(new Set(pids.filter((pid) => pid !== oldPid)).size, 1);
+  },
+});
+
+Deno.test({
+  name:
     "[shared.start-failure] a configuration with errors ends the relay with the gateway's own message, and nothing on standard output",
   ignore,
   async fn() {

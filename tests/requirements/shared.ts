@@ -12,6 +12,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
     "shared.input": "a shared gateway answers what came with the end of the input",
     "shared.daemon-gone":
       "if a shared gateway is killed, calls in flight fail once with SERVER_UNAVAILABLE, and the next call works, in the same session",
+    "shared.drain":
+      "a shared gateway that is asked to end answers its calls, while its clients go on with another, and no call fails",
     "shared.start-failure":
       "an error in the configuration ends a client's process as without --shared",
     "shared.separate":

@@ -2,6 +2,7 @@ import type { Budget } from "../../budget.ts";
 import { type Channel, LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import {
+  ENDING_METHOD,
   type Hello,
   type HelloAnswer,
   isHello,
@@ -25,6 +26,9 @@ const MAX_CLIENTS = 1000;
 
 /** Time that the calls of a client that has closed its end have to be answered, in milliseconds. */
 const CLIENT_GONE_MS = 1000;
+
+/** Time for requests that are on their way when a daemon announces its end, in milliseconds. */
+const LAST_REQUESTS_MS = 100;
 
 /** Minimum time that a daemon waits for its first client, in milliseconds. */
 const FIRST_CLIENT_MS = 15_000;
@@ -53,6 +57,7 @@ export interface DaemonServiceOptions {
 }
 
 interface ConnectedRelay {
+  readonly channel: LineChannel;
   readonly client: SharedClient;
   readonly hello: Hello;
   readonly since: string;
@@ -88,6 +93,21 @@ export class DaemonService {
     this.#isClosing = true;
     clearTimeout(this.#lingerTimer);
     await this.#options.listener.close();
+  }
+
+  /**
+   * Lets the relays send new requests to another daemon, and answers those that have come.
+   *
+   * @param callsMs Maximum time for the calls, in milliseconds.
+   */
+  async drain(callsMs: number): Promise<void> {
+    const relays = [...this.#relays];
+    for (const { channel } of relays) channel.send(`{"jsonrpc":"2.0","method":"${ENDING_METHOD}"}`);
+    if (relays.length > 0) await new Promise((resolve) => setTimeout(resolve, LAST_REQUESTS_MS));
+    await Promise.all(relays.map(async ({ channel, client }) => {
+      await client.session.end(callsMs);
+      await within(channel.close(), CLIENT_GONE_MS);
+    }));
   }
 
   /** Closes the connections of all clients. */
@@ -178,7 +198,7 @@ export class DaemonService {
     });
     const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
     const client = accept(channel, { agent, onClosed });
-    const relay: ConnectedRelay = { client, hello, since: new Date().toISOString() };
+    const relay: ConnectedRelay = { channel, client, hello, since: new Date().toISOString() };
     this.#relays.add(relay);
     clearTimeout(this.#lingerTimer);
     log.info("A client has connected", { pid, ...(agent === undefined ? {} : { agent }) });

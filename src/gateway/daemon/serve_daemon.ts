@@ -67,10 +67,9 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
   log.info(`Ending: ${reason}`);
   await service.refuseNewClients();
   // A second signal means that the user does not want to wait.
-  await Promise.race([
-    gateway.end(SIGNAL_TIME_LIMITS),
-    signals.second.then(() => gateway.kill()),
-  ]);
+  const killed = signals.second.then(() => gateway.kill());
+  await Promise.race([service.drain(SIGNAL_TIME_LIMITS.callsMs), killed]);
+  await Promise.race([gateway.end(SIGNAL_TIME_LIMITS), killed]);
   service.close();
   signals.stop();
 }
