@@ -63,6 +63,23 @@ export async function bundleGateway(output: string): Promise<void> {
 }
 
 /**
+ * Writes the relay of the gateway as a file of its own, beside the file of the gateway.
+ *
+ * @param output The file to write; its name is that of the gateway's with `-relay` before the extension.
+ */
+export async function bundleRelay(output: string): Promise<void> {
+  const temporary = await Deno.makeTempDir({ dir: dirname(output), prefix: "bundle-" });
+  try {
+    const files = await runBundler("scripts/npm_relay.ts", { folder: temporary });
+    const [text] = files.values();
+    if (files.size !== 1 || text === undefined) throw new Error("The relay must be one file");
+    await Deno.writeTextFile(output, text);
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
+
+/**
  * Writes a program as one minified file, which runs as an ES module.
  *
  * @throws {Error} The program cannot be bundled, or the bundle does not start like the program.

@@ -8,7 +8,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { listSettings } from "../src/config/mod.ts";
-import { bundleGateway } from "./bundle.ts";
+import { bundleGateway, bundleRelay } from "./bundle.ts";
 import { print, runTask } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
 
@@ -58,7 +58,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     }),
     type: "module",
     bin: { [NAME]: "launcher.cjs" },
-    files: ["launcher.cjs", `${NAME}.js`, ...PAGES, ...PAGE_FOLDERS],
+    files: ["launcher.cjs", `${NAME}.js`, `${NAME}-relay.js`, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=20" },
     // The version that the bundle was built and tested with. npm installs only the package for its platform.
     optionalDependencies: Object.fromEntries(
@@ -108,6 +108,7 @@ function toJsonText(value: unknown): string {
  */
 export async function buildPackage(repository?: string): Promise<void> {
   await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`);
+  await bundleRelay(`${PACKAGE_FOLDER}/${NAME}-relay.js`);
   await Deno.copyFile("scripts/npm_launcher.cjs", `${PACKAGE_FOLDER}/launcher.cjs`);
   for (const name of ["README.md", "LICENSE", ...PAGES]) {
     await Deno.copyFile(name, `${PACKAGE_FOLDER}/${name}`);

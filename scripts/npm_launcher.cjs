@@ -10,7 +10,8 @@ const { permissions } = require("./package.json");
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"];
 
 function start() {
-  const program = join(__dirname, "agent-mcp-gateway.js");
+  const name = mayBeRelay() ? "agent-mcp-gateway-relay.js" : "agent-mcp-gateway.js";
+  const program = join(__dirname, name);
   const flags = ["run", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
   return spawn(findDeno(), [...flags, ...permissions, program, ...process.argv.slice(2)], {
     stdio: "inherit",
@@ -33,6 +34,15 @@ function start() {
 function servesHttp() {
   const flags = ` ${process.argv.slice(2).join(" ")} `;
   return process.env.GATEWAY_TRANSPORT === "http" || /\s--transport[ =]http\s/.test(flags);
+}
+
+// Whether the process may only relay to a shared gateway. The program for that is small, and starts the gateway itself
+// if the command line is for something else.
+function mayBeRelay() {
+  const [command = "serve", ...words] = process.argv.slice(2);
+  const serves = command === "serve" || command.startsWith("--");
+  return serves &&
+    ([command, ...words].includes("--shared") || Boolean(process.env.GATEWAY_SHARED));
 }
 
 // npm installs the package of Deno for this platform. The package `deno` would only copy the program

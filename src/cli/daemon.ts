@@ -8,9 +8,12 @@ import { VERSION } from "../version.ts";
 import { DaemonLog, removeOldLogs } from "./daemon_log.ts";
 import { serve } from "./serve.ts";
 
+/** Matches a line of the log about an error. */
+const ERROR_LINE = /^error: |"level":"error"/;
+
 /**
  * Runs a daemon, until it has had no client for a while or it is asked to end. Prints one line when clients can connect,
- * for the relay that starts it; until then, the log goes to standard error, too, which that relay reads.
+ * for the relay that starts it; until then, errors go to standard error, too, which that relay reads.
  *
  * @param key The daemon key, by which relays find the daemon.
  * @returns The exit code.
@@ -29,7 +32,7 @@ export async function runDaemon(key: string): Promise<number> {
     const exitCode = await serve({}, {
       write: (line) => {
         daemonLog.add(line);
-        if (!isListening) standardError.add(line);
+        if (!isListening && ERROR_LINE.test(line)) standardError.add(line);
       },
       serve: (gateway, { settings, log }) => {
         const lingerMs = settings.lingerS * 1000;

@@ -15,10 +15,19 @@ const PERMISSIONS = [
 /** Starts a program in the background; its parent is then no client, which might end all processes below its own. */
 const DETACHING_SHELL = `"$@" </dev/null &`;
 
+/** Ends the name of the file of a relay alone, which lies beside the file of the whole program. */
+const RELAY_FILE_END = "-relay.js";
+
+/** Returns the address of the program's main file. */
+export function programModule(): string {
+  const main = Deno.mainModule;
+  return main.endsWith(RELAY_FILE_END) ? `${main.slice(0, -RELAY_FILE_END.length)}.js` : main;
+}
+
 /** Returns the words that start this program, before its arguments. */
 export function programWords(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
-  const main = Deno.mainModule;
+  const main = programModule();
   // The source finds its packages by `deno.json` and the lock file; a bundle has none.
   const flags = main.endsWith(".ts")
     ? ["--quiet"]

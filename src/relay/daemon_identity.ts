@@ -16,7 +16,7 @@ import { ownUserId } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
-import { programWords } from "./daemon_command.ts";
+import { programModule, programWords } from "./daemon_command.ts";
 import { usesWorkingFolder, wordsOf } from "./file_scan.ts";
 
 /** The settings of a relay; clients that differ in them share a daemon. */
@@ -158,15 +158,11 @@ function namedByVariable(texts: ReadonlyMap<keyof Settings, string>): Record<str
 /** Identifies the program: its command, and the state of its file, which a build of the same version may have replaced. */
 function describeProgram(): readonly unknown[] {
   const words = programWords();
-  const file = Deno.build.standalone ? Deno.execPath() : mainPath();
+  const file = Deno.build.standalone ? Deno.execPath() : new URL(programModule());
   try {
     const { size, mtime } = Deno.statSync(file);
     return [words, size, mtime?.getTime() ?? null];
   } catch {
     return [words];
   }
-}
-
-function mainPath(): string {
-  return decodeURIComponent(new URL(Deno.mainModule).pathname);
 }

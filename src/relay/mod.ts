@@ -5,4 +5,5 @@
  *
  * @module
  */
+export { programModule } from "./daemon_command.ts";
 export { runRelay, serveShared } from "./run_relay.ts";

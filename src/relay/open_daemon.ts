@@ -123,7 +123,9 @@ async function startDaemon(identity: DaemonIdentity, log: string): Promise<void>
       `the daemon did not start within ${START_MS / 1000} s; its log is ${log}`,
     );
   }
-  if (done) throw new DaemonStartError(await lastWords.text || "The daemon ended at its start.\n");
+  const error = done ? await lastWords.text : "";
+  // A daemon that was killed has said nothing, and may start the next time.
+  if (error !== "") throw new DaemonStartError(error);
   lastWords.cancel();
   void output.cancel().catch(() => {});
 }

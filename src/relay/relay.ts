@@ -15,7 +15,10 @@ const INITIALIZE_ATTEMPTS = 3;
 /** Time to wait for the first request, to answer it with the reason why there is no daemon, in milliseconds. */
 const FIRST_REQUEST_MS = 2000;
 
-/** Time after a failed attempt in which requests are refused without another one, in milliseconds. */
+/** Number of attempts to connect while daemons end. */
+const CONNECT_ATTEMPTS = 5;
+
+/** Time from a failed attempt to the next one, in milliseconds. */
 const RETRY_MS = 1000;
 
 /** Maximum number of ids of requests whose daemon has ended that are remembered. */
@@ -198,11 +201,11 @@ export class Relay {
     if (this.#connecting !== undefined) await this.#connecting.catch(() => {});
     if (this.#link !== undefined) return this.#link;
     const { atMs = -Infinity } = this.#failure ?? {};
-    if (performance.now() - atMs < RETRY_MS) return undefined;
+    const pauseMs = atMs + RETRY_MS - performance.now();
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     try {
-      this.#connecting = this.#connect();
+      this.#connecting = this.#connectToAny();
       await this.#connecting;
-      if (this.#link === undefined) throw new SharingError("it ended at once");
       this.#failure = undefined;
     } catch (error) {
       this.#failure = { error, atMs: performance.now() };
@@ -210,6 +213,15 @@ export class Relay {
       this.#connecting = undefined;
     }
     return this.#link;
+  }
+
+  /** Opens a connection that lasts at least until the handshake is repeated. */
+  async #connectToAny(): Promise<void> {
+    for (let attempt = 0; attempt < CONNECT_ATTEMPTS; attempt++) {
+      await this.#connect();
+      if (this.#link !== undefined) return;
+    }
+    throw new SharingError("each daemon ended at once");
   }
 
   /** Opens a connection, and repeats what the client has said at the beginning. */

@@ -124,7 +124,8 @@ async function installInNpxCache(setup: Setup): Promise<string> {
   const folder = join(modules, "agent-mcp-gateway");
   Deno.mkdirSync(folder, { recursive: true });
   Deno.symlinkSync(join(installed, "@deno"), join(modules, "@deno"));
-  for (const name of ["launcher.cjs", "agent-mcp-gateway.js", "package.json"]) {
+  const names = ["launcher.cjs", "agent-mcp-gateway.js", "agent-mcp-gateway-relay.js"];
+  for (const name of [...names, "package.json"]) {
     Deno.copyFileSync(join(installed, "agent-mcp-gateway", name), join(folder, name));
   }
   return join(folder, "launcher.cjs");
@@ -173,7 +174,12 @@ Deno.test("[install.npm] package.json pins Deno, and has the permissions of star
   assert.deepEqual([name, version], ["agent-mcp-gateway", config.version]);
   assert.deepEqual(bin, { "agent-mcp-gateway": "launcher.cjs" });
   const pages = ["CONTRIBUTING.md", "SECURITY.md", "docs", "config"];
-  assert.deepEqual(files, ["launcher.cjs", "agent-mcp-gateway.js", ...pages]);
+  assert.deepEqual(files, [
+    "launcher.cjs",
+    "agent-mcp-gateway.js",
+    "agent-mcp-gateway-relay.js",
+    ...pages,
+  ]);
   const { dependencies, optionalDependencies, scripts } = otherMembers;
   // npm warns about every package with an install script.
   assert.deepEqual([dependencies, scripts], [undefined, undefined]);

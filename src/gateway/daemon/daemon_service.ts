@@ -153,6 +153,8 @@ export class DaemonService {
   }
 
   async #answer(connection: Deno.Conn, hello: unknown, rest: Uint8Array): Promise<void> {
+    // Without an answer, the relay starts another daemon.
+    if (this.#isClosing) return;
     const fault = this.#findFault(hello);
     if (fault !== undefined || !isHello(hello)) {
       const refusal: HelloAnswer = { ok: false, error: fault ?? "this is no hello" };
@@ -182,7 +184,6 @@ export class DaemonService {
     if (hello.do !== "connect") return undefined;
     if (hello.key !== key) return "this daemon has another configuration";
     if (hello.version !== version) return `this daemon has version ${version}`;
-    if (this.#isClosing) return "this daemon is ending";
     return this.#relays.size >= MAX_CLIENTS
       ? `this daemon has ${MAX_CLIENTS} clients already`
       : undefined;
