@@ -20,6 +20,11 @@ export const DAEMON_ARGUMENT = argument("The id of a shared gateway, or its firs
   },
 });
 
+/** Cuts an id for people. */
+export function shortDaemonId(id: string): string {
+  return id.slice(0, 8);
+}
+
 /**
  * Lists the daemons of this user, those included of which only the log is left.
  *

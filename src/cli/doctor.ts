@@ -19,12 +19,14 @@ import {
   listKnownItems,
   selectRulesWarnings,
 } from "./unmatched_rules.ts";
+import { describeShared, findShared, type SharedFinding } from "./shared_finding.ts";
 import { withOwnServer } from "./with_own_server.ts";
 
 export const command = defineCommand({
   about: "Starts each server, counts its tools and their tokens, its resources and prompts, and " +
     "ends it again. " +
     "Warns of tools that pins hold back, and of text that may be meant to be hidden. " +
+    "Names the shared gateways that serve clients with these files. " +
     "If a server fails, it says why and how to fix that. Exit code: 1 if any server fails.",
   example: "agent-mcp-gateway doctor postgres",
   flags: { json: JSON_FLAG, ...FILE_FLAGS },
@@ -38,6 +40,7 @@ export const command = defineCommand({
       : [findServer(onlyServer, configuration).name];
     // The tokenizer takes a moment to load, so it loads while the servers start.
     const counter = loadTokenCounter();
+    const sharedFinding = findShared(configuration.files);
     const { reports, known } = await withStartedServers(
       { opened, names, stderr, listsAll: true },
       async (started) => {
@@ -59,8 +62,8 @@ export const command = defineCommand({
     const warnings = [...rulesWarnings, ...unmatched];
     stdout.write(
       json
-        ? jsonOutput(JSON.stringify({ servers: reports, warnings }))
-        : reportText(reports) + warningsText(warnings),
+        ? jsonOutput(JSON.stringify({ servers: reports, warnings, shared: await sharedFinding }))
+        : reportText(reports) + warningsText(warnings) + sharedText(await sharedFinding),
     );
     if (reports.length === 0) stderr.write("No server is configured\n");
     return reports.every(({ ok }) => ok) ? 0 : 1;
@@ -95,6 +98,16 @@ function warningsText(
     return paragraph(`Warning: ${escapeControls(formatProblem(problem))}`, style, "  ");
   });
   return `\nRules\n${lines.join("")}`;
+}
+
+function sharedText(
+  finding: SharedFinding,
+  style: TerminalStyle = styleOf(Deno.stdout),
+): string {
+  const lines = describeShared(finding);
+  if (lines.length === 0) return "";
+  const paragraphs = lines.map((line) => paragraph(escapeControls(line), style, "  "));
+  return `\nShared gateways\n${paragraphs.join("")}`;
 }
 
 async function createReport(

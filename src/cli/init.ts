@@ -10,6 +10,9 @@ const FLAGS = {
     "Ask nothing: import all servers, for the agent developer, and change no other agent and no client's file",
   ),
   here: switchFlag("Write into the working folder instead of ~/.config/agent-mcp-gateway"),
+  shared: switchFlag(
+    "Let all clients share one gateway and its servers: their entries get --shared",
+  ),
   undo: switchFlag("Put back every file that the last init changed"),
 };
 

@@ -1,14 +1,11 @@
 import { abbreviateHome, getHomeFolder } from "../config/mod.ts";
 import { fieldsOf } from "../json.ts";
-import { type FoundFiles, readStatus, SharingError } from "../shared_socket/mod.ts";
 import { escapeControls } from "../text.ts";
 import { defineCommand, JSON_FLAG } from "./command.ts";
-import { askDaemon, describeProblem, listDaemons } from "./daemons.ts";
+import { listDaemons, shortDaemonId } from "./daemons.ts";
+import { type DaemonReport, reportDaemon } from "./report_daemon.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
-
-/** Length to which ids are cut for people. */
-const SHORT_ID_LENGTH = 8;
 
 export const command = defineCommand({
   about: "Lists the shared gateways of your user, which serve the clients that start with " +
@@ -30,47 +27,12 @@ export const command = defineCommand({
   },
 });
 
-/** A daemon in the report, with the members of its status if it runs. */
-interface DaemonReport {
-  readonly id: string;
-  readonly state: "running" | "dead" | "silent";
-  readonly problem?: string;
-  readonly [member: string]: unknown;
-}
-
-async function reportDaemon(files: FoundFiles): Promise<DaemonReport> {
-  const { id, socket, log } = files;
-  const asked = await askDaemon(files, "status");
-  switch (asked.state) {
-    case "running":
-      try {
-        const status = fieldsOf(await readStatus(asked.greeted));
-        return { id, state: "running", socket, log, ...status };
-      } catch (error) {
-        if (!(error instanceof SharingError)) throw error;
-        const problem = await describeProblem(id, error);
-        return { id, state: "silent", problem, socket, log };
-      }
-    case "dead":
-      return {
-        id,
-        state: "dead",
-        problem: `its process was killed. The next client that needs it replaces ${socket}, ` +
-          `or: agent-mcp-gateway down ${id.slice(0, SHORT_ID_LENGTH)} removes it`,
-        socket,
-        log,
-      };
-    case "silent":
-      return { id, state: "silent", problem: asked.problem, socket, log };
-  }
-}
-
 function reportText(
   report: DaemonReport,
   style: TerminalStyle = styleOf(Deno.stdout),
 ): string {
   const { id, state, problem, pid, version, started, configuration } = report;
-  const shortId = id.slice(0, SHORT_ID_LENGTH);
+  const shortId = shortDaemonId(id);
   if (problem !== undefined) {
     const title = state === "dead" ? "does not run" : "does not answer";
     return `${shortId}  ${title}\n${paragraph(problem, style, "  ")}`;

@@ -53,10 +53,7 @@ type ServedClient = ClientSession | StatelessEndpoint;
  */
 const SESSIONS_FRACTION = 3 / 4;
 
-/**
- * A gateway: the active snapshot, the records, and the sessions of the connected clients, which do the
- * work.
- */
+/** A gateway: the active snapshot, the records, and the sessions of the connected clients, which do the work. */
 export class Gateway {
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
@@ -64,6 +61,8 @@ export class Gateway {
   readonly auditPath: string | undefined;
   /** The memory that is held for clients and servers. */
   readonly memory: Budget;
+  /** Describes the daemon that serves the clients, for the status. */
+  describeDaemon: (() => Readonly<Record<string, unknown>>) | undefined;
   readonly #options: GatewayOptions;
   readonly #limits: CallLimits;
   readonly #records: Records;
@@ -272,6 +271,7 @@ export class Gateway {
       metrics: this.#records.metrics,
       audit: this.#records.audit.status(),
       reload: this.#reloader.status(),
+      daemon: this.describeDaemon?.(),
       agent,
     });
   }

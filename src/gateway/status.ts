@@ -9,6 +9,8 @@ export interface StatusOptions {
   readonly metrics: Metrics;
   readonly audit: AuditStatus;
   readonly reload: ReloadStatus;
+  /** The daemon that clients share; `undefined` if the process serves clients in another way. */
+  readonly daemon: Readonly<Record<string, unknown>> | undefined;
   /** The agent that reads the status. */
   readonly agent: string;
 }
@@ -34,6 +36,7 @@ export function buildStatus(options: StatusOptions): Readonly<Record<string, unk
     servers: Object.fromEntries(
       [...servers].map(([name, server]) => [name, server.status(options.agent)]),
     ),
+    ...(options.daemon !== undefined && { shared: options.daemon }),
     metrics: { ...options.metrics.summary(), audit: options.audit },
     message: "Gateway is operational. Check reload_status for hot reload health.",
   };

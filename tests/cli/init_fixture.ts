@@ -107,7 +107,14 @@ export class InitFixture implements Disposable {
     overrides: Parameters<InitFixture["createOptions"]>[0] = {},
   ): Promise<CommandOutput> {
     const output = { stdout: "", stderr: "" };
-    const code = await init({ from: undefined, yes: false, here: false, undo: false, ...flags }, {
+    const code = await init({
+      from: undefined,
+      yes: false,
+      here: false,
+      shared: false,
+      undo: false,
+      ...flags,
+    }, {
       stdout: { write: (text) => void (output.stdout += text) },
       stderr: { write: (text) => void (output.stderr += text) },
     }, this.createOptions(overrides));

@@ -195,3 +195,34 @@ Deno.test({
     assert.equal((await program.waitForEnd()).code, 0);
   },
 });
+
+Deno.test({
+  name:
+    "[shared.named] get_gateway_status says that the gateway is shared, and doctor names the shared gateways of its files",
+  ignore,
+  async fn() {
+    await using daemon = await startDaemon({ env: { GATEWAY_DEBUG: "true" } });
+    const { session } = await daemon.connect("tester");
+    type Status = { readonly shared: Record<string, unknown> };
+    const { shared } = await session.callGatewayToolForJson<Status>("get_gateway_status");
+    assert.deepEqual([shared.pid, shared.clients], [daemon.program.pid, 1]);
+    assert.equal(shared.log, `${daemon.folder}/${ID}.log`);
+    const [, text] = await run(daemon.setup, "doctor");
+    assert.match(
+      text,
+      new RegExp(
+        `Shared gateways\n +${ID.slice(0, 8)}, process ${shared.pid}, serves 1 client with these`,
+      ),
+    );
+    const [, json] = await run(daemon.setup, "doctor", "--json");
+    assert.deepEqual(JSON.parse(json).shared.daemons, [
+      { id: ID, state: "running", pid: shared.pid, clients: 1 },
+    ]);
+    daemon.setup.writeFile("other.json", { mcpServers: {} });
+    const [, otherText] = await run(daemon.setup, "doctor", "--mcp-config", "other.json");
+    assert.doesNotMatch(otherText, /Shared gateways/);
+    Deno.chmodSync(daemon.folder, 0o755);
+    const [, warning] = await run(daemon.setup, "doctor");
+    assert.match(warning, /Shared gateways\n +Warning: the folder .* is open to other users/);
+  },
+});

@@ -12,6 +12,8 @@ export interface ChangeOptions {
   readonly files: GatewayFiles;
   /** The command that starts the program, with its arguments. */
   readonly launchCommand: readonly [string, ...string[]];
+  /** Whether the clients' entries share one gateway. */
+  readonly isShared: boolean;
   /** Addresses of the two files' JSON Schemas; `undefined` if there are none. */
   readonly schemas: { readonly [K in keyof GatewayFiles]: string | undefined };
   /** Whether the servers file may contain comments, which some other programs cannot read. */

@@ -69,6 +69,8 @@ export interface EntryOptions {
   readonly agent: string;
   /** Whether the client sees the tools of the servers directly. Default: no. */
   readonly isDirect?: boolean;
+  /** Whether all clients share one gateway. Default: no. */
+  readonly isShared?: boolean;
   /** The environment variables of the gateway. */
   readonly env?: JsonRecord;
 }
@@ -78,10 +80,15 @@ export interface EntryOptions {
  * before it calls a tool.
  */
 export function gatewayEntry(client: ClientId | undefined, options: EntryOptions): JsonRecord {
-  const { launchCommand: [command, ...launchArgs], files, agent, isDirect = false, env = {} } =
-    options;
+  const { launchCommand: [command, ...launchArgs], files, agent, env = {} } = options;
+  const { isDirect = false, isShared = false } = options;
   const flags = ["--mcp-config", files.servers, "--rules", files.rules, "--agent", agent];
-  const args = [...launchArgs, ...flags, ...(isDirect ? ["--face", "direct"] : [])];
+  const args = [
+    ...launchArgs,
+    ...flags,
+    ...(isDirect ? ["--face", "direct"] : []),
+    ...(isShared ? ["--shared"] : []),
+  ];
   const hasVariables = Object.keys(env).length > 0;
   const variables = hasVariables ? { env } : {};
   switch (client) {

@@ -14,6 +14,8 @@ export interface InitFlags {
   readonly yes: boolean;
   /** Whether to write into the working folder. */
   readonly here: boolean;
+  /** Whether the clients' entries share one gateway. */
+  readonly shared: boolean;
   /** Whether to undo the last run. */
   readonly undo: boolean;
 }

@@ -94,7 +94,7 @@ export async function init(
 }
 
 async function undo(flags: InitFlags, options: InitOptions, { stderr }: Streams): Promise<number> {
-  if (flags.from !== undefined || flags.here) {
+  if (flags.from !== undefined || flags.here || flags.shared) {
     throw new UsageError("--undo can be combined with --yes only");
   }
   const { undoInit } = await import("./undo.ts");
@@ -193,6 +193,7 @@ async function importServers(
   const changes: ChangeOptions = {
     files,
     launchCommand: launchCommand(options.launch),
+    isShared: flags.shared,
     schemas: {
       servers: schemaAddress("servers", program.root),
       rules: schemaAddress("rules", program.root),

@@ -61,6 +61,13 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     }),
     log,
   });
+  gateway.describeDaemon = () => ({
+    pid: Deno.pid,
+    started,
+    clients: service.clientCount,
+    socket: options.socket,
+    log: options.logPath,
+  });
   log.info(`Listening on ${options.socket}`);
   onListening();
   const reason = await Promise.race([signals.first, service.ended]);

@@ -1,0 +1,60 @@
+import { fieldsOf } from "../json.ts";
+import { listDaemons, shortDaemonId } from "./daemons.ts";
+import { CommandError } from "./error_report.ts";
+import { reportDaemon } from "./report_daemon.ts";
+import { pluralize } from "./terminal.ts";
+
+interface FoundDaemon {
+  readonly id: string;
+  readonly state: string;
+  readonly pid?: unknown;
+  readonly clients?: number;
+  readonly problem?: string;
+}
+
+/** The shared gateways that `doctor` has found. */
+export interface SharedFinding {
+  /** The daemons that serve clients with the files that are checked, and those that do not answer. */
+  readonly daemons: readonly FoundDaemon[];
+  /** The reason for which clients cannot share a gateway. */
+  readonly problem?: string;
+}
+
+/**
+ * Finds the daemons that serve clients with two configuration files. `doctor` itself starts the servers in its own
+ * process.
+ *
+ * @param files Absolute paths of the two files.
+ */
+export async function findShared(
+  files: { readonly mcpConfig: string; readonly rules: string },
+): Promise<SharedFinding> {
+  try {
+    const found = listDaemons().filter(({ hasSocket }) => hasSocket);
+    const reports = await Promise.all(found.map(reportDaemon));
+    const daemons = reports.flatMap(
+      ({ id, state, pid, clients, configuration, problem }): FoundDaemon[] => {
+        if (problem !== undefined) return [{ id, state, problem }];
+        const { mcpConfig, rules } = fieldsOf(configuration);
+        if (mcpConfig !== files.mcpConfig || rules !== files.rules) return [];
+        return [{ id, state, pid, clients: Array.isArray(clients) ? clients.length : 0 }];
+      },
+    );
+    return { daemons };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { daemons: [], problem: error.message };
+  }
+}
+
+/** Describes the finding, one paragraph each; none if nothing is shared. */
+export function describeShared({ daemons, problem }: SharedFinding): string[] {
+  const lines = daemons.map(({ id, pid, clients = 0, problem }) => {
+    const shortId = shortDaemonId(id);
+    return problem === undefined
+      ? `${shortId}, process ${pid}, serves ${pluralize(clients, "client")} with these files; ` +
+        "agent-mcp-gateway ps shows more"
+      : `Warning: ${shortId}: ${problem}`;
+  });
+  return problem === undefined ? lines : [...lines, `Warning: ${problem}`];
+}
