@@ -50,6 +50,12 @@ export async function openDaemon(
   identity: DaemonIdentity,
   agent: string | undefined,
 ): Promise<OpenedDaemon> {
+  if (!hasDaemonPermissions()) {
+    throw new SharingError(
+      "this process has fewer permissions than a daemon, which all clients share. Fix: start the gateway " +
+        "without --shared, or with the permissions of the documentation",
+    );
+  }
   const files = daemonFiles(openPrivateFolder(Deno.env), identity.key);
   const hello: Hello = {
     hello: 1,
@@ -83,12 +89,6 @@ async function start(
   using _lock = await lock(files.lock);
   const running = await connect(files.socket, hello);
   if (running !== undefined) return running;
-  if (!hasDaemonPermissions()) {
-    throw new SharingError(
-      "this process has fewer permissions than a daemon, which all clients share. Fix: start the gateway " +
-        "without --shared, or with the permissions of the documentation",
-    );
-  }
   await removeIfThere(files.socket);
   await startDaemon(identity, files.log);
   return await connect(files.socket, hello);

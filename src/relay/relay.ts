@@ -84,6 +84,11 @@ export class Relay {
     this.#options = options;
   }
 
+  /** Whether there is a daemon that gets new requests. */
+  get isConnected(): boolean {
+    return this.#link !== undefined;
+  }
+
   /**
    * Passes messages on until the client has closed its end and its calls are answered.
    *

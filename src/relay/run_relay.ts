@@ -55,10 +55,10 @@ export async function serveShared(flags: SettingFlags, settings: Settings): Prom
   let daemonPid: number | undefined;
   const cwd = Deno.cwd();
   const signals = listenForSignals(() => {
-    // The daemon reads its files again.
-    if (daemonPid !== undefined) Deno.kill(daemonPid, "SIGHUP");
+    // The daemon reads its files again. Without a connection, its id may be that of another process.
+    if (daemonPid !== undefined && relay.isConnected) Deno.kill(daemonPid, "SIGHUP");
   });
-  const relay = new Relay({
+  const relay: Relay = new Relay({
     client: openStandardStreams(signals.ended),
     open: async () => {
       // The files may name other variables than at the last time.

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { misbehavingServer } from "./gateway.ts";
+import { GATEWAY_COMMAND } from "./gateway_command.ts";
 import { Program } from "./program.ts";
-import { prepareShared, type SharedGateway } from "./shared_gateway.ts";
+import { prepareShared, type RelayOptions, type SharedGateway } from "./shared_gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const SHARED = { ...misbehavingServer(), gateway: { isolation: "shared" } };
@@ -27,8 +28,12 @@ function isRoot(): boolean {
 }
 
 /** Starts a relay, which must say what is wrong on standard error and in the answer to `initialize`, and end. */
-async function expectRefusal(shared: SharedGateway, message: RegExp): Promise<void> {
-  const relay = shared.start();
+async function expectRefusal(
+  shared: SharedGateway,
+  message: RegExp,
+  options: RelayOptions = {},
+): Promise<void> {
+  const relay = shared.start(options);
   await relay.write(INITIALIZE);
   assert.equal((await relay.waitForEnd()).code, 1);
   assert.match(relay.stderr, /^error: The gateway cannot be shared: /);
@@ -156,6 +161,19 @@ Deno.test({
       }
     }
     assert.ok(await (await shared.connect()).callServerToolForText("common", "pid"));
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.permissions] a relay with fewer permissions than a daemon starts none, and uses none that runs",
+  ignore: ignore || !["bundle", "source"].includes(GATEWAY_COMMAND),
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const words = (word: string) => word === "--allow-run" ? "--allow-run=sh" : word;
+    await expectRefusal(shared, /fewer permissions than a daemon/, { words });
+    await shared.connect();
+    await expectRefusal(shared, /fewer permissions than a daemon/, { words });
   },
 });
 

@@ -11,6 +11,8 @@ export interface RelayOptions {
   readonly args?: readonly string[];
   /** Further variables. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Changes the words of the command, such as its permissions. */
+  readonly words?: (word: string) => string;
   /** Default: that of the setup. */
   readonly cwd?: string;
   /** Parameters of `initialize`; `false` if the test calls `initialize` itself. */
@@ -44,11 +46,13 @@ export class SharedGateway implements AsyncDisposable {
   }
 
   /** Starts a relay. */
-  start({ args = ["--agent", "tester"], env = {}, cwd }: RelayOptions = {}): Program {
-    const [command = "", ...words] = this.#commandLine;
+  start(
+    { args = ["--agent", "tester"], env = {}, words = (word) => word, cwd }: RelayOptions = {},
+  ): Program {
+    const [command = "", ...commandArgs] = this.#commandLine;
     const program = new Program({
       command,
-      args: [...words, "--shared", ...args],
+      args: [...commandArgs.map(words), "--shared", ...args],
       cwd: cwd ?? this.setup.workingFolder,
       env: { ...this.setup.env, ...env },
     });

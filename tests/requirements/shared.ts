@@ -27,6 +27,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "every call of 20 clients ends once, with its own answer or a named error, while relays, shared gateways and servers are killed",
     "settings.shared":
       "a gateway that is to be shared is refused over HTTP, and with an audit log in a standard stream",
+    "shared.permissions":
+      "no client gets more permissions from a shared gateway than it was started with",
     "shared.loopback":
       "without Unix sockets a shared gateway listens on loopback, and takes only clients with a token that only its user can read",
     "shared.hello":
