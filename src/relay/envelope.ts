@@ -25,6 +25,12 @@ const ID_FIRST = new RegExp(
     .raw`^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*${ID}\s*,\s*(?:${METHOD}|"(?:result|error)")`,
 );
 
+/** Matches the beginning of an answer in the usual spelling. Parsing it would leave as much to collect as it is long. */
+const ANSWER = new RegExp(String.raw`^\{"jsonrpc":"2\.0","id":${ID},"(?:result|error)":`);
+
+/** Size of the part of an answer that has its id in the usual spelling, in bytes. */
+const ANSWER_BYTES = 128;
+
 /** Matches the beginning of a message that has its method first, or second. */
 const METHOD_FIRST = new RegExp(String.raw`^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?${METHOD}`);
 
@@ -40,6 +46,8 @@ const decoder = new TextDecoder();
  * the string would not end.
  */
 export function readEnvelopes(line: Uint8Array): Envelope[] {
+  const [, answeredId] = ANSWER.exec(decoder.decode(line.subarray(0, ANSWER_BYTES))) ?? [];
+  if (answeredId !== undefined) return [{ id: answeredId, method: undefined }];
   if (line.length > SMALL_BYTES) {
     const envelope = readEnds(line);
     if (envelope !== undefined) return [envelope];

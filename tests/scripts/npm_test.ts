@@ -31,6 +31,27 @@ Deno.test("the npm package works when installed from its tarball into an empty f
     },
   );
 
+  await t.step({
+    name: "[install.npm] a relay to a shared gateway is a small program of its own",
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      const setup = new Setup({ servers: { odd: misbehavingServer() } });
+      setup.env.XDG_RUNTIME_DIR = setup.home;
+      setup.env.GATEWAY_LINGER_S = "0";
+      await using gateway = new RunningGateway(
+        setup,
+        await startPackage(setup, "--agent", "tester", "--shared"),
+      );
+      await gateway.client.initialize();
+      assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+      const script = 'grep -lzs -- "agent-mcp-gateway-relay.js" /proc/[0-9]*/cmdline';
+      const { stdout } = await new Deno.Command("sh", { args: ["-c", script] }).output();
+      const relays = [...new TextDecoder().decode(stdout).matchAll(/\d+/g)].map(Number);
+      const own = await setup.listProcessIds();
+      assert.equal(relays.filter((pid) => own.includes(pid)).length, 1);
+    },
+  });
+
   await t.step("[install.npm] Deno does not ask for its newest version", async () => {
     const odd = { ...misbehavingServer(), gateway: { inherit_env: ["DENO_NO_UPDATE_CHECK"] } };
     const setup = new Setup({ servers: { odd } });
