@@ -26,8 +26,12 @@ import { parseBenchOptions, type Part } from "./bench/flags.ts";
 import { profileCalls } from "./bench/profile.ts";
 import { formatTable } from "./bench/report.ts";
 import { Figures } from "./bench/summary.ts";
+import { measureShared, NO_GATEWAY } from "./bench/shared_figures.ts";
 import { EARLIER, measureRevisions } from "./bench/revision_figures.ts";
 import { measureTokens } from "./bench/token_figures.ts";
+
+/** The parts that start hundreds of processes, and run only if they are named. */
+const CROWDS: readonly string[] = ["catalogs", "shared"];
 
 /** Number of calls after which the memory is measured. */
 const MEMORY_CALLS = 1_000_000;
@@ -49,6 +53,7 @@ function referenceOf(figure: string): string | undefined {
   if (figure.startsWith("HTTP")) return "over stdio";
   if (figure.startsWith("revisions")) return EARLIER;
   if (figure.startsWith("a task of 50 records")) return CALLS;
+  if (figure.includes("clients of")) return NO_GATEWAY;
   if (figure.includes("gateways of")) return "eager";
   if (figure.includes("added")) return undefined;
   return "direct";
@@ -107,12 +112,16 @@ const parts: Record<Part, () => Promise<void>> = {
     const program = shippedBuilds.find(({ name }) => name === "bundle");
     if (program !== undefined) await measureCatalogs(program, numbers, figures);
   },
+  shared: async () => {
+    const numbers = flags.quick ? { clients: 3, calls: 200 } : { clients: 15, calls: 2000 };
+    const program = shippedBuilds.find(({ name }) => name === "bundle");
+    if (program !== undefined) await measureShared(program, numbers, figures);
+  },
   tokens: async () => print(`${await measureTokens(figures)}\n`),
   memory: () => measureMemory(shippedBuilds, flags.quick ? 0 : MEMORY_CALLS, figures),
 };
 for (const [name, measure] of Object.entries(parts)) {
-  // The part `catalogs` starts 500 processes, so it runs only if it is named.
-  const isChosen = flags.only.length === 0 ? name !== "catalogs" : flags.only.includes(name);
+  const isChosen = flags.only.length === 0 ? !CROWDS.includes(name) : flags.only.includes(name);
   if (!isChosen) continue;
   logProgress(name);
   await measure();

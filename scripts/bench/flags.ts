@@ -17,6 +17,7 @@ export const PARTS = [
   "finding",
   "tokens",
   "catalogs",
+  "shared",
   "memory",
 ] as const;
 
@@ -27,7 +28,7 @@ const HELP = `Usage: deno task bench [options]
 
   --quick                     fewer rounds, and memory without the million calls
   --only PART                 one part; may be repeated: ${PARTS.join(", ")}
-                              (catalogs starts 500 processes, and runs only if it is named)
+                              (catalogs and shared start hundreds of processes, and run only if they are named)
   --share 0.1                 make a tenth of the calls of the part "calls"
   --profile                   only show where the time of a call goes
   --json FILE                 write the figures to FILE; default: dist/bench.json
