@@ -7,6 +7,13 @@ import { waitUntil } from "./wait.ts";
 
 const args = ["--agent", "tester", "--init-strategy", "lazy"];
 
+/** npm's settings are none, also if npx has started the tests: servers inherit them. */
+const env = Object.fromEntries(
+  Object.keys(Deno.env.toObject())
+    .filter((name) => /^npm_config_/i.test(name))
+    .map((name) => [name, ""]),
+);
+
 /** Calls a server of the fixture, and returns how it was started, with its processes. */
 async function readStart(gateway: RunningGateway, server: string) {
   const start: PrintedStart = JSON.parse(await gateway.callServerToolForText(server, "start"));
@@ -27,7 +34,7 @@ Deno.test({
       launched: fixture.serverEntry({ direct_start: false }),
       repeated: fixture.serverEntry({ isolation: "call" }),
     };
-    await using gateway = await startGateway({ servers, args: [...args, "--debug"] });
+    await using gateway = await startGateway({ servers, args: [...args, "--debug"], env });
     const direct = await readStart(gateway, "direct");
     assert.deepEqual(direct.processes.map(({ pid }) => pid), [direct.start.pid]);
     const launched = await readStart(gateway, "launched");
@@ -60,7 +67,7 @@ Deno.test({
   ignore: HAS_NO_SHELL,
   async fn() {
     await using fixture = await NpxFixture.install();
-    const gateway = await startGateway({ servers: { direct: fixture.serverEntry() }, args });
+    const gateway = await startGateway({ servers: { direct: fixture.serverEntry() }, args, env });
     const { group } = await readStart(gateway, "direct");
     await gateway.kill();
     await waitUntil("the server has ended", async () => {
@@ -81,7 +88,7 @@ Deno.test({
       direct: fixture.serverEntry(),
       launched: fixture.serverEntry({ direct_start: false }),
     };
-    await using gateway = await startGateway({ servers, args });
+    await using gateway = await startGateway({ servers, args, env });
     const fail = async (server: string): Promise<string> => {
       const call = { server, tool: "start", args: {} };
       return (await gateway.expectRefusal("execute_tool", call)).message;

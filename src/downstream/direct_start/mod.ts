@@ -11,8 +11,8 @@ import type { DirectStart } from "./launch.ts";
 
 export type { DirectStart } from "./launch.ts";
 
-/** Maximum time for the search, in milliseconds: it takes less than the launcher needs. */
-const SEARCH_TIMEOUT_MS = 1000;
+/** Maximum time for the search, in milliseconds. It takes some ten, but on a busy machine as many times longer as the launcher. */
+const SEARCH_TIMEOUT_MS = 3000;
 
 /**
  * Finds the program that a launcher would run.
