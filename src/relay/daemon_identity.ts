@@ -15,9 +15,9 @@ import {
 import { ownUserId } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { sha256 } from "../sha256.ts";
+import { usesWorkingFolder, wordsOf } from "../shared_socket/mod.ts";
 import { VERSION } from "../version.ts";
 import { programModule, programWords } from "./daemon_command.ts";
-import { usesWorkingFolder, wordsOf } from "./file_scan.ts";
 
 /** The settings of a relay; clients that differ in them share a daemon. */
 const OWN_SETTINGS: ReadonlySet<keyof Settings> = new Set(

@@ -14,6 +14,7 @@ export {
   type SharedConnection,
   type SharedListener,
 } from "./address.ts";
+export { usesWorkingFolder, variablesOf, wordsOf } from "./file_scan.ts";
 export { findPrivateFolders, openPrivateFolder, SharingError } from "./private_folder.ts";
 export {
   ENDING_METHOD,

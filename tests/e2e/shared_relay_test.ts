@@ -229,6 +229,29 @@ Deno.test({
 
 Deno.test({
   name:
+    "[shared.further-variables] after an edit that names a further variable, each open window gets its own value",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const windows = [
+      await shared.connect({ env: { FURTHER: "one" } }),
+      await shared.connect({ env: { FURTHER: "two" } }),
+    ];
+    const first = await shared.daemonId();
+    const odd = { ...misbehavingServer(), env: { GIVEN: "${FURTHER}" } };
+    shared.setup.writeFile(".mcp.json", { mcpServers: { odd } });
+    await waitUntil("the daemon has ended", async () => {
+      return !(await shared.listDaemonIds()).includes(first);
+    });
+    const values = await Promise.all(windows.map(async (window) => {
+      return JSON.parse(await window.callServerToolForText("odd", "env")).GIVEN;
+    }));
+    assert.deepEqual(values, ["one", "two"]);
+  },
+});
+
+Deno.test({
+  name:
     "[shared.loopback] without Unix sockets, daemons listen on loopback with a token that only the user can read",
   ignore,
   async fn() {

@@ -29,6 +29,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "a gateway that is to be shared is refused over HTTP, and with an audit log in a standard stream",
     "shared.permissions":
       "no client gets more permissions from a shared gateway than it was started with",
+    "shared.further-variables":
+      "after an edit that names a further variable, each client of a shared gateway gets its own value of it",
     "shared.loopback":
       "without Unix sockets a shared gateway listens on loopback, and takes only clients with a token that only its user can read",
     "shared.hello":

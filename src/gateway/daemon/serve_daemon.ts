@@ -1,6 +1,7 @@
 import type { Log } from "../../log.ts";
 import { longWork } from "../../long_work.ts";
-import { listenOnSocket } from "../../shared_socket/mod.ts";
+import { listenOnSocket, variablesOf } from "../../shared_socket/mod.ts";
+import { readText } from "../../config/mod.ts";
 import type { Gateway } from "../gateway.ts";
 import { listenForSignals, SIGNAL_TIME_LIMITS } from "../signals.ts";
 import { DaemonService } from "./daemon_service.ts";
@@ -68,9 +69,10 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     socket: options.socket,
     log: options.logPath,
   });
+  const further = watchVariables(gateway);
   log.info(`Listening on ${options.socket}`);
   onListening();
-  const reason = await Promise.race([signals.first, service.ended]);
+  const reason = await Promise.race([signals.first, service.ended, further]);
   log.info(`Ending: ${reason}`);
   await service.refuseNewClients();
   // A second signal means that the user does not want to wait.
@@ -79,6 +81,24 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
   await Promise.race([gateway.end(SIGNAL_TIME_LIMITS), killed]);
   service.close();
   signals.stop();
+}
+
+/**
+ * Resolves when the servers file names a variable that it did not name at the start: the daemon does not have its value,
+ * and windows may have different ones. Their relays then find the daemon that has theirs.
+ */
+function watchVariables(gateway: Gateway): Promise<string> {
+  const read = (): ReadonlySet<string> => {
+    const file = readText(gateway.configuration.files.mcpConfig);
+    return variablesOf("text" in file ? file.text : "");
+  };
+  const known = read();
+  return new Promise((resolve) => {
+    gateway.onConfigurationChange(() => {
+      const name = read().values().find((name) => !known.has(name));
+      if (name !== undefined) resolve(`the servers file now refers to the variable ${name}`);
+    });
+  });
 }
 
 /** Describes the servers, with the processes that each has. */

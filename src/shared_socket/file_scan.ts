@@ -7,6 +7,10 @@
 const WORD = /[A-Za-z_]\w*/g;
 const LONG_WORD = /[A-Za-z_][\w.()]*/g;
 
+/** Match a reference to a variable, and a list of variables that a server inherits. */
+const REFERENCE = /\$\{(?:env:)?([A-Za-z_]\w*)/g;
+const INHERITED = /"inherit_env"\s*:\s*\[([^\]]*)\]/g;
+
 /** Matches a string of JSON. */
 const STRING = /"((?:[^"\\\n]|\\.)*)"/g;
 
@@ -28,6 +32,13 @@ export function wordsOf(text: string): ReadonlySet<string> {
     return String.fromCharCode(parseInt(digits, 16));
   });
   return new Set([...plain.match(WORD) ?? [], ...plain.match(LONG_WORD) ?? []]);
+}
+
+/** Returns the names of the variables that the servers file refers to; words in comments may be among them. */
+export function variablesOf(text: string): ReadonlySet<string> {
+  const references = [...text.matchAll(REFERENCE)].map(([, name = ""]) => name);
+  const inherited = [...text.matchAll(INHERITED)].flatMap(([, names = ""]) => [...wordsOf(names)]);
+  return new Set([...references, ...inherited]);
 }
 
 /**

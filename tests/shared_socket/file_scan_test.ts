@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { usesWorkingFolder, wordsOf } from "../../src/relay/file_scan.ts";
+import { usesWorkingFolder, variablesOf, wordsOf } from "../../src/shared_socket/mod.ts";
 
 Deno.test("[shared.separate] all names of variables in a file are found, also in defaults, lists and escapes", () => {
   const words = wordsOf(
@@ -8,6 +8,12 @@ Deno.test("[shared.separate] all names of variables in a file are found, also in
   for (const name of ["ONE", "TWO", "THREE", "FOUR", "FIVE", "ProgramFiles(x86)"]) {
     assert.ok(words.has(name), name);
   }
+});
+
+Deno.test("[shared.further-variables] the variables that a file refers to are found, and no other words", () => {
+  const text =
+    '{"mcpServers":{"a":{"env":{"X":"${ONE:-${env:TWO}}"},"gateway":{"inherit_env":["THREE"]}}}}';
+  assert.deepEqual([...variablesOf(text)].toSorted(), ["ONE", "THREE", "TWO"]);
 });
 
 Deno.test("[shared.separate] servers that depend on the working folder are recognized", () => {
