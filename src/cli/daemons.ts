@@ -99,7 +99,8 @@ async function findDaemonProcess(id: string): Promise<number | undefined> {
       stderr: "null",
     }).output();
     const lines = new TextDecoder().decode(stdout).split("\n");
-    const line = lines.find((text) => text.includes(` __daemon ${id}`));
+    // A launcher, which comes before the process that it has started, has the same arguments.
+    const line = lines.findLast((text) => text.includes(` __daemon ${id}`));
     return line === undefined ? undefined : Number.parseInt(line);
   } catch {
     return undefined;

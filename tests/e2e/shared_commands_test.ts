@@ -36,11 +36,12 @@ Deno.test({
     });
     const { session } = await daemon.connect("tester");
     const pid = Number(await session.callServerToolForText("odd", "pid"));
+    const { pid: daemonPid } = await daemon.readStatus();
     const [code, text, errors] = await run(daemon.setup, "ps");
     assert.deepEqual([code, errors], [0, ""]);
     assert.match(
       text,
-      new RegExp(`^${ID.slice(0, 8)} +version \\S+, process ${daemon.program.pid}, since 20`),
+      new RegExp(`^${ID.slice(0, 8)} +version \\S+, process ${daemonPid}, since 20`),
     );
     assert.match(text, /^ {2}servers +\/.*\/\.mcp\.json$/m);
     assert.match(text, /^ {2}memory +\d+ MB: \d+ MB of the gateway, \d+ MB of its servers$/m);
@@ -49,7 +50,7 @@ Deno.test({
     const [, json] = await run(daemon.setup, "ps", "--json");
     const [report, ...others] = JSON.parse(json);
     assert.deepEqual(others, []);
-    assert.deepEqual([report.id, report.state, report.pid], [ID, "running", daemon.program.pid]);
+    assert.deepEqual([report.id, report.state, report.pid], [ID, "running", daemonPid]);
     assert.equal(report.clients[0].agent, "tester");
     const odd = report.servers.find(({ name }: { name: string }) => name === "odd");
     assert.deepEqual(odd.pids, [pid]);
@@ -110,8 +111,8 @@ Deno.test({
   ignore,
   async fn() {
     await using daemon = await startDaemon();
-    const { pid } = daemon.program;
-    daemon.program.sendSignal("SIGSTOP");
+    const pid = Number((await daemon.readStatus()).pid);
+    Deno.kill(pid, "SIGSTOP");
     try {
       const [ps, down] = await Promise.all([
         run(daemon.setup, "ps"),
@@ -122,7 +123,7 @@ Deno.test({
       assert.deepEqual(down.slice(0, 2), [1, ""]);
       assert.match(down[2], new RegExp(`^${ID} has not ended: .*is ${pid}\\n$`, "s"));
     } finally {
-      daemon.program.sendSignal("SIGCONT");
+      Deno.kill(pid, "SIGCONT");
     }
     await daemon.connect("tester");
   },
@@ -134,7 +135,7 @@ Deno.test({
   ignore,
   async fn() {
     await using daemon = await startDaemon();
-    daemon.program.sendSignal("SIGKILL");
+    Deno.kill(Number((await daemon.readStatus()).pid), "SIGKILL");
     await daemon.program.waitForEnd();
     const [code, text] = await run(daemon.setup, "ps");
     assert.equal(code, 1);
@@ -190,7 +191,7 @@ Deno.test({
     await waitUntil("the daemon listens", () => program.lines.includes("ready"));
     const [code, text] = await run(shared.setup, "ps");
     assert.equal(code, 0);
-    assert.match(text, new RegExp(`^${ID.slice(0, 8)} .*process ${program.pid},`));
+    assert.match(text, new RegExp(`^${ID.slice(0, 8)} .*process \\d+, since`));
     assert.equal((await run(shared.setup, "down", ID.slice(0, 6)))[0], 0);
     assert.equal((await program.waitForEnd()).code, 0);
   },
@@ -203,9 +204,10 @@ Deno.test({
   async fn() {
     await using daemon = await startDaemon({ env: { GATEWAY_DEBUG: "true" } });
     const { session } = await daemon.connect("tester");
+    const { pid } = await daemon.readStatus();
     type Status = { readonly shared: Record<string, unknown> };
     const { shared } = await session.callGatewayToolForJson<Status>("get_gateway_status");
-    assert.deepEqual([shared.pid, shared.clients], [daemon.program.pid, 1]);
+    assert.deepEqual([shared.pid, shared.clients], [pid, 1]);
     assert.equal(shared.log, `${daemon.folder}/${ID}.log`);
     const [, text] = await run(daemon.setup, "doctor");
     assert.match(
@@ -224,5 +226,19 @@ Deno.test({
     Deno.chmodSync(daemon.folder, 0o755);
     const [, warning] = await run(daemon.setup, "doctor");
     assert.match(warning, /Shared gateways\n +Warning: the folder .* is open to other users/);
+  },
+});
+
+Deno.test({
+  name: "[shared.commands] a gateway that listens on loopback is shown and ended, too",
+  async fn() {
+    const env = { AGENT_MCP_GATEWAY_LOOPBACK: "1" };
+    await using daemon = await startDaemon({ env });
+    const [code, json] = await run(daemon.setup, "ps", "--json");
+    const [{ state, pid, socket }] = JSON.parse(json);
+    assert.deepEqual([code, state], [0, "running"]);
+    assert.equal(socket, `${daemon.folder}/${ID}.port`);
+    assert.deepEqual(await run(daemon.setup, "down"), [0, `Ended ${ID}, process ${pid}`, ""]);
+    assert.equal((await daemon.program.waitForEnd()).code, 0);
   },
 });
