@@ -59,7 +59,8 @@ const KNOWN_SETTINGS: Readonly<Record<string, readonly [kind: Kind, defaultValue
   prefix: ["path"],
   progress: ["boolean", "false"],
   proxy: ["text"],
-  registry: ["text", "https://registry.npmjs.org/"],
+  // The default, if a file has it, is passed on, too.
+  registry: ["text"],
   "save-exact": ["boolean", "false"],
   "save-prefix": ["text", "^"],
   "strict-ssl": ["boolean", "true"],
