@@ -53,6 +53,7 @@ export class MemoryGateway implements AsyncDisposable {
   readonly #options: MemoryGatewayOptions;
   readonly #snapshot: Snapshot;
   readonly #serverChannels = new Map<string, Channel[]>();
+  readonly #contexts: PipelineContext[] = [];
   readonly #sessions = new Set<ClientSession>();
   readonly #peers: Peer[] = [];
   readonly #path = this.#folder.pathOf("audit.jsonl");
@@ -105,6 +106,7 @@ export class MemoryGateway implements AsyncDisposable {
       log,
       gateway: { status: () => ({}) },
     });
+    this.#contexts.push(context);
     const session = new ClientSession(gatewayChannel, {
       memory: () => new Budget(Infinity),
       stateless: () =>
@@ -154,6 +156,7 @@ export class MemoryGateway implements AsyncDisposable {
     for (const peer of this.#peers) await peer.close();
     const gracePeriods = { afterInputCloseMs: 1000, afterTerminateMs: 1000 };
     for (const server of this.#snapshot.servers.values()) await server.close(0, gracePeriods);
+    for (const { ownServer } of this.#contexts) await ownServer.close();
     await this.#limits.close();
     this.#audit.close();
     this.#folder[Symbol.dispose]();
