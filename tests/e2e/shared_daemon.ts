@@ -11,8 +11,8 @@ import type { Fields } from "./raw_client.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
 
-/** The key of the daemons that tests start themselves. */
-export const KEY = "0123456789abcdef".repeat(4);
+/** The key of the daemons that tests start themselves; that of no other file of tests, which runs at the same time. */
+export const KEY = String(Deno.pid).padStart(8, "0").repeat(8);
 
 /** A daemon, and the connections of tests to it. */
 export class TestDaemon implements AsyncDisposable {
