@@ -127,6 +127,8 @@ Deno.test("[oauth.store] a gateway that has the tokens in memory survives a dama
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
   const name = fixture.listStoredFiles().find((file) => file.endsWith(".json")) ?? "";
   Deno.writeTextFileSync(join(fixture.storeFolder, name), "{");
+  // After half a second, the stored login is read again.
+  await new Promise((resolve) => setTimeout(resolve, 600));
   fixture.authorizationServer.revokeAccessTokens();
   assert.equal(await sendRequest(auth, fixture.server.url), 200);
   assert.deepEqual([fixture.openedLinks.length, fixture.authorizationServer.refreshCount], [1, 1]);

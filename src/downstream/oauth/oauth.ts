@@ -167,9 +167,11 @@ export class OAuth implements ServerAuth {
     const { store, url, config } = this.#settings;
     this.#nextStoreReadAt = Infinity;
     const previousLogin = this.#login;
-    const { logins } = await store.read(url);
+    const { logins, isDamaged } = await store.read(url);
     this.#nextStoreReadAt = performance.now() + STORE_CHECK_MS;
     const storedLogin = logins.find((login) => matchesEntry(login, config));
+    // A damaged file is no logout.
+    if (storedLogin === undefined && isDamaged) return;
     const isChanged = previousLogin === undefined ||
       createAuthorizationHeader(storedLogin) !== createAuthorizationHeader(previousLogin);
     // This process may have stored another login in the meantime.
