@@ -1,6 +1,11 @@
 import { removeIfThere } from "../atomic_file.ts";
 import { lockFile, LockTimeout } from "../file_lock.ts";
-import { connectSocket, type FoundFiles, SocketStream } from "../shared_socket/mod.ts";
+import {
+  closeConnection,
+  connectSocket,
+  type FoundFiles,
+  untilClosed,
+} from "../shared_socket/mod.ts";
 import { within } from "../within.ts";
 import { defineCommand, repeated } from "./command.ts";
 import { askDaemon, DAEMON_ARGUMENT, findDaemon, listDaemons } from "./daemons.ts";
@@ -44,8 +49,8 @@ async function endDaemon(files: FoundFiles): Promise<End> {
       return await removeDead(files);
     case "running": {
       const { connection, pid } = asked.greeted;
-      const hasEnded = await within(untilEnd(connection), END_MS);
-      new SocketStream(connection).close();
+      const hasEnded = await within(untilClosed(connection), END_MS);
+      closeConnection(connection);
       return hasEnded ? { text: `Ended ${id}, process ${pid}` } : {
         text: `${id} still runs after ${END_MS / 1000} s. Fix: end its process ${pid}`,
         isFailure: true,
@@ -64,19 +69,9 @@ async function removeDead({ id, socket, lock }: FoundFiles): Promise<End> {
       await removeIfThere(lock);
       return { text: `Removed the socket of ${id}, whose process was killed before` };
     }
-    new SocketStream(running.connection).close();
+    closeConnection(running.connection);
   } catch (error) {
     if (!(error instanceof LockTimeout)) throw error;
   }
   return { text: `${id} has not ended: a client has just started it again`, isFailure: true };
-}
-
-/** Waits until a daemon's process ends, which closes its side of the connection. */
-async function untilEnd(connection: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(16);
-  try {
-    while (await connection.read(buffer) !== null);
-  } catch {
-    // A reset is an end, too.
-  }
 }

@@ -1,7 +1,13 @@
 import { connectSocket } from "./address.ts";
 import { type Hello, MAX_HELLO_BYTES, readHelloAnswer } from "./hello.ts";
 import { SharingError } from "./private_folder.ts";
-import { FirstLineError, readFirstLine, SocketStream, writeLine } from "./socket_stream.ts";
+import {
+  closeConnection,
+  FirstLineError,
+  parseLine,
+  readFirstLine,
+  writeLine,
+} from "./socket_stream.ts";
 
 /** Time that a daemon has to answer the hello, in milliseconds. */
 const ANSWER_MS = 5000;
@@ -42,7 +48,7 @@ export async function greetDaemon(
       maxBytes: MAX_HELLO_BYTES,
       withinMs: ANSWER_MS,
     });
-    const answer = readHelloAnswer(parse(line));
+    const answer = readHelloAnswer(parseLine(line));
     if (answer === undefined) {
       throw new SharingError(`${socket} belongs to a program that is no daemon. Fix: end it`);
     }
@@ -51,7 +57,7 @@ export async function greetDaemon(
     }
     return { connection, rest, pid: answer.pid };
   } catch (error) {
-    new SocketStream(connection).close();
+    closeConnection(connection);
     if (error instanceof FirstLineError && !error.isEnd) {
       throw new SharingError(
         `the daemon at ${socket} does not answer: ${error.message}. Fix: end its process`,
@@ -72,19 +78,11 @@ export async function greetDaemon(
 export async function readStatus({ connection, rest }: GreetedDaemon): Promise<unknown> {
   try {
     const limits = { maxBytes: MAX_STATUS_BYTES, withinMs: STATUS_MS, rest };
-    return parse((await readFirstLine(connection, limits)).line);
+    return parseLine((await readFirstLine(connection, limits)).line);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SharingError(`the daemon sends no status: ${reason}`, { cause: error });
   } finally {
-    new SocketStream(connection).close();
-  }
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
+    closeConnection(connection);
   }
 }

@@ -25,11 +25,14 @@ export {
   readHelloAnswer,
 } from "./hello.ts";
 export {
+  closeConnection,
   type FirstLine,
   FirstLineError,
   type FirstLineLimits,
+  parseLine,
   readFirstLine,
   SocketStream,
+  untilClosed,
   writeLine,
 } from "./socket_stream.ts";
 export { greetDaemon, type GreetedDaemon, readStatus } from "./greet_daemon.ts";

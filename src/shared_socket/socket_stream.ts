@@ -51,7 +51,7 @@ export async function readFirstLine(
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    closeQuietly(connection);
+    closeConnection(connection);
   }, withinMs);
   try {
     for (let size = 0; size < maxBytes;) {
@@ -84,7 +84,27 @@ async function writeBytes(connection: Deno.Conn, bytes: Uint8Array): Promise<voi
   }
 }
 
-function closeQuietly(connection: Deno.Conn): void {
+/** Reads a line of JSON; `undefined` if it is none. */
+export function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits until the other side closes a connection, or it is closed here. */
+export async function untilClosed(connection: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(16);
+  try {
+    while (await connection.read(buffer) !== null);
+  } catch {
+    // It is closed here, or was reset.
+  }
+}
+
+/** Closes a connection, which may be closed already. */
+export function closeConnection(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {
@@ -152,7 +172,7 @@ export class SocketStream {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopReading();
-    closeQuietly(this.#connection);
+    closeConnection(this.#connection);
   }
 
   #read(): Promise<{ done: false; value: Uint8Array } | { done: true }> {

@@ -2,14 +2,17 @@ import type { Budget } from "../../budget.ts";
 import { type Channel, LineChannel } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import {
+  closeConnection,
   ENDING_METHOD,
   type Hello,
   type HelloAnswer,
   isHello,
   MAX_HELLO_BYTES,
+  parseLine,
   readFirstLine,
   type SharedListener,
   SocketStream,
+  untilClosed,
   writeLine,
 } from "../../shared_socket/mod.ts";
 import { within } from "../../within.ts";
@@ -112,7 +115,7 @@ export class DaemonService {
 
   /** Closes the connections of all clients. */
   close(): void {
-    for (const connection of this.#connections) closeQuietly(connection);
+    for (const connection of this.#connections) closeConnection(connection);
   }
 
   async #acceptAll(): Promise<void> {
@@ -132,7 +135,7 @@ export class DaemonService {
 
   async #receive(connection: Deno.Conn): Promise<void> {
     if (this.#isClosing || this.#silentCount >= MAX_SILENT_CONNECTIONS) {
-      return closeQuietly(connection);
+      return closeConnection(connection);
     }
     this.#connections.add(connection);
     this.#silentCount++;
@@ -148,7 +151,7 @@ export class DaemonService {
       this.#options.log.debug("A connection to the daemon failed", { reason });
     } finally {
       this.#connections.delete(connection);
-      closeQuietly(connection);
+      closeConnection(connection);
     }
   }
 
@@ -172,7 +175,7 @@ export class DaemonService {
         this.#end("a command asked for it");
         // The connection ends together with the process, which shows the sender when that is.
         this.#connections.delete(connection);
-        return await untilEnd(connection);
+        return await untilClosed(connection);
     }
   }
 
@@ -222,31 +225,5 @@ export class DaemonService {
       return { pid, agent, since, ...client.session.describe() };
     });
     return { ...await this.#options.status(), clients };
-  }
-}
-
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Waits until the other side closes the connection, or it is closed here. */
-async function untilEnd(connection: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(16);
-  try {
-    while (await connection.read(buffer) !== null);
-  } catch {
-    // It was closed.
-  }
-}
-
-function closeQuietly(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // It is closed already.
   }
 }
