@@ -1,12 +1,8 @@
 /**
- * The command and the limits of the process in which code runs. The gateway and the process, which is the same program,
- * both use them. A leaf: imports nothing of the project.
+ * The limits of the process in which code runs. The gateway and the process, which is the same program, both use them. A leaf: imports nothing of the project.
  *
  * @module
  */
-
-/** Name of the hidden command that runs code. */
-export const SANDBOX_COMMAND = "__sandbox";
 
 /** Maximum size of the heap, in MiB. */
 export const MAX_HEAP_MIB = 128;

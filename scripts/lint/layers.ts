@@ -56,6 +56,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "fair_share.ts",
     "long_work.ts",
     "file_identity.ts",
+    "hidden_commands.ts",
     "host_name.ts",
     "json.ts",
     "loopback.ts",

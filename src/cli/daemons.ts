@@ -7,6 +7,7 @@ import {
   listDaemonFiles,
   SharingError,
 } from "../shared_socket/mod.ts";
+import { DAEMON_COMMAND } from "../hidden_commands.ts";
 import { argument } from "./command.ts";
 import { CommandError, UsageError } from "./error_report.ts";
 import { VERSION } from "./version.ts";
@@ -100,7 +101,7 @@ async function findDaemonProcess(id: string): Promise<number | undefined> {
     }).output();
     const lines = new TextDecoder().decode(stdout).split("\n");
     // A launcher, which comes before the process that it has started, has the same arguments.
-    const line = lines.findLast((text) => text.includes(` __daemon ${id}`));
+    const line = lines.findLast((text) => text.includes(` ${DAEMON_COMMAND} ${id}`));
     return line === undefined ? undefined : Number.parseInt(line);
   } catch {
     return undefined;

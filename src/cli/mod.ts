@@ -6,14 +6,11 @@
  */
 import { readServeFlags, type SettingFlags } from "../config/mod.ts";
 import { standardError, standardOutputLines } from "../line_queue.ts";
-import { SANDBOX_COMMAND } from "../code_sandbox.ts";
+import { DAEMON_COMMAND, SANDBOX_COMMAND } from "../hidden_commands.ts";
 import { escapeLines } from "../text.ts";
 
 /** Maximum time to wait until the last lines of both outputs are written, in milliseconds. */
 const FLUSH_MS = 200;
-
-/** Name of the hidden command that serves relays. */
-const DAEMON_COMMAND = "__daemon";
 
 /**
  * Runs a command line.

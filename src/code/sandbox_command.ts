@@ -1,5 +1,6 @@
 import type { CommandLine } from "../processes/mod.ts";
-import { MAX_HEAP_MIB, SANDBOX_COMMAND } from "../code_sandbox.ts";
+import { MAX_HEAP_MIB } from "../code_sandbox.ts";
+import { SANDBOX_COMMAND } from "../hidden_commands.ts";
 
 /** The running program. */
 export interface SandboxProgram {

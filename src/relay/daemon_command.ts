@@ -1,5 +1,4 @@
-/** Name of the hidden command that runs a daemon. */
-const DAEMON_COMMAND = "__daemon";
+import { DAEMON_COMMAND } from "../hidden_commands.ts";
 
 /** The permissions of a daemon, which are those of the gateway. */
 const PERMISSIONS = [

@@ -16,14 +16,7 @@ export {
 } from "./address.ts";
 export { usesWorkingFolder, variablesOf, wordsOf } from "./file_scan.ts";
 export { findPrivateFolders, openPrivateFolder, SharingError } from "./private_folder.ts";
-export {
-  ENDING_METHOD,
-  type Hello,
-  type HelloAnswer,
-  isHello,
-  MAX_HELLO_BYTES,
-  readHelloAnswer,
-} from "./hello.ts";
+export { ENDING_METHOD, type Hello, type HelloAnswer, isHello, MAX_HELLO_BYTES } from "./hello.ts";
 export {
   closeConnection,
   type FirstLine,
