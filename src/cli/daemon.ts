@@ -27,7 +27,11 @@ export async function runDaemon(key: string): Promise<number> {
     let isListening = false;
     const onListening = (): void => {
       isListening = true;
-      Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+      try {
+        Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+      } catch {
+        // The relay was killed; another one finds the socket.
+      }
     };
     const exitCode = await serve({}, {
       write: (line) => {

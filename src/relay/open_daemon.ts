@@ -90,7 +90,14 @@ async function start(
   const running = await connect(files.socket, hello);
   if (running !== undefined) return running;
   await removeIfThere(files.socket);
-  await startDaemon(identity, files.log);
+  try {
+    await startDaemon(identity, files.log);
+  } catch (error) {
+    // The relay that held the lock before may have been killed while its daemon started, which now listens.
+    const other = await connect(files.socket, hello);
+    if (other === undefined) throw error;
+    return other;
+  }
   return await connect(files.socket, hello);
 }
 

@@ -60,6 +60,34 @@ Deno.test({
 
 Deno.test({
   name:
+    "[shared.one-daemon] a relay uses the daemon of one that was killed while the daemon was starting",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const killed = shared.start();
+    const first = await waitUntil("a daemon starts", async () => (await shared.listDaemonIds())[0]);
+    Deno.kill(first, "SIGSTOP");
+    killed.sendSignal("SIGKILL");
+    await killed.waitForEnd();
+    const connecting = shared.connect();
+    const second = await waitUntil("another daemon starts", async () => {
+      return (await shared.listDaemonIds()).find((pid) => pid !== first);
+    });
+    // The first one listens before the second one does.
+    Deno.kill(second, "SIGSTOP");
+    Deno.kill(first, "SIGCONT");
+    await waitUntil("the first daemon listens", () => {
+      return [...Deno.readDirSync(shared.folder)].some(({ name }) => name.endsWith(".sock"));
+    });
+    Deno.kill(second, "SIGCONT");
+    const session = await connecting;
+    assert.match(await session.callServerToolForText("common", "pid"), /^\d+$/);
+    assert.equal(await shared.daemonId(), first);
+  },
+});
+
+Deno.test({
+  name:
     "[shared.input] requests that come with the end of the input are answered before the relay ends",
   ignore,
   async fn() {
