@@ -52,7 +52,7 @@ export async function openDaemon(
 ): Promise<OpenedDaemon> {
   if (!hasDaemonPermissions()) {
     throw new SharingError(
-      "this process has fewer permissions than a daemon, which all clients share. Fix: start the gateway " +
+      "this process has fewer permissions than a shared gateway has. Fix: start the gateway " +
         "without --shared, or with the permissions of the documentation",
     );
   }
@@ -70,7 +70,9 @@ export async function openDaemon(
     if (daemon !== undefined) return daemon;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
   }
-  throw new SharingError(`each daemon at ${files.socket} ended at once; its log is ${files.log}`);
+  throw new SharingError(
+    `each shared gateway at ${files.socket} ended at once; its log is ${files.log}`,
+  );
 }
 
 /** Connects to a running daemon; returns `undefined` if there is none. */
@@ -106,7 +108,9 @@ async function lock(path: string): Promise<Disposable> {
     return await lockFile(path, { withinMs: START_MS, isLockFile: true });
   } catch (error) {
     if (!(error instanceof LockTimeout)) throw error;
-    throw new SharingError(`another process has been starting a daemon for too long: ${path}`);
+    throw new SharingError(
+      `another process has been starting a shared gateway for too long: ${path}`,
+    );
   }
 }
 
@@ -127,7 +131,7 @@ async function startDaemon(identity: DaemonIdentity, log: string): Promise<void>
   if (isLate) {
     lastWords.cancel();
     throw new SharingError(
-      `the daemon did not start within ${START_MS / 1000} s; its log is ${log}`,
+      `the shared gateway did not start within ${START_MS / 1000} s; its log is ${log}`,
     );
   }
   const error = done ? await lastWords.text : "";

@@ -226,7 +226,7 @@ export class Relay {
       await this.#connect();
       if (this.#link !== undefined) return;
     }
-    throw new SharingError("each daemon ended at once");
+    throw new SharingError("each shared gateway ended at once");
   }
 
   /** Opens a connection, and repeats what the client has said at the beginning. */

@@ -137,7 +137,9 @@ export async function connectSocket(path: string): Promise<SharedConnection | un
   const info = linkInfoAt(path);
   if (info === undefined) return undefined;
   const isExpected = usesLoopback() ? info.isFile : info.isSocket === true;
-  if (!isExpected) throw new SharingError(`${path} is not the socket of a daemon. Fix: remove it`);
+  if (!isExpected) {
+    throw new SharingError(`${path} is not the socket of a shared gateway. Fix: remove it`);
+  }
   try {
     if (!usesLoopback()) {
       return { connection: await Deno.connect({ transport: "unix", path }), token: undefined };
@@ -150,7 +152,9 @@ export async function connectSocket(path: string): Promise<SharedConnection | un
   } catch (error) {
     if (isAbsence(error)) return undefined;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new SharingError(`cannot connect to the daemon at ${path}: ${reason}`, { cause: error });
+    throw new SharingError(`cannot connect to the shared gateway at ${path}: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

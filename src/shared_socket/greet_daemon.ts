@@ -50,17 +50,19 @@ export async function greetDaemon(
     });
     const answer = readHelloAnswer(parseLine(line));
     if (answer === undefined) {
-      throw new SharingError(`${socket} belongs to a program that is no daemon. Fix: end it`);
+      throw new SharingError(
+        `${socket} belongs to a program that is no shared gateway. Fix: end it`,
+      );
     }
     if (!answer.ok) {
-      throw new SharingError(`the daemon at ${socket} refused the client: ${answer.error}`);
+      throw new SharingError(`the shared gateway at ${socket} refused the client: ${answer.error}`);
     }
     return { connection, rest, pid: answer.pid };
   } catch (error) {
     closeConnection(connection);
     if (error instanceof FirstLineError && !error.isEnd) {
       throw new SharingError(
-        `the daemon at ${socket} does not answer: ${error.message}. Fix: end its process`,
+        `the shared gateway at ${socket} does not answer: ${error.message}. Fix: end its process`,
         { cause: error },
       );
     }
@@ -81,7 +83,7 @@ export async function readStatus({ connection, rest }: GreetedDaemon): Promise<u
     return parseLine((await readFirstLine(connection, limits)).line);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new SharingError(`the daemon sends no status: ${reason}`, { cause: error });
+    throw new SharingError(`the shared gateway sends no status: ${reason}`, { cause: error });
   } finally {
     closeConnection(connection);
   }

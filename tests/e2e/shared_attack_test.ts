@@ -124,11 +124,11 @@ Deno.test({
     await shared.killDaemon();
     Deno.removeSync(socket);
     Deno.writeTextFileSync(socket, "mine");
-    await expectRefusal(shared, /is not the socket of a daemon/);
+    await expectRefusal(shared, /is not the socket of a shared gateway/);
     assert.equal(Deno.readTextFileSync(socket), "mine");
     Deno.removeSync(socket);
     Deno.symlinkSync("/etc/passwd", socket);
-    await expectRefusal(shared, /is not the socket of a daemon/);
+    await expectRefusal(shared, /is not the socket of a shared gateway/);
     Deno.removeSync(socket);
   },
 });
@@ -143,10 +143,10 @@ Deno.test({
     const cases = [
       ["", /does not answer: no first line came within 5000 ms/],
       ["x".repeat(20_000), /does not answer: the first line is too long/],
-      ["HTTP/1.1 400 Bad Request\n", /belongs to a program that is no daemon/],
+      ["HTTP/1.1 400 Bad Request\n", /belongs to a program that is no shared gateway/],
       [
-        '{"ok":false,"error":"this daemon has version 9"}\n',
-        /refused the client: this daemon has version 9/,
+        '{"ok":false,"error":"this shared gateway has version 9"}\n',
+        /refused the client: this shared gateway has version 9/,
       ],
     ] as const;
     for (const [answer, message] of cases) {
@@ -171,9 +171,9 @@ Deno.test({
   async fn() {
     await using shared = await prepareShared({ servers: { common: SHARED } });
     const words = (word: string) => word === "--allow-run" ? "--allow-run=sh" : word;
-    await expectRefusal(shared, /fewer permissions than a daemon/, { words });
+    await expectRefusal(shared, /fewer permissions than a shared gateway/, { words });
     await shared.connect();
-    await expectRefusal(shared, /fewer permissions than a daemon/, { words });
+    await expectRefusal(shared, /fewer permissions than a shared gateway/, { words });
   },
 });
 

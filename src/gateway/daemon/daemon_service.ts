@@ -181,14 +181,16 @@ export class DaemonService {
 
   #findFault(hello: unknown): string | undefined {
     const { key, version, listener: { token } } = this.#options;
-    if (!isHello(hello)) return "this daemon does not understand the hello of another version";
-    if (hello.token !== token) return "the token is not this daemon's";
+    if (!isHello(hello)) {
+      return "this shared gateway does not understand the hello of another version";
+    }
+    if (hello.token !== token) return "the token is not that of this shared gateway";
     // Commands of any version may read the status of all daemons, and end them.
     if (hello.do !== "connect") return undefined;
-    if (hello.key !== key) return "this daemon has another configuration";
-    if (hello.version !== version) return `this daemon has version ${version}`;
+    if (hello.key !== key) return "this shared gateway has another configuration";
+    if (hello.version !== version) return `this shared gateway has version ${version}`;
     return this.#relays.size >= MAX_CLIENTS
-      ? `this daemon has ${MAX_CLIENTS} clients already`
+      ? `this shared gateway has ${MAX_CLIENTS} clients already`
       : undefined;
   }
 
