@@ -1,6 +1,6 @@
 /**
- * The program of a relay alone: a process that runs nothing else needs a third of the memory without the rest of the
- * gateway's file. The npm package has it as a file of its own.
+ * The program of a relay without the rest of the gateway, as a file of the npm package. A relay takes less memory if its
+ * file has nothing else.
  *
  * @module
  */

@@ -36,9 +36,9 @@ import { VERSION } from "./version.ts";
 /** The flags of `serve`. */
 export type ServeFlags = SettingFlags;
 
-/** Another service than for the client on standard input and output, or for clients over HTTP. */
-export interface OtherService {
-  /** Writes a line of the log. */
+/** Serves clients in place of the transport of the settings. */
+export interface CustomService {
+  /** Writes a line of the log, in place of standard error. */
   readonly write: (line: string) => void;
   /** Serves clients until the process has to end. */
   readonly serve: (
@@ -50,17 +50,17 @@ export interface OtherService {
 /**
  * Serves until the client or the system ends the process.
  *
- * @param daemon The service of a daemon; default: that of the settings.
+ * @param service Serves the clients; default: the transport of the settings.
  * @returns The exit code: 1 if the configuration cannot be used, 2 if a flag cannot.
  */
-export async function serve(flags: ServeFlags, daemon?: OtherService): Promise<number> {
+export async function serve(flags: ServeFlags, service?: CustomService): Promise<number> {
   const redactor = new LogRedactor();
-  const isTerminal = daemon === undefined && Deno.stderr.isTerminal();
+  const isTerminal = service === undefined && Deno.stderr.isTerminal();
   const logOptions: LogOptions = {
     redact: redactor.redact,
     colors: isTerminal && !Deno.noColor,
     // The parent process may not read the log; that must not block the gateway.
-    write: daemon?.write ?? ((line) => void standardError.add(line)),
+    write: service?.write ?? ((line) => void standardError.add(line)),
   };
   let log = createLog(logOptions);
   standardError.onDropped = (dropped) => {
@@ -70,11 +70,11 @@ export async function serve(flags: ServeFlags, daemon?: OtherService): Promise<n
   try {
     const settings = readSettings(flags, Deno.env);
     // Clients over stdio show log lines as errors, or keep them forever.
-    const isReadByClient = settings.transport === "stdio" && !isTerminal && daemon === undefined;
+    const isReadByClient = settings.transport === "stdio" && !isTerminal && service === undefined;
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
     log = createLog({ ...logOptions, level: logLevel, format: logFormat });
     refuseLoops();
-    if (settings.shared && daemon === undefined) {
+    if (settings.shared && service === undefined) {
       const { serveShared } = await import("../relay/mod.ts");
       return await serveShared(flags, settings);
     }
@@ -103,8 +103,8 @@ export async function serve(flags: ServeFlags, daemon?: OtherService): Promise<n
     const logReady = (): void => {
       log.info(`Gateway is ready. Running with ${settings.transport} transport...`);
     };
-    if (daemon !== undefined) {
-      await daemon.serve(gateway, { settings, log });
+    if (service !== undefined) {
+      await service.serve(gateway, { settings, log });
     } else if (settings.transport === "http") {
       await serveHttp(gateway, { settings, onListening: logReady, log });
     } else {

@@ -11,10 +11,10 @@ const PERMISSIONS = [
   "--allow-sys=uid",
 ];
 
-/** Starts a program in the background; its parent is then no client, which might end all processes below its own. */
+/** Starts a program in the background, so that it is no descendant of a client, which may end all of its descendants. */
 const DETACHING_SHELL = `"$@" </dev/null &`;
 
-/** Ends the name of the file of a relay alone, which lies beside the file of the whole program. */
+/** The end of the name of a file that has only the relay, beside the file with the whole program. */
 const RELAY_FILE_END = "-relay.js";
 
 /** Returns the address of the program's main file. */

@@ -43,7 +43,7 @@ export function openRequest(
   };
 }
 
-/** Writes the answer to a request that the daemon cannot answer any more: the gateway's own error for a server that is gone. */
+/** Writes the answer to a request that the daemon cannot answer any more: the error that the gateway gives for a server that is gone. */
 export function writeEndedAnswer(request: OpenRequest): string {
   const { mayChange } = request;
   const message = "The shared gateway ended before it answered.";

@@ -3,11 +3,11 @@
  * could share a daemon, and a word that is missed is a variable that the daemon does not have.
  */
 
-/** Match what may be the name of a variable; only on Windows do names have dots and parentheses. */
+/** Patterns of what may be the name of a variable; only on Windows do names have dots and parentheses. */
 const WORD = /[A-Za-z_]\w*/g;
 const LONG_WORD = /[A-Za-z_][\w.()]*/g;
 
-/** Match a reference to a variable, and a list of variables that a server inherits. */
+/** Patterns of a reference to a variable, and of the list of variables that a server inherits. */
 const REFERENCE = /\$\{(?:env:)?([A-Za-z_]\w*)/g;
 const INHERITED = /"inherit_env"\s*:\s*\[([^\]]*)\]/g;
 

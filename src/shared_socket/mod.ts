@@ -1,6 +1,6 @@
 /**
- * The agreement of relays and daemons: the private folder with the sockets, their addresses, and the first line that
- * each side sends. Knows neither MCP nor the configuration's content. Imports `config/startup` and the leaves.
+ * The conventions between relays, daemons and commands: the private folder with the sockets, their addresses, and the
+ * first line that each side sends. Knows neither MCP nor the configuration's content. Imports `config/startup` and the leaves.
  *
  * @module
  */

@@ -91,7 +91,7 @@ export class DaemonService {
     return this.#relays.size;
   }
 
-  /** Stops to accept connections, so that the next relay starts another daemon. */
+  /** Stops accepting connections, so that the next relay starts another daemon. */
   async refuseNewClients(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#lingerTimer);

@@ -44,7 +44,7 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     version,
     lingerMs,
     accept: (channel, client) => {
-      // A client whose daemon ends answers the requests of another one: none may have the id of an earlier request.
+      // A relay may connect a client to one daemon after another, so the ids of their requests must differ.
       const firstRequestId = 1 + Math.floor(Math.random() * FIRST_REQUEST_IDS);
       return gateway.connect(channel, { ...client, firstRequestId });
     },
