@@ -42,9 +42,6 @@ export interface HttpLimits {
   readonly evictableAfterMs: number;
 }
 
-/** Lateness of a repeated timer, in milliseconds, that shows that this process was stopped or the machine slept. */
-export const STOPPED_MS: number = 10_000;
-
 /** The limits of the gateway. */
 export const HTTP_LIMITS: HttpLimits = {
   connections: 4096,

@@ -8,10 +8,11 @@ import { ClientAddresses, networkOf } from "./client_address.ts";
 import { HeldDataLimit } from "./held_data.ts";
 import { Connections, socketKey } from "./connections.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
-import { type HttpLimits, STOPPED_MS } from "./limits.ts";
+import type { HttpLimits } from "./limits.ts";
 import { limitPipelining } from "./pipelining.ts";
 import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
+import { setStoppableInterval } from "./stoppable_interval.ts";
 import { type RequestContext, shareName } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
 import { RequestTurns } from "./request_turns.ts";
@@ -80,15 +81,12 @@ export class Listener {
       limits,
       heldData: new HeldDataLimit(limits.allQueuedBytes),
     };
-    let checkedAt = performance.now();
-    this.#stallTimer = setInterval(() => {
-      const isLate = performance.now() - checkedAt > STALL_CHECK_MS + STOPPED_MS;
-      checkedAt = performance.now();
+    this.#stallTimer = setStoppableInterval(STALL_CHECK_MS, (stoppedMs) => {
       for (const writer of this.#writers) {
-        if (isLate) writer.restartStallTime();
+        if (stoppedMs > 0) writer.restartStallTime();
         else writer.destroyIfStalled();
       }
-    }, STALL_CHECK_MS);
+    });
     server.on("connection", (socket: Socket) => this.#acceptConnection(socket));
     server.on("secureConnection", (socket: Socket) => {
       this.#endHandshake(socketKey(socket));

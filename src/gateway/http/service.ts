@@ -4,10 +4,11 @@ import type { Log } from "../../log.ts";
 import { createApp } from "./app.ts";
 import type { Authenticator } from "./authentication.ts";
 import { type AcceptClient, SessionStore } from "./session_store.ts";
-import { HTTP_LIMITS, type HttpLimits, STOPPED_MS } from "./limits.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { readOpenFileLimit } from "./open_file_limit.ts";
 import type { RefusedRequest } from "./refusals.ts";
+import { setStoppableInterval } from "./stoppable_interval.ts";
 import { type AcceptStatelessClient, StatelessClients } from "./stateless_clients.ts";
 import { readCertificate, type TlsFiles } from "./tls_files.ts";
 
@@ -91,16 +92,13 @@ export class HttpService {
       void this.#timers.push(setInterval(() => clients.forEach(action), ms));
     repeat((all) => all.startDueStreams(), Math.min(TICK_MS, limits.streamAfterMs));
     repeat((all) => all.keepStreamsAlive(), limits.streamKeepAliveMs);
-    let sweptAt = performance.now();
-    this.#timers.push(setInterval(() => {
-      const lateMs = performance.now() - sweptAt - SWEEP_MS;
-      sweptAt += lateMs + SWEEP_MS;
+    this.#timers.push(setStoppableInterval(SWEEP_MS, (stoppedMs) => {
       for (const all of clients) {
-        // This process was stopped, and the requests of its clients wait to be read.
-        if (lateMs >= STOPPED_MS) all.skipIdleTime(lateMs);
+        // The requests that clients have sent meanwhile wait to be read.
+        if (stoppedMs > 0) all.skipIdleTime(stoppedMs);
         all.sweep();
       }
-    }, SWEEP_MS));
+    }));
   }
 
   /**
