@@ -3,6 +3,7 @@ import { misbehavingServer } from "./gateway.ts";
 import { GATEWAY_COMMAND } from "./gateway_command.ts";
 import { ALLOW_ALL_RULES } from "./setup.ts";
 import { KEY, startDaemon } from "./shared_daemon.ts";
+import { isRunning } from "./shared_gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const RULES = {
@@ -151,12 +152,3 @@ Deno.test({
     assert.equal((await daemon.program.waitForEnd()).code, 0);
   },
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    Deno.kill(pid, 0 as unknown as Deno.Signal);
-    return true;
-  } catch {
-    return false;
-  }
-}

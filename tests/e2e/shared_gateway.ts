@@ -111,3 +111,13 @@ export async function prepareShared(options: SetupOptions = {}): Promise<SharedG
   setup.env.XDG_RUNTIME_DIR ??= setup.home;
   return new SharedGateway(setup, commandLine);
 }
+
+/** Whether there is a process with an id. */
+export function isRunning(pid: number): boolean {
+  try {
+    Deno.kill(pid, 0 as unknown as Deno.Signal);
+    return true;
+  } catch {
+    return false;
+  }
+}

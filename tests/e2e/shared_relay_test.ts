@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { executeToolParams, misbehavingServer, offeringServer, readRefusal } from "./gateway.ts";
 import { GATEWAY_COMMAND } from "./gateway_command.ts";
-import { prepareShared } from "./shared_gateway.ts";
+import { isRunning, prepareShared } from "./shared_gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const SHARED = { ...misbehavingServer(), gateway: { isolation: "shared" } };
@@ -308,12 +308,3 @@ Deno.test({
     assert.notEqual(await one?.callServerToolForText("common", "pid"), pids[0]);
   },
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    Deno.kill(pid, 0 as unknown as Deno.Signal);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -15,6 +15,12 @@ import { createRemoteFixture } from "./remote_fixture.ts";
 import { startOldSdkSse } from "./sdk_servers.ts";
 import { actAsStatelessServer } from "./stateless_server.ts";
 
+/** The answer of a server without sessions that announces changes of its tools. */
+const DISCOVERED = {
+  supportedVersions: ["2026-07-28"],
+  capabilities: { tools: { listChanged: true } },
+};
+
 const HOUR_MS = 3_600_000;
 
 /** Maximum time of a call after a sleep, in milliseconds, on a busy machine. Without a check, it would take a minute. */
@@ -234,11 +240,7 @@ Deno.test("[wake.streams] the stream of a session is opened again after its last
 Deno.test("[wake.streams] a server without sessions is asked again for its notifications, and changes are reported as missed", async () => {
   using clock = new SleepingClock();
   let listens = 0;
-  const discovered = {
-    supportedVersions: ["2026-07-28"],
-    capabilities: { tools: { listChanged: true } },
-  };
-  const usual = actAsStatelessServer({ "server/discover": discovered });
+  const usual = actAsStatelessServer({ "server/discover": DISCOVERED });
   await using server = await FakeHttpServer.start((received, response, request) => {
     const { message } = received;
     if (message.method !== "subscriptions/listen") return usual(received, response, request);
@@ -265,11 +267,7 @@ Deno.test("[wake.streams] a server without sessions is asked again for its notif
 Deno.test("[wake.streams] a server that refused its notifications before a sleep is asked again at once", async () => {
   using clock = new SleepingClock();
   let listens = 0;
-  const discovered = {
-    supportedVersions: ["2026-07-28"],
-    capabilities: { tools: { listChanged: true } },
-  };
-  const usual = actAsStatelessServer({ "server/discover": discovered });
+  const usual = actAsStatelessServer({ "server/discover": DISCOVERED });
   await using server = await FakeHttpServer.start((received, response, request) => {
     if (received.message.method !== "subscriptions/listen") {
       return usual(received, response, request);
