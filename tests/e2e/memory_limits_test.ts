@@ -117,6 +117,8 @@ Deno.test({
       servers: { blocked: misbehavingServer(), odd: misbehavingServer() },
     });
     assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
+    // Without this call, `block` could reach the server after the first calls that follow it, while the server starts.
+    assert.equal(await gateway.callServerToolForText("blocked", "count"), "1");
     gateway.callServerTool("blocked", "block").catch(() => {});
     const args = { padding: "x".repeat(4 * MB) };
     for (let count = 0; count < 100; count++) {
