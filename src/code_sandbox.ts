@@ -1,5 +1,6 @@
 /**
- * The limits of the process in which code runs. The gateway and the process, which is the same program, both use them. A leaf: imports nothing of the project.
+ * The limits of the process in which code runs, and a flag of its command. The gateway and the process, which is the same
+ * program, both use them. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -27,6 +28,9 @@ export const MAX_ARGUMENT_LENGTH: number = 16 * 1024 * 1024;
  * escaped again: a longer one could be too complex to parse, and would delay the calls of others.
  */
 export const MAX_RETURNED_LENGTH: number = 4 * 1024 * 1024;
+
+/** The flag of the command with which the process watches its own memory, because the gateway cannot. */
+export const WATCH_MEMORY_FLAG = "--watch-memory";
 
 /** Exit code of the process after too much memory was used. */
 export const MEMORY_EXIT_CODE = 86;

@@ -5,6 +5,7 @@
  * @module
  */
 import { readServeFlags, type SettingFlags } from "../config/mod.ts";
+import { WATCH_MEMORY_FLAG } from "../code_sandbox.ts";
 import { standardError, standardOutputLines } from "../line_queue.ts";
 import { DAEMON_COMMAND, SANDBOX_COMMAND } from "../hidden_commands.ts";
 import { escapeLines } from "../text.ts";
@@ -19,7 +20,10 @@ const FLUSH_MS = 200;
  * @returns The exit code: 2 if the command line cannot be parsed, otherwise that of the command.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
-  if (args[0] === SANDBOX_COMMAND) return await (await import("../code/child/mod.ts")).runSandbox();
+  if (args[0] === SANDBOX_COMMAND) {
+    const { runSandbox } = await import("../code/child/mod.ts");
+    return await runSandbox({ watchesMemory: args[1] === WATCH_MEMORY_FLAG });
+  }
   const code = await run(args);
   await Promise.all([standardError.flush(FLUSH_MS), standardOutputLines.flush(FLUSH_MS)]);
   return code;

@@ -2,7 +2,7 @@ import type { Budget } from "../budget.ts";
 import { FairQueue } from "../fair_queue.ts";
 import { Cancellation } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { Watchdog } from "../processes/mod.ts";
+import { MemoryWatch, Watchdog } from "../processes/mod.ts";
 import { type CodeOutcome, CodeRun, type RunOptions } from "./code_run.ts";
 import { RunClock } from "./run_clock.ts";
 import { type SandboxCommand, sandboxCommand } from "./sandbox_command.ts";
@@ -41,6 +41,7 @@ export class CodeSandboxes {
   readonly #options: CodeSandboxesOptions;
   readonly #queue: FairQueue;
   readonly #watchdog: Watchdog;
+  readonly #memoryWatch = new MemoryWatch();
   readonly #processes = new Set<SandboxProcess>();
   #spare: SandboxProcess | undefined;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
@@ -106,7 +107,7 @@ export class CodeSandboxes {
     const processes = [...this.#processes];
     for (const process of processes) process.kill();
     await Promise.all(processes.map(({ ended }) => ended));
-    await this.#watchdog.close();
+    await Promise.all([this.#watchdog.close(), this.#memoryWatch.close()]);
   }
 
   /** Returns the spare process, or starts one. */
@@ -122,6 +123,7 @@ export class CodeSandboxes {
     const process = new SandboxProcess(this.#options.command ?? ownCommand(), {
       memory: this.#options.memory,
       watchdog: this.#watchdog,
+      memoryWatch: this.#memoryWatch,
     });
     this.#processes.add(process);
     void process.ended.finally(() => {
@@ -163,7 +165,11 @@ export class CodeSandboxes {
 function ownCommand(): SandboxCommand {
   return sandboxCommand(
     { standalone: Deno.build.standalone, execPath: Deno.execPath(), main: Deno.mainModule },
-    { readVariable, usesShell: canRunShell() },
+    {
+      readVariable,
+      usesShell: canRunShell(),
+      watchesMemory: Deno.build.os !== "linux" || !canRunShell(),
+    },
   );
 }
 

@@ -1,5 +1,5 @@
 import type { CommandLine } from "../processes/mod.ts";
-import { MAX_HEAP_MIB } from "../code_sandbox.ts";
+import { MAX_HEAP_MIB, WATCH_MEMORY_FLAG } from "../code_sandbox.ts";
 import { SANDBOX_COMMAND } from "../hidden_commands.ts";
 
 /** The running program. */
@@ -18,6 +18,8 @@ export interface SandboxCommand extends CommandLine {
   readonly env: Record<string, string>;
   /** Whether the program is known to exist. Default: no. */
   readonly exists?: boolean;
+  /** Whether the process watches its own memory, because the gateway cannot. Default: no. */
+  readonly watchesMemory?: boolean;
 }
 
 /** Variables that Deno needs to find the packages and the compiled code that it has kept. */
@@ -37,17 +39,19 @@ const LIMITING_SHELL = `ulimit -f 0; ulimit -c 0; trap '' XFSZ; exec nice -n 10 
  * Returns the command of the process in which code runs: this program with the hidden command.
  *
  * @param program The running program.
- * @param options Reads a variable of the environment; whether to limit the process by a shell.
+ * @param options Reads a variable of the environment; whether to limit the process by a shell; whether it has to
+ * watch its own memory.
  */
 export function sandboxCommand(
   program: SandboxProgram,
   options: {
     readonly readVariable: (name: string) => string | undefined;
     readonly usesShell: boolean;
+    readonly watchesMemory: boolean;
   },
 ): SandboxCommand {
-  const { readVariable, usesShell } = options;
-  const words = programWords(program);
+  const { readVariable, usesShell, watchesMemory } = options;
+  const words = [...programWords(program), ...(watchesMemory ? [WATCH_MEMORY_FLAG] : [])];
   const names = program.standalone ? SYSTEM_VARIABLES : [...SYSTEM_VARIABLES, ...DENO_VARIABLES];
   const variables = names.flatMap((name) => {
     const value = readVariable(name);
@@ -59,6 +63,7 @@ export function sandboxCommand(
     args,
     raw: false,
     exists: true,
+    watchesMemory,
     env: { ...Object.fromEntries(variables), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
   };
 }

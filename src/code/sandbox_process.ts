@@ -8,9 +8,15 @@ import {
   type PeerHandler,
   type Reply,
 } from "../jsonrpc/mod.ts";
-import { signalGroup, spawnDetached, type Watchdog } from "../processes/mod.ts";
+import {
+  type MemoryWatch,
+  signalGroup,
+  spawnDetached,
+  type Watchdog,
+  type WatchedProcess,
+} from "../processes/mod.ts";
 import { within } from "../within.ts";
-import { MAX_ARGUMENT_LENGTH, MEMORY_EXIT_CODE } from "../code_sandbox.ts";
+import { MAX_ARGUMENT_LENGTH, MAX_RESIDENT_MIB, MEMORY_EXIT_CODE } from "../code_sandbox.ts";
 import type { SandboxCommand } from "./sandbox_command.ts";
 
 /** Maximum size of a message from the process, in bytes: an argument, each character of which takes up to three bytes. */
@@ -44,12 +50,24 @@ export interface SandboxEnd {
   readonly description: string;
 }
 
+/** Options of a process. */
+export interface SandboxProcessOptions {
+  /** The budget that messages which are held count against. */
+  readonly memory: Budget | undefined;
+  /** Ends the process if the gateway is killed. */
+  readonly watchdog: Watchdog;
+  /** Watches the memory of the process while it runs code. */
+  readonly memoryWatch: MemoryWatch;
+}
+
 /** A process without permissions, which runs one piece of code. */
 export class SandboxProcess {
   /** Resolves when the process has ended and its output has been read. */
   readonly ended: Promise<SandboxEnd>;
   readonly #child: Deno.ChildProcess;
   readonly #peer: Peer;
+  readonly #memoryWatch: MemoryWatch | undefined;
+  readonly #watched: WatchedProcess;
   readonly #closed = Promise.withResolvers<void>();
   #listener: SandboxListener | undefined;
   /** Number of bytes since the last call or output. */
@@ -63,13 +81,11 @@ export class SandboxProcess {
    * Starts the process.
    *
    * @param command The command.
-   * @param options The budget that held messages count against, and the watchdog that ends the process if the gateway is
-   * killed.
    * @throws {Error} The command cannot be started.
    */
   constructor(
     command: SandboxCommand,
-    { memory, watchdog }: { readonly memory: Budget | undefined; readonly watchdog: Watchdog },
+    { memory, watchdog, memoryWatch }: SandboxProcessOptions,
   ) {
     const child = spawnDetached(command, {
       env: command.env,
@@ -77,6 +93,13 @@ export class SandboxProcess {
       exists: command.exists ?? false,
     });
     this.#child = child;
+    this.#memoryWatch = command.watchesMemory === true ? undefined : memoryWatch;
+    this.#watched = {
+      pid: child.pid,
+      maxBytes: MAX_RESIDENT_MIB * 1024 * 1024,
+      exceeded: () => this.#killForMemory(),
+      lost: () => this.#killFor("its memory could no longer be watched"),
+    };
     watchdog.register(child.pid);
     const held = new Budget(MAX_HELD_BYTES, memory, "code");
     const channel = new LineChannel(
@@ -88,6 +111,7 @@ export class SandboxProcess {
     const stderr = this.#readStderr(child.stderr);
     this.ended = child.status.then(async ({ code, signal }) => {
       this.#hasEnded = true;
+      this.#memoryWatch?.delete(this.#watched);
       watchdog.unregister(child.pid);
       await within(Promise.all([this.#closed.promise, stderr]), LAST_OUTPUT_MS);
       await channel.close();
@@ -105,9 +129,14 @@ export class SandboxProcess {
     return this.#hasEnded;
   }
 
-  /** Runs code; called once. Rejects if the process ends first. */
+  /**
+   * Runs code; called once. Rejects if the process ends first.
+   *
+   * @throws {Error} The memory of the process cannot be watched.
+   */
   run(code: string, listener: SandboxListener): Promise<Reply> {
     this.#listener = listener;
+    if (!this.#hasEnded) this.#memoryWatch?.add(this.#watched);
     return this.#peer.request("run", { code });
   }
 
@@ -154,8 +183,7 @@ export class SandboxProcess {
         if (start.length >= STDERR_BYTES) continue;
         start += decoder.decode(chunk.subarray(0, STDERR_BYTES));
         if (!/out of memory/i.test(start)) continue;
-        this.#isOutOfMemory = true;
-        this.kill();
+        this.#killForMemory();
       }
     } catch {
       // The end of the process broke the pipe.
@@ -178,6 +206,11 @@ export class SandboxProcess {
   #noteMessage(isAllowed: boolean, misbehavior: string): void {
     this.#byteCount = 0;
     if (!isAllowed) this.#killFor(misbehavior);
+  }
+
+  #killForMemory(): void {
+    this.#isOutOfMemory = true;
+    this.kill();
   }
 
   /** Kills the process because it did what its own program never does: the code has taken it over. */

@@ -1,9 +1,11 @@
 /**
- * Processes in groups of their own: starting, signalling and, if the gateway is killed, ending them. Knows neither
+ * Processes in groups of their own: starting, signalling, watching their memory and, if the gateway is killed, ending
+ * them. Knows neither
  * servers nor code. Imports the leaves.
  *
  * @module
  */
+export { MemoryWatch, type WatchedProcess } from "./memory_watch.ts";
 export {
   type GroupSignal,
   killCommand,

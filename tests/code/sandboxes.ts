@@ -16,7 +16,11 @@ export const SOURCE_COMMAND = sandboxCommand({
   standalone: false,
   execPath: Deno.execPath(),
   main: new URL("../../src/main.ts", import.meta.url).href,
-}, { readVariable: (name) => Deno.env.get(name), usesShell: Deno.build.os !== "windows" });
+}, {
+  readVariable: (name) => Deno.env.get(name),
+  usesShell: Deno.build.os !== "windows",
+  watchesMemory: Deno.build.os !== "linux",
+});
 
 /** Makes a call for the code. */
 export type Call = (call: CodeCall, context: CodeCallContext) => Promise<CodeCallOutcome>;

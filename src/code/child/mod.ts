@@ -39,10 +39,22 @@ const REALM_LIMITS: RealmLimits = {
 
 const PERMISSIONS = ["read", "write", "env", "net", "run", "sys", "ffi", "import"] as const;
 
-/** Runs code that arrives on standard input, and exits when the input has ended. */
-export async function runSandbox(): Promise<never> {
+/** Options of the process. */
+export interface SandboxOptions {
+  /** Whether it watches its own memory. */
+  readonly watchesMemory: boolean;
+}
+
+/**
+ * Runs code that arrives on standard input, and exits when the input has ended.
+ *
+ * @param options Whether this process watches its own memory.
+ */
+export async function runSandbox(options: SandboxOptions): Promise<never> {
   if (!dropPermissions()) return exit(1);
-  const send = Deno.build.standalone ? await startRealmInWorker() : await startRealm();
+  const send = Deno.build.standalone
+    ? await startRealmInWorker(options)
+    : await startRealm(options);
   const decoder = new TextDecoder();
   const splitter = new LineSplitter(MAX_MESSAGE_BYTES, {
     line: (line) => send(["line", decoder.decode(line)]),
@@ -68,14 +80,15 @@ function dropPermissions(): boolean {
 type Send = (message: HostMessage) => void;
 
 /**
- * Creates the realm of the code on this thread. A worker watches the memory, because code may keep this thread busy. To
- * have the code in a worker instead would make each answer wait for another thread.
+ * Creates the realm of the code on this thread. If needed, a worker watches the memory, because code may keep this thread
+ * busy. To have the code in a worker instead would make each answer wait for another thread.
  */
-async function startRealm(): Promise<Send> {
+async function startRealm({ watchesMemory }: SandboxOptions): Promise<Send> {
   const vm = await import("node:vm");
-  new Worker(dataUrl(`(${watchMemory})(${MAX_RESIDENT_BYTES},${MEMORY_CHECK_MS})`), {
-    type: "module",
-  });
+  if (watchesMemory) {
+    const text = `(${watchMemory})(${MAX_RESIDENT_BYTES},${MEMORY_CHECK_MS})`;
+    new Worker(dataUrl(text), { type: "module" });
+  }
   const send = hostProgram(vm, {
     realmText: writeRealm(),
     stripTypes: (code) => void stripTypes(code).then(send),
@@ -83,7 +96,7 @@ async function startRealm(): Promise<Send> {
   return send;
 }
 
-/** Reports too much memory to the gateway, which then kills the process. It is used as text only. */
+/** Reports too much memory to the gateway, which then kills the process. A worker runs its text. */
 function watchMemory(maxBytes: number, intervalMs: number): void {
   setInterval(() => {
     if (Deno.memoryUsage().rss <= maxBytes) return;
@@ -92,10 +105,8 @@ function watchMemory(maxBytes: number, intervalMs: number): void {
 }
 
 /** Creates the realm of the code in a worker that limits the heap: a compiled program takes no flags. */
-async function startRealmInWorker(): Promise<Send> {
-  setInterval(() => {
-    if (Deno.memoryUsage().rss > MAX_RESIDENT_BYTES) exit(MEMORY_EXIT_CODE);
-  }, MEMORY_CHECK_MS);
+async function startRealmInWorker({ watchesMemory }: SandboxOptions): Promise<Send> {
+  if (watchesMemory) watchMemory(MAX_RESIDENT_BYTES, MEMORY_CHECK_MS);
   const { Worker } = await import("node:worker_threads");
   const text = `import vm from "node:vm";const post=postMessage.bind(globalThis);` +
     `const listen=addEventListener.bind(globalThis,"message");` +
