@@ -89,14 +89,14 @@ export class CodeSandboxes {
       signal.removeEventListener("abort", onAbort);
       if (hasStarted) {
         this.#queue.release(agent);
-        this.#planSpare();
+        this.#scheduleSpare();
       }
     }
   }
 
   /** Starts the process of the next run if there is no other process. */
   prepare(): void {
-    if (!this.#hasClosed && this.#processes.size === 0) this.#keepSpare();
+    if (!this.#hasClosed && this.#processes.size === 0) this.#ensureSpare();
   }
 
   /** Kills all processes, and waits until they have ended. */
@@ -134,13 +134,13 @@ export class CodeSandboxes {
   }
 
   /** Starts a spare process soon, or keeps the one there is for longer. */
-  #planSpare(): void {
+  #scheduleSpare(): void {
     if (this.#hasClosed) return;
     clearTimeout(this.#spareTimer);
-    this.#spareTimer = setTimeout(() => this.#keepSpare(), SPARE_DELAY_MS);
+    this.#spareTimer = setTimeout(() => this.#ensureSpare(), SPARE_DELAY_MS);
   }
 
-  #keepSpare(): void {
+  #ensureSpare(): void {
     clearTimeout(this.#spareTimer);
     this.#spareTimer = setTimeout(() => this.#endSpare(), this.#options.spareMs ?? SPARE_MS);
     // The spare must not keep a command alive that has nothing else to do.

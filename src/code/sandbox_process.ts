@@ -20,7 +20,7 @@ import { MAX_ARGUMENT_LENGTH, MAX_RESIDENT_MIB, MEMORY_EXIT_CODE } from "../code
 import type { SandboxCommand } from "./sandbox_command.ts";
 
 /** Maximum size of a message from the process, in bytes: an argument, each character of which takes up to three bytes. */
-const MAX_MESSAGE_BYTES = 3 * MAX_ARGUMENT_LENGTH + 64 * 1024;
+const MAX_LINE_BYTES = 3 * MAX_ARGUMENT_LENGTH + 64 * 1024;
 
 /**
  * Maximum memory for messages to and from one process, in bytes. The process could not hold more; a queue that exceeds
@@ -75,6 +75,7 @@ export class SandboxProcess {
   #misbehavior: string | undefined;
   #isOutOfMemory = false;
   #hasEnded = false;
+  #hasOutputEnded = false;
   #wasKilled = false;
 
   /**
@@ -105,7 +106,7 @@ export class SandboxProcess {
     const channel = new LineChannel(
       { getReader: () => this.#countBytes(reusingReader(child.stdout)) },
       child.stdin,
-      { maxBytes: MAX_MESSAGE_BYTES, memory: held },
+      { maxBytes: MAX_LINE_BYTES, memory: held },
     );
     this.#peer = new Peer(channel, this.#createHandler(held));
     const stderr = this.#readStderr(child.stderr);
@@ -142,7 +143,8 @@ export class SandboxProcess {
 
   /** Kills the process. */
   kill(): void {
-    this.#wasKilled = true;
+    // If its output has ended, something else has killed it.
+    if (!this.#hasOutputEnded) this.#wasKilled = true;
     if (this.#hasEnded || signalGroup(this.#child.pid, "SIGKILL")) return;
     try {
       // The process may have just started, and have no group of its own yet.
@@ -158,17 +160,18 @@ export class SandboxProcess {
       acceptsBatches: () => false,
       request: (request) => {
         const isAllowed = request.method === "call" && this.#listener?.call(request) === true;
-        this.#noteMessage(isAllowed, "it made a call that it must not make");
+        this.#checkMessage(isAllowed, "it made a call that it must not make");
       },
       notification: (method, params) => {
         const { text } = fieldsOf(params);
         const isAllowed = method === "log" && typeof text === "string" &&
           this.#listener?.log(text) === true;
-        this.#noteMessage(isAllowed, "it sent output that it must not send");
+        this.#checkMessage(isAllowed, "it sent output that it must not send");
       },
       unexpected: () => this.#killFor("it sent an invalid message"),
       closed: (cause) => {
         if (cause !== undefined) this.#killFor("it did not read what was sent to it");
+        this.#hasOutputEnded = true;
         this.#closed.resolve();
       },
     };
@@ -196,14 +199,14 @@ export class SandboxProcess {
       read: async () => {
         const chunk = await reader.read();
         this.#byteCount += chunk.done ? 0 : chunk.value.length;
-        if (this.#byteCount > MAX_MESSAGE_BYTES) this.#killFor("it sent too much");
+        if (this.#byteCount > MAX_LINE_BYTES) this.#killFor("it sent too much");
         return chunk;
       },
       cancel: (reason) => reader.cancel(reason),
     };
   }
 
-  #noteMessage(isAllowed: boolean, misbehavior: string): void {
+  #checkMessage(isAllowed: boolean, misbehavior: string): void {
     this.#byteCount = 0;
     if (!isAllowed) this.#killFor(misbehavior);
   }

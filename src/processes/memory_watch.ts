@@ -91,9 +91,13 @@ export class MemoryWatch {
       incompleteLine = lines.pop() ?? "";
       for (const line of lines) this.#readAnswer(line);
     }
+    await this.#writer?.abort().catch(() => {});
     this.#shell = undefined;
     this.#writer = undefined;
-    for (const process of [...this.#processes]) process.lost();
+    for (const process of [...this.#processes]) {
+      this.delete(process);
+      process.lost();
+    }
   }
 
   #readAnswer(line: string): void {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { CodeCallOutcome } from "../../src/code/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
-import { errorOf, resultOf, TestSandboxes, textResult } from "./sandboxes.ts";
+import { WATCH_MEMORY_FLAG } from "../../src/code_sandbox.ts";
+import { errorOf, resultOf, SOURCE_COMMAND, TestSandboxes, textResult } from "./sandboxes.ts";
 
 Deno.test("[code.api] code returns a value, prints and calls tools", async () => {
   await using sandboxes = new TestSandboxes();
@@ -251,6 +252,32 @@ Deno.test("[code.memory] code that uses too much memory ends itself only", async
       assert.deepEqual([error.kind, outcome.logs], ["memory", "before"], error.message);
     });
   }
+});
+
+Deno.test({
+  name: "[code.memory] a process that the system kills has used too much memory",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const command = {
+      file: "sh",
+      args: ["-c", "read -r line; kill -KILL $$"],
+      raw: false,
+      env: {},
+    };
+    await using sandboxes = new TestSandboxes({ command });
+    assert.equal(errorOf(await sandboxes.run("return 1")).kind, "memory");
+  },
+});
+
+Deno.test("[code.memory] where the gateway cannot watch its memory, the process does so itself", async () => {
+  const args = [...SOURCE_COMMAND.args, WATCH_MEMORY_FLAG];
+  await using sandboxes = new TestSandboxes({
+    command: { ...SOURCE_COMMAND, args, watchesMemory: true },
+  });
+  const outcome = await sandboxes.run(
+    "const all = []; for (;;) all.push(new Uint8Array(1e7).fill(1));",
+  );
+  assert.equal(errorOf(outcome).kind, "memory");
 });
 
 Deno.test("[code.queue] a run past the limit waits in line, in its own time", async () => {

@@ -75,7 +75,7 @@ export function hostProgram(
   ) => (kind: RealmMessage, value: unknown) => void;
   const receiveInRealm = program({ send, stripTypes, startTimer, stopTimer });
 
-  // A second wall: an object of this realm that reached the code would lead to no function that compiles text here.
+  // If an object of this realm ever reached the code, it would lead to no function that compiles text here.
   for (const compiled of [() => {}, async () => {}, function* () {}, async function* () {}]) {
     Object.defineProperty(Object.getPrototypeOf(compiled), "constructor", { value: undefined });
   }
@@ -85,6 +85,6 @@ export function hostProgram(
       Reflect.deleteProperty(scope, name);
     }
   }
-  // If a worker of Node has no more memory while it dispatches an event, its end is not reported.
+  // Deno does not report the end of a `node:worker_threads` worker that runs out of memory while it dispatches an event.
   return ([kind, text]) => void setImmediate(() => receive(kind, text));
 }

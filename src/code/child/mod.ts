@@ -108,9 +108,11 @@ function watchMemory(maxBytes: number, intervalMs: number): void {
 async function startRealmInWorker({ watchesMemory }: SandboxOptions): Promise<Send> {
   if (watchesMemory) watchMemory(MAX_RESIDENT_BYTES, MEMORY_CHECK_MS);
   const { Worker } = await import("node:worker_threads");
-  const text = `import vm from "node:vm";const post=postMessage.bind(globalThis);` +
+  const text = `import vm from "node:vm";const askToStrip=postMessage.bind(globalThis);` +
     `const listen=addEventListener.bind(globalThis,"message");` +
-    `const send=(${hostProgram})(vm,{realmText:${JSON.stringify(writeRealm())},stripTypes:post});` +
+    `const send=(${hostProgram})(vm,{realmText:${
+      JSON.stringify(writeRealm())
+    },stripTypes:askToStrip});` +
     `listen(({data})=>send(data))`;
   const worker = new Worker(dataUrl(text), {
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },

@@ -100,7 +100,7 @@ function realmProgram(
     answer("result", text);
   };
 
-  const start = (code: string): void => {
+  const compileAndRun = (code: string): void => {
     let program: () => Promise<unknown>;
     try {
       program = new AsyncFunction(`${code}\n//# sourceURL=code.js`);
@@ -153,7 +153,7 @@ function realmProgram(
     readonly error?: { readonly message: string; readonly data: Record<string, unknown> };
   }
 
-  const settle = ({ id, result = {}, error: refusal }: Answer): void => {
+  const receiveAnswer = ({ id, result = {}, error: refusal }: Answer): void => {
     const pending = pendingCalls.get(id);
     if (pending === undefined) return;
     pendingCalls.delete(id);
@@ -226,7 +226,8 @@ function realmProgram(
       // The timer finds nothing to do.
     }
   });
-  // These have functions and errors of the host's realm, run code at times of their own, or block the thread.
+  // WebAssembly has functions of the host's realm, the next two block the thread, and the last two depend on the garbage
+  // collector.
   for (
     const name of ["WebAssembly", "SharedArrayBuffer", "Atomics", "FinalizationRegistry", "WeakRef"]
   ) {
@@ -241,11 +242,11 @@ function realmProgram(
       const message = parse(text);
       if (message.method === "run") {
         runId = message.id;
-        start(message.params.code);
-      } else if (message.method === undefined) settle(message);
+        compileAndRun(message.params.code);
+      } else if (message.method === undefined) receiveAnswer(message);
     } else if (kind === "stripped" || kind === "unstripped") {
       isStripping = false;
-      if (kind === "stripped") start(text);
+      if (kind === "stripped") compileAndRun(text);
       else answer("error", text);
     } else if (kind === "timer") {
       const action = timers.get(Number(text));
@@ -265,7 +266,7 @@ function realmProgram(
       if (kind === "uncaught") log("Uncaught", value);
       else receive(kind, value as string);
     } catch {
-      // The code has replaced a function that is used here. It has no result, and ends when its time is over.
+      // The code has replaced a function that is used here: it gets no answer, and ends when its time is over.
     }
   };
 }
