@@ -269,7 +269,7 @@ Deno.test({
   },
 });
 
-Deno.test("[code.memory] where the gateway cannot watch its memory, the process does so itself", async () => {
+Deno.test("[code.memory] the process watches its own memory if the gateway cannot", async () => {
   const args = [...SOURCE_COMMAND.args, WATCH_MEMORY_FLAG];
   await using sandboxes = new TestSandboxes({
     command: { ...SOURCE_COMMAND, args, watchesMemory: true },
