@@ -63,6 +63,10 @@ export function listDaemonFiles(folder: string): FoundFiles[] {
   return [...found.values()].sort((one, two) => one.id < two.id ? -1 : 1);
 }
 
+/** Number of times that a listener which has closed looks whether its socket is gone, and the time between, in milliseconds. */
+const REMOVAL_CHECKS = 100;
+const REMOVAL_CHECK_MS = 5;
+
 /** Variable that makes daemons listen on loopback, as on Windows, for tests. */
 const LOOPBACK_VARIABLE = "AGENT_MCP_GATEWAY_LOOPBACK";
 
@@ -93,10 +97,13 @@ export async function listenOnSocket(path: string): Promise<SharedListener> {
   return {
     listener,
     token: undefined,
-    close: () => {
-      // Closing removes whatever is at the path.
-      if (identityAt(path) === identity) listener.close();
-      return Promise.resolve();
+    close: async () => {
+      // Closing removes whatever is at the path, but not before the `accept` in progress has ended.
+      if (identityAt(path) !== identity) return;
+      listener.close();
+      for (let count = 0; count < REMOVAL_CHECKS && identityAt(path) === identity; count++) {
+        await new Promise((resolve) => setTimeout(resolve, REMOVAL_CHECK_MS));
+      }
     },
   };
 }
