@@ -34,11 +34,14 @@ export function wordsOf(text: string): ReadonlySet<string> {
   return new Set([...plain.match(WORD) ?? [], ...plain.match(LONG_WORD) ?? []]);
 }
 
-/** Returns the names of the variables that the servers file refers to; words in comments may be among them. */
+/**
+ * Returns the names of the variables that the servers file refers to; words in comments may be among them. The home
+ * folder, `${userHome}`, is no variable.
+ */
 export function variablesOf(text: string): ReadonlySet<string> {
   const references = [...text.matchAll(REFERENCE)].map(([, name = ""]) => name);
   const inherited = [...text.matchAll(INHERITED)].flatMap(([, names = ""]) => [...wordsOf(names)]);
-  return new Set([...references, ...inherited]);
+  return new Set([...references.filter((name) => name !== "userHome"), ...inherited]);
 }
 
 /**

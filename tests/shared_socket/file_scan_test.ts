@@ -12,7 +12,7 @@ Deno.test("[shared.separate] all names of variables in a file are found, also in
 
 Deno.test("[shared.further-variables] the variables that a file refers to are found, and no other words", () => {
   const text =
-    '{"mcpServers":{"a":{"env":{"X":"${ONE:-${env:TWO}}"},"gateway":{"inherit_env":["THREE"]}}}}';
+    '{"mcpServers":{"a":{"env":{"X":"${ONE:-${env:TWO}}","Y":"${userHome}"},"gateway":{"inherit_env":["THREE"]}}}}';
   assert.deepEqual([...variablesOf(text)].toSorted(), ["ONE", "THREE", "TWO"]);
 });
 
