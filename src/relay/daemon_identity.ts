@@ -118,10 +118,15 @@ function settingVariables(
   context: IdentityContext,
   files: LocatedFiles,
 ): Record<string, string> {
-  const { settings: { auditLog }, cwd } = context;
+  const { settings: { auditLog }, env, cwd } = context;
   const variables = readTexts(context, (key) => !OWN_SETTINGS.has(key));
-  for (const [key, file] of [["mcpConfig", files.mcpConfig], ["rules", files.rules]] as const) {
-    if (file.origin === "given") variables.set(key, file.path);
+  const found = locateFiles({}, { home: getHomeFolder(env), cwd });
+  for (const key of ["mcpConfig", "rules"] as const) {
+    const { origin, path } = files[key];
+    if (origin !== "given") continue;
+    // A path that the search would find as well does not separate clients.
+    if (found[key].origin === "home" && found[key].path === path) variables.delete(key);
+    else variables.set(key, path);
   }
   if (variables.has("auditLog") && standardStream(auditLog) === undefined) {
     variables.set("auditLog", isAbsolutePath(auditLog) ? auditLog : resolvePath(cwd, auditLog));
