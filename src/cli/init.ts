@@ -7,11 +7,11 @@ const FLAGS = {
       "windsurf, codex, gemini, opencode, copilot, or the path of a file",
   ),
   yes: switchFlag(
-    "Ask nothing: import all servers, for the agent developer, and change no other agent and no client's file",
+    "Ask nothing: import all servers, for the agent developer, and change no other agent, and no client's file except with --shared",
   ),
   here: switchFlag("Write into the working folder instead of ~/.config/agent-mcp-gateway"),
   shared: switchFlag(
-    "Let all clients share one gateway and its servers: their entries get --shared",
+    "Let all clients share one gateway: their entries get --shared, with --yes those that exist already, too",
   ),
   undo: switchFlag("Put back every file that the last init changed"),
 };

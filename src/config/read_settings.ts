@@ -54,7 +54,11 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
     const message = "needs an audit log in a file, not in a standard stream or /dev/null";
     problems.push(createProblem(SETTING_DEFINITIONS.auditRequired.variable, message));
   }
-  if (settings["shared"] === true) problems.push(...findSharingProblems(settings, auditStream));
+  if (settings["shared"] === true) {
+    const { flag, variable } = SETTING_DEFINITIONS.shared;
+    const path = flags.shared ? `--${flag}` : variable;
+    problems.push(...findSharingProblems(settings, { path, auditStream }));
+  }
   const [certVariable, keyVariable] = [
     SETTING_DEFINITIONS.tlsCert.variable,
     SETTING_DEFINITIONS.tlsKey.variable,
@@ -71,9 +75,8 @@ export function readSettings(flags: SettingFlags, env: Environment): Settings {
 /** Finds settings that a shared gateway cannot have. */
 function findSharingProblems(
   { transport }: Readonly<Record<string, unknown>>,
-  auditStream: unknown,
+  { path, auditStream }: { readonly path: string; readonly auditStream: unknown },
 ): ConfigProblem[] {
-  const path = SETTING_DEFINITIONS.shared.variable;
   if (transport === "http") {
     const message = "is for clients that start the gateway; over HTTP they share it already";
     return [createProblem(path, message)];

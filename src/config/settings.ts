@@ -361,7 +361,7 @@ export const SETTING_DEFINITIONS: {
   shared: {
     flag: "shared",
     variable: "GATEWAY_SHARED",
-    brief: "Share one gateway, with its servers, with all clients of the same configuration",
+    brief: "Share one gateway with all clients of the same configuration",
     ...booleanParser,
     fallback: false,
   },

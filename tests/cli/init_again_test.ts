@@ -151,6 +151,10 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
     files,
     clients: [],
     clientsWithEntry: [],
+    sharedFiles: [],
+    unsharedFiles: [],
+    isShared: false,
+    needsTrust: false,
     existingServers: 0,
     home: "/home/me",
   };

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { CLIENT_IDS } from "../../src/cli/init/clients.ts";
-import { gatewayEntry, type Launch, launchCommand } from "../../src/cli/init/client_entry.ts";
-import { InitFixture } from "./init_fixture.ts";
+import { type Launch, launchCommand } from "../../src/cli/init/client_entry.ts";
 
 const FROM_SOURCE: Launch = {
   launcher: undefined,
@@ -37,24 +35,4 @@ Deno.test("[init.launch] an executable is started by its path, and the npm packa
     launchCommand({ ...executable, launcher: JSON.stringify(commandWithSpaces) }),
     commandWithSpaces,
   );
-});
-
-Deno.test("[init.shared] with --shared, each client's entry lets all clients share one gateway", async () => {
-  const options = {
-    launchCommand: ["/opt/agent-mcp-gateway"],
-    files: { servers: "/s.json", rules: "/r.json" },
-    agent: "developer",
-  } as const;
-  for (const client of CLIENT_IDS) {
-    const hasFlag = (isShared: boolean) => {
-      return JSON.stringify(gatewayEntry(client, { ...options, isShared })).includes('"--shared"');
-    };
-    assert.deepEqual([hasFlag(true), hasFlag(false)], [true, false], client);
-  }
-  using fixture = new InitFixture();
-  fixture.write(".cursor/mcp.json", { mcpServers: { files: { command: "files" } } });
-  assert.match((await fixture.run({ yes: true, shared: true })).stdout, /"--shared"/);
-  assert.doesNotMatch((await fixture.run({ yes: true })).stdout, /--shared/);
-  const { code, stderr } = await fixture.run({ undo: true, shared: true });
-  assert.deepEqual([code, stderr], [2, "--undo can be combined with --yes only\n"]);
 });

@@ -1,15 +1,16 @@
-import {
-  abbreviateHome,
-  OTHER_SERVERS_KEYS,
-  type Program,
-  readGatewayRun,
-  resolvePath,
-} from "../../config/mod.ts";
+import { abbreviateHome, OTHER_SERVERS_KEYS, type Program } from "../../config/mod.ts";
 import { checkText, type ClientDocument } from "../../config/editing/mod.ts";
 import { formatProblem } from "../../errors.ts";
 import { type Language, languageOf, parseClientFile } from "./client_text.ts";
 import type { ClientLocation, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";
+import {
+  describeUnshared,
+  FALLBACK_NAME,
+  GATEWAY_NAME,
+  recognizeGateway,
+  type UnsharedEntry,
+} from "./existing_entry.ts";
 import {
   type ImportedEntry,
   importEntry,
@@ -17,12 +18,6 @@ import {
   type JsonPath,
   type JsonRecord,
 } from "./import_entry.ts";
-
-/** The name of the gateway's entry in a client. It is short, because clients prefix tool names with it. */
-export const GATEWAY_NAME = "gateway";
-
-/** The name of the entry if another server is called `gateway`; earlier versions always used it. */
-export const FALLBACK_NAME = "agent-mcp-gateway";
 
 /** A client's file. */
 export interface ClientFile extends ClientLocation {
@@ -37,6 +32,8 @@ export interface ClientFile extends ClientLocation {
   readonly entryEnv?: JsonRecord;
   /** The agent that the gateway's entry names. */
   readonly entryAgent?: string;
+  /** The gateway's entries, also those of single projects, that share no gateway. */
+  readonly unsharedEntries: readonly UnsharedEntry[];
 }
 
 /** A server in a client's file. */
@@ -118,6 +115,7 @@ function newFile(location: ClientLocation, { machine }: FindOptions): ClientFile
     language: languageOf(location.path),
     isNew: true,
     entryName: GATEWAY_NAME,
+    unsharedEntries: [],
   };
 }
 
@@ -168,6 +166,7 @@ async function readLocation(
     readonly env: JsonRecord;
     readonly agent?: string;
   }[] = [];
+  const unsharedEntries: UnsharedEntry[] = [];
   const servers: Omit<FoundServer, "file">[] = [];
   for (const path of serversPaths) {
     for (const name of document.getKeys(path) ?? []) {
@@ -187,13 +186,20 @@ async function readLocation(
       }
       const project = projectOf(location, path, options.machine.cwd);
       const owner = project === undefined ? {} : { project };
-      const imported = importEntry(value, {
+      const origin = {
         windows: options.machine.os === "windows",
         ...owner,
         ...(location.client !== undefined && { client: location.client }),
-      });
-      const gateway = recognizeGateway(name, imported.entry, options);
+      };
+      const imported = importEntry(value, origin);
+      const context = { name, cwd: options.machine.cwd, program: options.program };
+      const gateway = recognizeGateway(imported.entry, context);
       if (gateway !== undefined) {
+        if (gateway.args !== undefined && !gateway.isShared) {
+          const readArgs = (entry: JsonRecord) =>
+            recognizeGateway(importEntry(entry, origin).entry, context)?.args;
+          unsharedEntries.push(describeUnshared(value, { at, language, readArgs }));
+        }
         const env = isRecord(imported.entry.env) ? imported.entry.env : {};
         if (path[0] !== "projects") gatewayEntries.push({ name, env, ...gateway });
         leaveOut("the gateway itself");
@@ -216,6 +222,7 @@ async function readLocation(
     entryName: gateway?.name ?? (isNameTaken ? FALLBACK_NAME : GATEWAY_NAME),
     ...(gateway !== undefined && { entryEnv: gateway.env }),
     ...(gateway?.agent !== undefined && { entryAgent: gateway.agent }),
+    unsharedEntries,
   };
   found.files.push(file);
   found.servers.push(...servers.map((server) => ({ ...server, file })));
@@ -267,22 +274,6 @@ function findServersPaths(location: ClientLocation, document: ClientDocument): J
 function projectOf(location: ClientLocation, path: JsonPath, cwd: string): string | undefined {
   if (path[0] === "projects") return String(path[1]);
   return location.scope === "project" ? cwd : undefined;
-}
-
-/** Recognizes an entry that starts the gateway, and returns its agent; `undefined` for other entries. */
-function recognizeGateway(
-  name: string,
-  { command, args, cwd }: JsonRecord,
-  { machine, program }: FindOptions,
-): { readonly agent?: string } | undefined {
-  const words = typeof command === "string" ? [command] : [];
-  words.push(...(Array.isArray(args) ? args.map(String) : []));
-  const folder = resolvePath(machine.cwd, typeof cwd === "string" ? cwd : ".");
-  const run = readGatewayRun(words, { cwd: folder, program });
-  if (run === undefined) return name === FALLBACK_NAME ? {} : undefined;
-  const flagIndex = run.args.findIndex((arg) => /^--agent(?:=|$)/.test(arg));
-  const agent = run.args[flagIndex]?.split("=")[1] ?? run.args[flagIndex + 1];
-  return flagIndex < 0 || agent === undefined ? {} : { agent };
 }
 
 function checkEntry(name: string, entry: JsonRecord): string[] {

@@ -32,13 +32,15 @@ import {
   thisMachine,
 } from "./clients.ts";
 import { type Disk, thisDisk } from "./disk.ts";
+import { sharingChange } from "./existing_entry.ts";
 import { isLink } from "./file_state.ts";
-import { findServers, type FoundServers } from "./find_servers.ts";
+import { type ClientFile, findServers, type FoundServers } from "./find_servers.ts";
 import type { InitFlags } from "./mod.ts";
 import type { Inspected } from "./inspect_servers.ts";
 import { mergeServers, type OfferedServer } from "./merge_servers.ts";
 import {
   type ExistingConfiguration,
+  type GatewayFiles,
   gatewayFiles,
   readExisting,
   serversText,
@@ -201,15 +203,28 @@ async function importServers(
     // Claude Code also reads the file in the working folder, and accepts no comments in it.
     allowsComments: !flags.here,
   };
-  const written = await writeFiles(await planChanges(plan, changes), {
+  const unsharedFiles = flags.shared
+    ? found.files.filter(({ unsharedEntries }) => unsharedEntries.length > 0)
+    : [];
+  // At a terminal, only the clients that the person chooses are changed.
+  const filesToShare = unsharedFiles.filter(({ client, scope }) =>
+    flags.yes && client !== undefined && scope === "user"
+  );
+  const allChanges = [
+    ...await planChanges(plan, changes),
+    ...await Promise.all(filesToShare.map(sharingChange)),
+  ];
+  const written = await writeFiles(allChanges, {
     journal: journalPath(machine),
     now: options.now,
   });
+  const isWritten = ({ path }: ClientFile) => written.some((file) => file.path === path);
+  const sharedFiles = filesToShare.filter(isWritten);
   const clients = listClients(flags.from, found);
   const clientsWithEntry = found.files.flatMap(({ client, entryEnv }) =>
     client === undefined || entryEnv === undefined ? [] : [client]
   );
-  say(writtenText(plan, { written, files, home: machine.home }));
+  say(writtenText(plan, { written, files, sharedFiles, home: machine.home }));
   if (isFromNpx(changes.launchCommand)) {
     say(
       "The entry starts a program in npx's cache. Before you clear the cache, install " +
@@ -232,12 +247,22 @@ async function importServers(
     files,
     clients,
     clientsWithEntry,
+    sharedFiles,
+    unsharedFiles: unsharedFiles.filter((file) => !isWritten(file)),
+    isShared: flags.shared,
+    needsTrust: flags.here && isFromFolder(files, machine),
     existingServers: existingCount,
     hasAsked: !flags.yes && terminal !== undefined,
     home: machine.home,
   };
   say(nextText(plan, summary));
   return 0;
+}
+
+/** Whether the gateway finds its files in the working folder, where it uses only trusted ones. */
+function isFromFolder({ servers }: GatewayFiles, { home, cwd }: Machine): boolean {
+  const { mcpConfig: { origin, path } } = locateFiles({}, { home, cwd });
+  return origin === "working-folder" && path === servers;
 }
 
 /** Prints the servers of the working folder's file, which may be a stranger's: whoever goes on trusts them. */

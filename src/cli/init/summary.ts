@@ -3,7 +3,8 @@ import { gatewayEntry } from "./client_entry.ts";
 import { nestAt } from "./client_text.ts";
 import { type ClientId, clientTitle, serversPathOf } from "./clients.ts";
 import { abbreviateHome } from "../../config/mod.ts";
-import { GATEWAY_NAME } from "./find_servers.ts";
+import { GATEWAY_NAME } from "./existing_entry.ts";
+import type { ClientFile } from "./find_servers.ts";
 import type { JsonRecord } from "./import_entry.ts";
 import type { GatewayFiles } from "./gateway_files.ts";
 import { agentFor, hasNoTool, type Plan } from "./plan.ts";
@@ -33,6 +34,14 @@ export interface SummaryOptions {
   readonly clientsWithEntry: readonly ClientId[];
   /** Number of servers that the gateway had before the run. */
   readonly existingServers: number;
+  /** The clients' files whose entries of the gateway got `--shared`. */
+  readonly sharedFiles: readonly ClientFile[];
+  /** The clients' files that still have entries of the gateway without `--shared`. */
+  readonly unsharedFiles: readonly ClientFile[];
+  /** Whether the entries are to share one gateway. */
+  readonly isShared: boolean;
+  /** Whether the gateway uses the written files in the working folder, if they are trusted. */
+  readonly needsTrust: boolean;
   /** Whether a person has answered which tools the agents may call. */
   readonly hasAsked: boolean;
   readonly home: string;
@@ -41,15 +50,21 @@ export interface SummaryOptions {
 /** Returns the list of the files that were written. */
 export function writtenText(
   plan: Plan,
-  { written, files, home }: Pick<SummaryOptions, "written" | "files" | "home">,
+  { written, files, sharedFiles, home }: Pick<
+    SummaryOptions,
+    "written" | "files" | "sharedFiles" | "home"
+  >,
 ): string {
   const lines = [written.length === 0 ? "Nothing has changed" : "Written:"];
   for (const { path, backup } of written) {
     const client = plan.clients.find(({ file }) => file.path === path)?.file;
+    const shared = sharedFiles.find((file) => file.path === path);
     const content = path === files.servers
       ? "the servers"
       : path === files.rules
       ? `agents: ${plan.agents.map(({ name }) => name).join(", ")}`
+      : shared !== undefined
+      ? `${shared.title}: ${entryNames(shared)} got --shared`
       : `${client?.title}, agent ${agentFor(plan, client?.client)}`;
     lines.push(`  ${abbreviateHome(path, home)} (${content})`);
     if (backup !== undefined) lines.push(`    before: ${abbreviateHome(backup, home)}`);
@@ -125,7 +140,7 @@ export function nextText(plan: Plan, options: SummaryOptions): string {
 
 function nextSteps(
   plan: Plan,
-  { clients, clientsWithEntry, existingServers, hasAsked, files, home }: SummaryOptions,
+  { clients, clientsWithEntry, existingServers, hasAsked, files, home, ...options }: SummaryOptions,
 ): string[] {
   const chosenClients = plan.clients.map(({ file }) => file.client);
   const toPaste = clients.filter((client) =>
@@ -133,10 +148,10 @@ function nextSteps(
   );
   const isEmpty = existingServers === 0 && plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
+  const [shown, rules] = [abbreviateHome(files.servers, home), abbreviateHome(files.rules, home)];
   const steps: string[] = [];
   if (isEmpty) {
-    const rules = abbreviateHome(files.rules, home);
-    steps.push(`No server was imported: add yours to ${files.servers}, and allow them in ${rules}`);
+    steps.push(`No server was imported: add yours to ${shown}, and allow them in ${rules}`);
   }
   if (toPaste.length > 0 || clients.length === 0) {
     const names = toPaste.map(clientTitle).join(", ") || "your client";
@@ -144,12 +159,26 @@ function nextSteps(
   }
   if (plan.agents.length === 0 && plan.servers.length > 0) {
     steps.push(
-      `Allow agents the new servers in ${abbreviateHome(files.rules, home)}: none may use them yet`,
+      `Allow agents the new servers in ${rules}: none may use them yet`,
     );
   }
+  for (const file of options.unsharedFiles) {
+    steps.push(
+      `Add --shared to the gateway's arguments in ${entryNames(file)} of ${file.shown}: without ` +
+        "it, each window starts a gateway of its own",
+    );
+  }
+  if (options.isShared) {
+    steps.push(
+      `Choose servers that all windows may share, by "isolation" in ${shown}: by default, each ` +
+        "window has its own (docs/sharing.md)",
+    );
+  }
+  if (options.needsTrust) {
+    steps.push("Run agent-mcp-gateway trust here: until then, commands do not use these files");
+  }
   steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
-  steps.push(...toolSteps(plan, abbreviateHome(files.rules, home)), ...askSteps(plan, hasAsked));
-  const shown = abbreviateHome(files.servers, home);
+  steps.push(...toolSteps(plan, rules), ...askSteps(plan, hasAsked));
   const namesOf = (servers: Plan["servers"]) => shortList(servers.map(({ name }) => name));
   const byDescription = Map.groupBy(plan.servers, ({ entry }) => String(entry.description ?? ""));
   const undescribed = byDescription.get("") ?? [];
@@ -211,6 +240,11 @@ function askSteps({ agents }: Plan, hasAsked: boolean): string[] {
   return isAsked
     ? ["Approve changes in the client, or by: agent-mcp-gateway approvals --watch"]
     : [];
+}
+
+/** Names the gateway's entries in a file that share, or shared, no gateway. */
+function entryNames({ unsharedEntries }: ClientFile): string {
+  return shortList([...new Set(unsharedEntries.map(({ name }) => JSON.stringify(name)))]);
 }
 
 /** Joins names; of more than four, only the first three and the number of the others. */
