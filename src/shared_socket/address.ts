@@ -1,13 +1,9 @@
-import { createFile, removeIfThere } from "../atomic_file.ts";
 import { identityAt, linkInfoAt } from "../file_identity.ts";
-import { fieldsOf } from "../json.ts";
+import { connectLoopback, listenOnLoopback } from "./loopback_socket.ts";
 import { SharingError } from "./private_folder.ts";
 
 /** Maximum length of the path of a socket, in bytes; macOS allows the least. */
 const MAX_PATH_BYTES = 103;
-
-/** Address of the listener on loopback. */
-const LOOPBACK = "127.0.0.1";
 
 /** Number of hex digits of the daemon key in the names of its files. */
 const NAME_LENGTH = 16;
@@ -79,8 +75,11 @@ function usesLoopback(): boolean {
 export interface SharedListener {
   /** The listener. */
   readonly listener: Deno.Listener;
-  /** The secret that each hello must have; `undefined` if only this user can connect. */
-  readonly token: string | undefined;
+  /**
+   * Begins a connection: proves to the other side that this is the daemon. Returns the proof that its hello must have;
+   * `undefined` if only this user can connect.
+   */
+  introduce(connection: Deno.Conn): Promise<string | undefined>;
   /** Stops listening, and removes the file of the socket, unless another daemon has replaced it. */
   close(): Promise<void>;
 }
@@ -96,7 +95,7 @@ export async function listenOnSocket(path: string): Promise<SharedListener> {
   const identity = identityAt(path);
   return {
     listener,
-    token: undefined,
+    introduce: () => Promise.resolve(undefined),
     close: async () => {
       // Closing removes whatever is at the path, but not before the `accept` in progress has ended.
       if (identityAt(path) !== identity) return;
@@ -108,29 +107,12 @@ export async function listenOnSocket(path: string): Promise<SharedListener> {
   };
 }
 
-/** Listens on a free port of this machine, and writes the port and a token, which only this user can read. */
-async function listenOnLoopback(path: string): Promise<SharedListener> {
-  const listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
-  const token = crypto.randomUUID();
-  const bytes = new TextEncoder().encode(JSON.stringify({ port: listener.addr.port, token }));
-  await createFile(path, { bytes, mode: 0o600 });
-  const identity = identityAt(path);
-  return {
-    listener,
-    token,
-    close: async () => {
-      listener.close();
-      if (identityAt(path) === identity) await removeIfThere(path);
-    },
-  };
-}
-
-/** A connection to a daemon, and the secret for the hello. */
+/** A connection to a daemon, and the client's proof for the hello. */
 export interface SharedConnection {
   /** The connection. */
   readonly connection: Deno.Conn;
-  /** The secret; `undefined` if none is needed. */
-  readonly token: string | undefined;
+  /** The proof; `undefined` if none is needed. */
+  readonly proof: string | undefined;
 }
 
 /**
@@ -148,15 +130,10 @@ export async function connectSocket(path: string): Promise<SharedConnection | un
     throw new SharingError(`${path} is not the socket of a shared gateway. Fix: remove it`);
   }
   try {
-    if (!usesLoopback()) {
-      return { connection: await Deno.connect({ transport: "unix", path }), token: undefined };
-    }
-    const { port, token } = fieldsOf(JSON.parse(await Deno.readTextFile(path)));
-    return {
-      connection: await Deno.connect({ hostname: LOOPBACK, port: Number(port) }),
-      token: String(token),
-    };
+    if (usesLoopback()) return await connectLoopback(path);
+    return { connection: await Deno.connect({ transport: "unix", path }), proof: undefined };
   } catch (error) {
+    if (error instanceof SharingError) throw error;
     if (isAbsence(error)) return undefined;
     const reason = error instanceof Error ? error.message : String(error);
     throw new SharingError(`cannot connect to the shared gateway at ${path}: ${reason}`, {

@@ -41,9 +41,9 @@ export async function greetDaemon(
 ): Promise<GreetedDaemon | undefined> {
   const shared = await connectSocket(socket);
   if (shared === undefined) return undefined;
-  const { connection, token } = shared;
+  const { connection, proof } = shared;
   try {
-    await writeLine(connection, { ...hello, token });
+    await writeLine(connection, { ...hello, proof });
     const { line, rest } = await readFirstLine(connection, {
       maxBytes: MAX_HELLO_BYTES,
       withinMs: ANSWER_MS,

@@ -27,8 +27,8 @@ export interface Hello {
   readonly pid: number;
   /** The agent that the sender is bound to. */
   readonly agent?: string | undefined;
-  /** The secret of a listener that every user of this machine can reach. */
-  readonly token?: string | undefined;
+  /** Proves to a listener that every user of this machine can reach that the sender is this user. */
+  readonly proof?: string | undefined;
 }
 
 /** The first line that a daemon sends. */
@@ -38,11 +38,11 @@ export type HelloAnswer =
 
 /** Whether a value is a hello that this program understands. */
 export function isHello(value: unknown): value is Hello {
-  const { hello, key, version, do: action, pid, agent, token } = fieldsOf(value);
+  const { hello, key, version, do: action, pid, agent, proof } = fieldsOf(value);
   return hello === 1 && typeof key === "string" && typeof version === "string" &&
     ["connect", "status", "end"].includes(String(action)) && Number.isSafeInteger(pid) &&
-    (agent === undefined || isAgentId(String(agent))) &&
-    (token === undefined || typeof token === "string");
+    (agent === undefined || (typeof agent === "string" && isAgentId(agent))) &&
+    (proof === undefined || typeof proof === "string");
 }
 
 /** Reads the answer to a hello; returns `undefined` if it is none. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { misbehavingServer } from "./gateway.ts";
-import { GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import { prepareShared, type RelayOptions, type SharedGateway } from "./shared_gateway.ts";
 import { waitUntil } from "./wait.ts";
@@ -193,5 +193,75 @@ Deno.test({
       Deno.kill(daemon, "SIGCONT");
     }
     assert.equal(await session.callServerToolForText("common", "pid"), pid);
+  },
+});
+
+/** Listens on a port in the place of a daemon, and answers each line. */
+class FalseDaemon implements AsyncDisposable {
+  /** All that clients have sent. */
+  received = "";
+  readonly #listener: Deno.Listener;
+  readonly #answer: string;
+  readonly #accepting: Promise<void>;
+
+  constructor(port: number, answer: string) {
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
+    this.#answer = answer;
+    this.#accepting = this.#accept();
+  }
+
+  async #accept(): Promise<void> {
+    const serving: Promise<void>[] = [];
+    for await (const connection of this.#listener) serving.push(this.#serve(connection));
+    await Promise.all(serving);
+  }
+
+  async #serve(connection: Deno.Conn): Promise<void> {
+    for await (const bytes of connection.readable) {
+      this.received += new TextDecoder().decode(bytes);
+      await connection.write(new TextEncoder().encode(this.#answer)).catch(() => {});
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+  }
+}
+
+Deno.test({
+  name:
+    "[shared.loopback] a program that listens on the port of a killed gateway gets no secret, and is taken for no gateway",
+  ignore,
+  async fn() {
+    const env = { AGENT_MCP_GATEWAY_LOOPBACK: "1" };
+    await using shared = await prepareShared({ servers: { common: SHARED }, env });
+    const [command, ...args] = await gatewayCommandLine(GATEWAY_COMMAND);
+    const { workingFolder: cwd } = shared.setup;
+    const answers = [
+      '{"ok":true,"pid":1,"version":"0"}\n',
+      `{"nonce":"x","proof":"${"0".repeat(64)}","ok":true,"pid":1,"version":"0"}\n`,
+      "HTTP/1.1 400 Bad Request\r\n\r\n",
+    ];
+    for (const answer of answers) {
+      await shared.connect();
+      const name = [...Deno.readDirSync(shared.folder)].map(({ name }) => name)
+        .find((name) => name.endsWith(".port"));
+      const { port, token } = JSON.parse(Deno.readTextFileSync(`${shared.folder}/${name}`));
+      await shared.killDaemon();
+      await using falseDaemon = new FalseDaemon(port, answer);
+      const ps = new Program({
+        command,
+        args: [...args, "ps", "--json"],
+        cwd,
+        env: shared.setup.env,
+      });
+      await ps.waitForEnd();
+      assert.equal(JSON.parse(ps.lines.join(""))[0].state, "dead");
+      const session = await shared.connect();
+      assert.match(await session.callServerToolForText("common", "pid"), /^\d+$/);
+      assert.match(falseDaemon.received, /^(?:\{"nonce":"[0-9a-f-]{36}"\}\n)+$/);
+      assert.ok(!falseDaemon.received.includes(token));
+    }
   },
 });

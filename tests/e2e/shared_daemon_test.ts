@@ -73,8 +73,8 @@ Deno.test({
       [{ key: KEY.replace("0", "1") }, /another configuration/],
       [{ version: "0.0.1" }, /has version/],
       [{ hello: 2 }, /hello of another version/],
-      [{ token: "x" }, /token/],
-      [{ agent: "a b" }, /hello/],
+      [{ proof: "x" }, /access/],
+      ...["a b", ["tester"], null, true, 5].map((agent) => [{ agent }, /hello/] as const),
       [{ do: "reload" }, /hello/],
     ];
     for (const [hello, error] of refusals) {

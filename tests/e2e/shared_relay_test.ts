@@ -280,7 +280,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "[shared.loopback] without Unix sockets, daemons listen on loopback with a token that only the user can read",
+    "[shared.loopback] without Unix sockets, daemons listen on loopback, and take only clients that know a token that only the user can read",
   ignore,
   async fn() {
     const env = { AGENT_MCP_GATEWAY_LOOPBACK: "1" };
@@ -296,12 +296,19 @@ Deno.test({
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     const { port } = JSON.parse(Deno.readTextFileSync(path));
     using stranger = await Deno.connect({ hostname: "127.0.0.1", port });
-    await stranger.write(
-      new TextEncoder().encode('{"hello":1,"do":"status","pid":1,"key":"","version":""}\n'),
-    );
-    const buffer = new Uint8Array(1000);
-    const count = await stranger.read(buffer) ?? 0;
-    assert.match(new TextDecoder().decode(buffer.subarray(0, count)), /"ok":false.*token/);
+    const ask = async (line: object): Promise<Record<string, unknown>> => {
+      await stranger.write(new TextEncoder().encode(`${JSON.stringify(line)}\n`));
+      const buffer = new Uint8Array(1000);
+      return JSON.parse(
+        new TextDecoder().decode(buffer.subarray(0, await stranger.read(buffer) ?? 0)),
+      );
+    };
+    const { proof } = await ask({ nonce: "x" });
+    assert.match(String(proof), /^[0-9a-f]{64}$/);
+    const hello = { hello: 1, do: "status", pid: 1, key: "", version: "", proof };
+    const { ok, error } = await ask(hello);
+    assert.equal(ok, false);
+    assert.match(String(error), /no access to the file/);
     await shared.killDaemon();
     // A call on the lost connection may fail: over TCP, the relay can notice the end only afterwards.
     await one?.callServerTool("common", "pid");

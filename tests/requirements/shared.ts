@@ -32,7 +32,7 @@ export const SHARED: Readonly<Record<string, Section>> = {
     "shared.further-variables":
       "after an edit that names a further variable, each client of a shared gateway gets its own value of it",
     "shared.loopback":
-      "without Unix sockets a shared gateway listens on loopback, and takes only clients with a token that only its user can read",
+      "without Unix sockets a shared gateway listens on loopback; gateway and client prove to each other that they know a token that only their user can read, and never send it",
     "shared.hello":
       "a connection that does not begin with the right hello in time gets no MCP, and delays no other",
     "shared.linger":

@@ -66,6 +66,15 @@ interface ConnectedRelay {
   readonly since: string;
 }
 
+/** The first line of a connection, which may be anything. */
+interface ReceivedHello {
+  readonly hello: unknown;
+  /** The proof that the hello must have. */
+  readonly proof: string | undefined;
+  /** Bytes that have been read after the line. */
+  readonly rest: Uint8Array;
+}
+
 /** The clients of a daemon. */
 export class DaemonService {
   /** Resolves to the reason when the daemon should end: somebody has asked for it, or there has been no client for a while. */
@@ -140,12 +149,9 @@ export class DaemonService {
     this.#connections.add(connection);
     this.#silentCount++;
     try {
-      const firstLine = readFirstLine(connection, {
-        maxBytes: MAX_HELLO_BYTES,
-        withinMs: HELLO_MS,
-      });
-      const { line, rest } = await firstLine.finally(() => this.#silentCount--);
-      await this.#answer(connection, parseLine(line), rest);
+      const { hello, proof, rest } = await this.#readHello(connection)
+        .finally(() => this.#silentCount--);
+      await this.#answer(connection, { hello, proof, rest });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log.debug("A connection to the daemon failed", { reason });
@@ -155,10 +161,19 @@ export class DaemonService {
     }
   }
 
-  async #answer(connection: Deno.Conn, hello: unknown, rest: Uint8Array): Promise<void> {
+  async #readHello(connection: Deno.Conn): Promise<ReceivedHello> {
+    const proof = await this.#options.listener.introduce(connection);
+    const { line, rest } = await readFirstLine(connection, {
+      maxBytes: MAX_HELLO_BYTES,
+      withinMs: HELLO_MS,
+    });
+    return { hello: parseLine(line), proof, rest };
+  }
+
+  async #answer(connection: Deno.Conn, { hello, proof, rest }: ReceivedHello): Promise<void> {
     // Without an answer, the relay starts another daemon.
     if (this.#isClosing) return;
-    const fault = this.#findFault(hello);
+    const fault = this.#findFault(hello, proof);
     if (fault !== undefined || !isHello(hello)) {
       const refusal: HelloAnswer = { ok: false, error: fault ?? "this is no hello" };
       this.#options.log.warn("A connection to the daemon was refused", { reason: refusal.error });
@@ -179,12 +194,12 @@ export class DaemonService {
     }
   }
 
-  #findFault(hello: unknown): string | undefined {
-    const { key, version, listener: { token } } = this.#options;
+  #findFault(hello: unknown, proof: string | undefined): string | undefined {
+    const { key, version } = this.#options;
     if (!isHello(hello)) {
       return "this shared gateway does not understand the hello of another version";
     }
-    if (hello.token !== token) return "the token is not that of this shared gateway";
+    if (hello.proof !== proof) return "the client has no access to the file of the port";
     // Commands of any version may read the status of all daemons, and end them.
     if (hello.do !== "connect") return undefined;
     if (hello.key !== key) return "this shared gateway has another configuration";
