@@ -1,5 +1,5 @@
 /**
- * Limits the number of concurrent calls, with fair turns for agents. A leaf: imports other leaves only.
+ * Limits the number of concurrent calls, with fair turns for agents and their connections. A leaf: imports other leaves only.
  *
  * @module
  */
@@ -12,19 +12,25 @@ interface WaitingCall {
   readonly admit: () => void;
 }
 
+/** Whose turn a call waits for. */
+interface CallerKey {
+  readonly agent: string;
+  readonly connection: string;
+}
+
 /**
  * Limits the number of concurrent calls; further calls wait for a slot. Agents get slots round robin,
- * so that an agent with a thousand calls does not starve an agent with a single call. If several agents may
- * use the queue, no agent gets more than its share, so that long calls of one agent do not hold all slots.
+ * so that an agent with a thousand calls does not starve an agent with a single call, and so do the connections of one
+ * agent. If several agents may use the queue, no agent gets more than its share, so that long calls of one agent do not hold all slots.
  */
 export class FairQueue {
   readonly #limit: number;
   readonly #hasSeveralAgents: () => boolean;
   #usedCount = 0;
   readonly #heldCounts = new Map<string, number>();
-  // The waiting calls of each agent; the agent whose turn is next is first. The calls are in sets, because
+  // The waiting calls by agent and connection; those whose turn is next are first. The calls are in sets, because
   // thousands of calls may be cancelled at the same time.
-  readonly #queues = new Map<string, Set<WaitingCall>>();
+  readonly #queues = new Map<string, Map<string, Set<WaitingCall>>>();
 
   /**
    * Creates a queue whose slots are free.
@@ -42,10 +48,11 @@ export class FairQueue {
    *
    * @param agent Name of the agent.
    * @param signal Cancels the wait; its reason is thrown.
+   * @param connection Id of the connection that calls. Default: all calls are of one.
    * @returns `undefined` if the agent may use a free slot: the call has it without waiting.
    */
-  acquire(agent: string, signal: WaitSignal): Promise<void> | undefined {
-    if (!this.#isAvailableTo(agent)) return this.#wait(agent, signal);
+  acquire(agent: string, signal: WaitSignal, connection = ""): Promise<void> | undefined {
+    if (!this.#isAvailableTo(agent)) return this.#wait({ agent, connection }, signal);
     this.#take(agent);
     return undefined;
   }
@@ -77,21 +84,23 @@ export class FairQueue {
   /** Admits a waiting call; returns whether a call could be admitted. */
   #admitNext(): boolean {
     if (this.#usedCount === this.#limit) return false;
-    for (const [agent, calls] of this.#queues) {
-      const [first] = calls;
-      if (first === undefined || !this.#isAvailableTo(agent)) continue;
-      calls.delete(first);
-      // Round robin: this agent is now last.
-      this.#queues.delete(agent);
-      if (calls.size > 0) this.#queues.set(agent, calls);
-      this.#take(agent);
-      first.admit();
-      return true;
+    for (const [agent, connections] of this.#queues) {
+      if (!this.#isAvailableTo(agent)) continue;
+      for (const [connection, [first]] of connections) {
+        if (first === undefined) continue;
+        this.#remove({ agent, connection }, first);
+        // Round robin: the connection and the agent are now last.
+        moveToEnd(connections, connection);
+        moveToEnd(this.#queues, agent);
+        this.#take(agent);
+        first.admit();
+        return true;
+      }
     }
     return false;
   }
 
-  async #wait(agent: string, signal: WaitSignal): Promise<void> {
+  async #wait(caller: CallerKey, signal: WaitSignal): Promise<void> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const call: WaitingCall = {
@@ -101,19 +110,29 @@ export class FairQueue {
         },
       };
       const onAbort = (): void => {
-        this.#remove(agent, call);
+        this.#remove(caller, call);
         reject(signal.reason);
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      const calls = this.#queues.get(agent);
-      if (calls === undefined) this.#queues.set(agent, new Set([call]));
-      else calls.add(call);
+      const { agent, connection } = caller;
+      const connections = this.#queues.get(agent) ?? new Map<string, Set<WaitingCall>>();
+      const calls = connections.get(connection) ?? new Set();
+      this.#queues.set(agent, connections.set(connection, calls.add(call)));
     });
   }
 
-  #remove(agent: string, call: WaitingCall): void {
-    const calls = this.#queues.get(agent);
+  #remove({ agent, connection }: CallerKey, call: WaitingCall): void {
+    const connections = this.#queues.get(agent);
+    const calls = connections?.get(connection);
     calls?.delete(call);
-    if (calls?.size === 0) this.#queues.delete(agent);
+    if (calls?.size === 0) connections?.delete(connection);
+    if (connections?.size === 0) this.#queues.delete(agent);
   }
+}
+
+/** Moves an entry, if there is one, to the end of a map. */
+function moveToEnd<Value>(map: Map<string, Value>, key: string): void {
+  const value = map.get(key);
+  if (value === undefined || !map.delete(key)) return;
+  map.set(key, value);
 }

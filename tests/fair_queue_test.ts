@@ -51,3 +51,20 @@ Deno.test("[tenants.slots] a call that waits because of its agent's share is adm
   queue.release("a");
   await waiting;
 });
+
+Deno.test("[servers.max-concurrency] the connections of one agent take turns", async () => {
+  const queue = new FairQueue(1, () => false);
+  const { signal } = new AbortController();
+  const order: string[] = [];
+  const call = async (connection: string, agent = "a"): Promise<void> => {
+    await queue.acquire(agent, signal, connection);
+    order.push(connection);
+    queue.release(agent);
+  };
+  await queue.acquire("a", signal);
+  const calls = ["one", "one", "one", "two", "two", "three"].map((connection) => call(connection));
+  calls.push(call("other", "b"));
+  queue.release("a");
+  await Promise.all(calls);
+  assert.deepEqual(order, ["one", "other", "two", "three", "one", "two", "one"]);
+});

@@ -205,13 +205,14 @@ export class Lease implements Disposable {
   async #invoke(invocation: Invocation, options: InvocationOptions): Promise<InvocationOutcome> {
     const { call, clock: { signal } } = options;
     const { session, queue } = this.pooledSession;
+    const { agent, connectionId } = this.#options.caller;
     // The session may still be connecting, for a long time if a person has to log in. The call enters the
     // queue only afterwards, and keeps its slot until it ends: the server is busy with the call even while
     // it waits for the client.
     const info = session.info ?? await untilAborted(session.ready(), signal);
     const queueSpan = call.span.child("queue");
     try {
-      const admission = queue.acquire(this.#options.caller.agent, signal);
+      const admission = queue.acquire(agent, signal, connectionId);
       if (admission !== undefined) await admission;
     } finally {
       queueSpan.end();
@@ -219,7 +220,7 @@ export class Lease implements Disposable {
     try {
       return await this.#send(invocation, info, options);
     } finally {
-      queue.release(this.#options.caller.agent);
+      queue.release(agent);
     }
   }
 
