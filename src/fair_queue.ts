@@ -12,7 +12,7 @@ interface WaitingCall {
   readonly admit: () => void;
 }
 
-/** Whose turn a call waits for. */
+/** The caller whose turn a call waits for. */
 interface CallerKey {
   readonly agent: string;
   readonly connection: string;
