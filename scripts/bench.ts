@@ -113,7 +113,9 @@ const parts: Record<Part, () => Promise<void>> = {
     if (program !== undefined) await measureCatalogs(program, numbers, figures);
   },
   shared: async () => {
-    const numbers = flags.quick ? { clients: 3, calls: 200 } : { clients: 15, calls: 2000 };
+    const numbers = flags.quick
+      ? { clients: 3, servers: 6, calls: 200 }
+      : { clients: 15, servers: 34, calls: 2000 };
     const program = shippedBuilds.find(({ name }) => name === "bundle");
     if (program !== undefined) await measureShared(program, numbers, figures);
   },

@@ -92,7 +92,7 @@ async function waitForProcesses(pids: readonly number[]): Promise<number[]> {
   const endsAt = performance.now() + MAX_START_MS;
   let previous = -1;
   for (let stableChecks = 0;;) {
-    const tree = pids.flatMap((pid) => listTree(pid).map((process) => process.pid));
+    const tree = listTree(...pids).map(({ pid }) => pid);
     stableChecks = tree.length === previous ? stableChecks + 1 : 0;
     if (stableChecks === STABLE_CHECKS || performance.now() > endsAt) return tree;
     previous = tree.length;

@@ -6,10 +6,10 @@ export interface Process {
   readonly startTime: string;
 }
 
-/** Lists a process and its descendants; returns none if the system has no `ps`. */
-export function listTree(pid: number): Process[] {
+/** Lists processes and their descendants; returns none if the system has no `ps`. */
+export function listTree(...pids: readonly number[]): Process[] {
   const processes = listProcesses();
-  const tree: Process[] = processes.filter((process) => process.pid === pid);
+  const tree: Process[] = processes.filter(({ pid }) => pids.includes(pid));
   // The list grows during the loop: children follow their parents.
   for (const { pid } of tree) tree.push(...processes.filter(({ parentPid }) => parentPid === pid));
   return tree;

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { ensureServers, serverEntry, type TestServer } from "../test_servers.ts";
 import { LoadClient } from "./load_client.ts";
 import { AGENT, formatToolCall, type MeasuredProgram } from "./measured_programs.ts";
@@ -6,19 +7,26 @@ import { listTree } from "./process_tree.ts";
 import type { Figures } from "./summary.ts";
 import { Workspace } from "./workspace.ts";
 
-/** A real server, and a call of it that changes nothing. */
-interface CalledServer {
+/** A call of a real server, which changes nothing. */
+interface Call {
   readonly server: TestServer;
   readonly tool: string;
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-const SERVERS: readonly CalledServer[] = [
+const CALLS: readonly Call[] = [
   { server: "everything", tool: "echo", args: { message: "x".repeat(100) } },
   { server: "filesystem", tool: "list_allowed_directories", args: {} },
   { server: "memory", tool: "read_graph", args: {} },
   { server: "memory-earlier", tool: "read_graph", args: {} },
 ];
+
+/** An entry of a servers file: one of the real servers, with a folder or a file of its own. */
+interface CalledServer extends Call {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /** Clients that start the servers themselves; the reference. */
 export const NO_GATEWAY = "no gateway";
@@ -37,17 +45,26 @@ interface MeasuredClient {
   readonly callOf: (server: CalledServer) => { readonly client: LoadClient; readonly call: string };
 }
 
+/** The numbers of clients and servers, and of the calls of which the median is taken. */
+export interface SharedNumbers {
+  readonly clients: number;
+  readonly servers: number;
+  readonly calls: number;
+}
+
 /**
- * Measures clients that are open at the same time and have each called all of four real servers: with a daemon that
- * they share, with a gateway each, and without a gateway.
+ * Measures clients that are open at the same time and have each called all real servers: with a daemon that they
+ * share, with a gateway each, and without a gateway.
  */
 export async function measureShared(
   program: MeasuredProgram,
-  numbers: { readonly clients: number; readonly calls: number },
+  numbers: SharedNumbers,
   figures: Figures,
 ): Promise<void> {
   await ensureServers();
-  const title = `${numbers.clients} clients of ${SERVERS.length} servers`;
+  using files = new Workspace({ servers: [] });
+  const servers = listServers(files.folder, numbers.servers);
+  const title = `${numbers.clients} clients of ${servers.length} servers`;
   const measure = async (
     name: string,
     open: () => Promise<MeasuredClient>,
@@ -61,29 +78,30 @@ export async function measureShared(
       const isFirst = index === 0;
       const figure = isFirst ? "initialize of the first client" : "initialize of a further client";
       figures.addValue(`${title}: ${figure}`, name, "ms", ms);
-      for (const server of SERVERS) await callOnce(client, server);
+      await Promise.all(servers.map((server) => callOnce(client, server)));
       clients.push(client);
     }
     const pids = [...clients.flatMap((client) => client.pids), ...await others()];
-    const tree = new Set(pids.flatMap((pid) => listTree(pid).map((process) => process.pid)));
-    figures.addValue(`${title}: processes`, name, "", tree.size);
-    figures.addValue(`${title}: memory (PSS)`, name, "MB", proportionalMb([...tree]));
+    const tree = listTree(...pids).map(({ pid }) => pid);
+    figures.addValue(`${title}: processes`, name, "", tree.length);
+    figures.addValue(`${title}: memory (PSS)`, name, "MB", proportionalMb(tree));
     const [first] = clients;
-    const [server] = SERVERS;
+    const [server] = servers;
     if (first === undefined || server === undefined) return;
     const { client, call } = first.callOf(server);
     await client.load({ call, count: numbers.calls, inFlight: 1, minBytes: 100 });
     const { p50 } = await client.load({ call, count: numbers.calls, inFlight: 1, minBytes: 100 });
     figures.addValue(`${title}: call of 100 B, p50`, name, "ms", p50);
   };
-  await measureDirect(measure);
+  await measureDirect(servers, measure);
   for (const { name, isShared, isolation } of KINDS) {
-    const moreServers = serverEntries(isolation);
+    const moreServers = serverEntries(servers, isolation);
     using workspace = new Workspace({ servers: [], moreServers });
     const env = {
       ...program.env(workspace),
       GATEWAY_AGENT: AGENT,
       GATEWAY_LOG_LEVEL: "warning",
+      GATEWAY_MAX_PROCESSES: String(numbers.clients * numbers.servers),
       // The sockets are beside the two files, where no other gateway is.
       XDG_RUNTIME_DIR: workspace.folder,
     };
@@ -95,7 +113,7 @@ export async function measureShared(
       const client = clients.use(await LoadClient.open(words, env));
       return {
         pids: [client.pid],
-        callOf: ({ server, tool, args }) => {
+        callOf: ({ name: server, tool, args }) => {
           return {
             client,
             call: formatToolCall({ name: "execute_tool", arguments: { server, tool, args } }),
@@ -114,19 +132,19 @@ type Measure = (
 ) => Promise<void>;
 
 /** Measures clients that start all servers themselves, at once. */
-async function measureDirect(measure: Measure): Promise<void> {
+async function measureDirect(servers: readonly CalledServer[], measure: Measure): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const open = async (): Promise<MeasuredClient> => {
-    const opened = await Promise.all(SERVERS.map(async ({ server }) => {
-      const client = stack.use(await LoadClient.open(serverCommand(server)));
-      return [server, client] as const;
+    const opened = await Promise.all(servers.map(async ({ name, command, env }) => {
+      const client = stack.use(await LoadClient.open(command, env));
+      return [name, client] as const;
     }));
     const clients = new Map(opened);
     return {
       pids: opened.map(([, { pid }]) => pid),
-      callOf: ({ server, tool, args }) => {
-        const client = clients.get(server);
-        if (client === undefined) throw new Error(`There is no client of ${server}`);
+      callOf: ({ name, tool, args }) => {
+        const client = clients.get(name);
+        if (client === undefined) throw new Error(`There is no client of ${name}`);
         return { client, call: formatToolCall({ name: tool, arguments: args }) };
       },
     };
@@ -139,19 +157,31 @@ async function callOnce(client: MeasuredClient, server: CalledServer): Promise<v
   const answer = await connection.request(call);
   const { result } = JSON.parse(answer);
   if (result === undefined || result.isError === true) {
-    throw new Error(`The call of ${server.server} failed: ${answer}`);
+    throw new Error(`The call of ${server.name} failed: ${answer}`);
   }
 }
 
-function serverCommand(server: TestServer): string[] {
-  const folder = server === "filesystem" ? [Deno.cwd()] : [];
-  return ["node", serverEntry(server), ...folder];
+/** Returns entries of the real servers in turn. */
+function listServers(folder: string, count: number): CalledServer[] {
+  return Array.from({ length: count }, (_, index) => {
+    const call = CALLS[index % CALLS.length] as Call;
+    const name = `${call.server}-${index + 1}`;
+    const path = join(folder, name);
+    const isFilesystem = call.server === "filesystem";
+    if (isFilesystem) Deno.mkdirSync(path);
+    const command = ["node", serverEntry(call.server), ...isFilesystem ? [path] : []];
+    // The file of server-memory, which the others ignore; no call creates it.
+    return { ...call, name, command, env: { MEMORY_FILE_PATH: path } };
+  });
 }
 
-function serverEntries(isolation: string): Record<string, unknown> {
-  return Object.fromEntries(SERVERS.map(({ server }) => {
-    const [command, ...args] = serverCommand(server);
-    return [server, { command, args, gateway: { isolation } }];
+function serverEntries(
+  servers: readonly CalledServer[],
+  isolation: string,
+): Record<string, unknown> {
+  return Object.fromEntries(servers.map(({ name, command: [command, ...args], env }) => {
+    // No server ends because it is idle while further clients start.
+    return [name, { command, args, env, gateway: { isolation, idle_timeout_s: 3600 } }];
   }));
 }
 
