@@ -28,6 +28,9 @@ interface CalledServer extends Call {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Maximum number of attempts to end the daemons. */
+const MAX_ENDINGS = 5;
+
 /** Clients that start the servers themselves; the reference. */
 export const NO_GATEWAY = "no gateway";
 
@@ -203,6 +206,10 @@ class Daemons implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // On a busy machine, a daemon needs longer to end hundreds of servers than `down` waits.
+    for (let attempt = 1; attempt < MAX_ENDINGS; attempt++) {
+      if (await this.#run("down").then(() => true, () => false)) return;
+    }
     await this.#run("down");
   }
 
