@@ -1,3 +1,6 @@
+import { linkInfoAt } from "../file_identity.ts";
+import { SharingError } from "../shared_socket/mod.ts";
+
 /** Maximum size of the log, in bytes. */
 const MAX_BYTES = 1024 * 1024;
 
@@ -13,10 +16,18 @@ export class DaemonLog {
   readonly #encoder = new TextEncoder();
   #size: number;
 
-  /** Opens the log, to add to what an earlier daemon has written. */
+  /**
+   * Opens the log, to add to what an earlier daemon has written.
+   *
+   * @throws {SharingError} If something else is at the path, such as a link to another file.
+   */
   constructor(path: string) {
+    const info = linkInfoAt(path);
+    if (info?.isFile === false) {
+      throw new SharingError(`${path} is not the log of a shared gateway. Fix: remove it`);
+    }
     this.#path = path;
-    this.#size = readSize(path);
+    this.#size = info?.size ?? 0;
   }
 
   /** Adds a line with its line feed. Never throws: a full disk must not end the daemon. */
@@ -35,18 +46,18 @@ export class DaemonLog {
     const bytes = Deno.readFileSync(this.#path);
     const kept = bytes.subarray(bytes.indexOf(10, bytes.length - MAX_BYTES / 2) + 1);
     const temporaryPath = `${this.#path}.tmp`;
-    Deno.writeFileSync(temporaryPath, kept, { mode: 0o600 });
+    removeSync(temporaryPath);
+    Deno.writeFileSync(temporaryPath, kept, { mode: 0o600, createNew: true });
     Deno.renameSync(temporaryPath, this.#path);
     this.#size = kept.length;
   }
 }
 
-function readSize(path: string): number {
+function removeSync(path: string): void {
   try {
-    return Deno.statSync(path).size;
-  } catch {
-    // It is missing, or the first line that is added fails, too.
-    return 0;
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

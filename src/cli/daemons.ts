@@ -8,15 +8,15 @@ import {
   SharingError,
 } from "../shared_socket/mod.ts";
 import { DAEMON_COMMAND } from "../hidden_commands.ts";
-import { argument } from "./command.ts";
-import { CommandError, UsageError } from "./error_report.ts";
+import { argument, type Output } from "./command.ts";
+import { UsageError } from "./error_report.ts";
 import { VERSION } from "./version.ts";
 
 /** The argument that names a daemon. */
 export const DAEMON_ARGUMENT = argument("The id of a shared gateway, or its first characters", {
   placeholder: "id",
   proposeCompletions: (partial) => {
-    const ids = listDaemons().filter(({ hasSocket }) => hasSocket).map(({ id }) => id);
+    const ids = listDaemons().daemons.filter(({ hasSocket }) => hasSocket).map(({ id }) => id);
     return Promise.resolve(ids.filter((id) => id.startsWith(partial)));
   },
 });
@@ -26,18 +26,26 @@ export function shortDaemonId(id: string): string {
   return id.slice(0, 8);
 }
 
-/**
- * Lists the daemons of this user, those included of which only the log is left.
- *
- * @throws {CommandError} If a private folder could be another user's.
- */
-export function listDaemons(): FoundFiles[] {
-  try {
-    return findPrivateFolders(Deno.env).flatMap(listDaemonFiles);
-  } catch (error) {
-    if (error instanceof SharingError) throw new CommandError(error.message, { cause: error });
-    throw error;
-  }
+/** The daemons of this user. */
+export interface DaemonList {
+  /** Those that can be found, those included of which only the log is left. */
+  readonly daemons: readonly FoundFiles[];
+  /** The reasons for which there may be others. */
+  readonly problems: readonly string[];
+}
+
+/** Lists the daemons of this user. */
+export function listDaemons(): DaemonList {
+  const { usable, faults } = findPrivateFolders(Deno.env);
+  return {
+    daemons: usable.flatMap(listDaemonFiles),
+    problems: faults.map(({ message }) => message),
+  };
+}
+
+/** Writes the reasons for which there may be other daemons. */
+export function writeProblems({ problems }: DaemonList, stderr: Output): void {
+  for (const problem of problems) stderr.write(`Warning: ${problem}\n`);
 }
 
 /**

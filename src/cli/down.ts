@@ -8,7 +8,7 @@ import {
 } from "../shared_socket/mod.ts";
 import { within } from "../within.ts";
 import { defineCommand, repeated } from "./command.ts";
-import { askDaemon, DAEMON_ARGUMENT, findDaemon, listDaemons } from "./daemons.ts";
+import { askDaemon, DAEMON_ARGUMENT, findDaemon, listDaemons, writeProblems } from "./daemons.ts";
 
 /** Maximum number of ids. */
 const MAX_IDS = 100;
@@ -24,12 +24,15 @@ export const command = defineCommand({
   example: "agent-mcp-gateway down",
   args: repeated(DAEMON_ARGUMENT, MAX_IDS),
   async run({ args, stdout, stderr }) {
-    const found = listDaemons().filter(({ hasSocket }) => hasSocket);
+    const list = listDaemons();
+    const found = list.daemons.filter(({ hasSocket }) => hasSocket);
     const chosen = args.length === 0 ? found : args.map((id) => findDaemon(id, found));
+    writeProblems(list, stderr);
     if (chosen.length === 0) stderr.write("No shared gateway runs\n");
     const ends = await Promise.all([...new Set(chosen)].map(endDaemon));
     for (const { text, isFailure } of ends) (isFailure ? stderr : stdout).write(`${text}\n`);
-    return ends.some(({ isFailure }) => isFailure) ? 1 : 0;
+    const isIncomplete = args.length === 0 && list.problems.length > 0;
+    return isIncomplete || ends.some(({ isFailure }) => isFailure) ? 1 : 0;
   },
 });
 

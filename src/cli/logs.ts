@@ -9,7 +9,7 @@ import {
   wholeNumber,
 } from "./command.ts";
 import { DaemonLogLines } from "./daemon_log_lines.ts";
-import { DAEMON_ARGUMENT, findDaemon, listDaemons } from "./daemons.ts";
+import { DAEMON_ARGUMENT, findDaemon, listDaemons, writeProblems } from "./daemons.ts";
 import { CommandError, UsageError } from "./error_report.ts";
 import { escapeForTerminal, styleOf } from "./terminal.ts";
 
@@ -30,8 +30,10 @@ export const command = defineCommand({
   },
   aliases: { n: "lines", f: "follow" },
   args: [optional(DAEMON_ARGUMENT)],
-  async run({ flags: { follow, lines }, args: [id], stdout }) {
-    const { log } = chooseDaemon(id, listDaemons());
+  async run({ flags: { follow, lines }, args: [id], stdout, stderr }) {
+    const list = listDaemons();
+    writeProblems(list, stderr);
+    const { log } = chooseDaemon(id, list.daemons);
     if (!follow && !isFile(log)) throw new CommandError(`There is no log at ${log}`);
     using reader = new DaemonLogLines(log);
     print(reader.read().slice(-lines), stdout);

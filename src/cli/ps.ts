@@ -2,7 +2,7 @@ import { abbreviateHome, getHomeFolder } from "../config/mod.ts";
 import { fieldsOf } from "../json.ts";
 import { escapeControls } from "../text.ts";
 import { defineCommand, JSON_FLAG } from "./command.ts";
-import { listDaemons, shortDaemonId } from "./daemons.ts";
+import { listDaemons, shortDaemonId, writeProblems } from "./daemons.ts";
 import { type DaemonReport, reportDaemon } from "./report_daemon.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
@@ -10,20 +10,22 @@ import { jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
 export const command = defineCommand({
   about: "Lists the shared gateways of your user, which serve the clients that start with " +
     "--shared: their configuration, clients, servers, processes and memory. Exit code: 1 if one " +
-    "does not answer.",
+    "does not answer, or a folder for their sockets cannot be used.",
   example: "agent-mcp-gateway ps",
   flags: { json: JSON_FLAG },
   async run({ flags: { json }, stdout, stderr }) {
-    const found = listDaemons().filter(({ hasSocket }) => hasSocket);
+    const list = listDaemons();
+    const found = list.daemons.filter(({ hasSocket }) => hasSocket);
     const reports = await Promise.all(found.map(reportDaemon));
     if (json) stdout.write(jsonOutput(JSON.stringify(reports)));
     else stdout.write(reports.map((report) => reportText(report)).join("\n"));
+    writeProblems(list, stderr);
     if (reports.length === 0) {
       stderr.write(
         "No shared gateway runs: the first client that starts with --shared starts one\n",
       );
     }
-    return reports.every(({ state }) => state === "running") ? 0 : 1;
+    return list.problems.length === 0 && reports.every(({ state }) => state === "running") ? 0 : 1;
   },
 });
 

@@ -1,6 +1,5 @@
 import { fieldsOf } from "../json.ts";
 import { listDaemons, shortDaemonId } from "./daemons.ts";
-import { CommandError } from "./error_report.ts";
 import { reportDaemon } from "./report_daemon.ts";
 import { pluralize } from "./terminal.ts";
 
@@ -29,22 +28,19 @@ export interface SharedFinding {
 export async function findShared(
   files: { readonly mcpConfig: string; readonly rules: string },
 ): Promise<SharedFinding> {
-  try {
-    const found = listDaemons().filter(({ hasSocket }) => hasSocket);
-    const reports = await Promise.all(found.map(reportDaemon));
-    const daemons = reports.flatMap(
-      ({ id, state, pid, clients, configuration, problem }): FoundDaemon[] => {
-        if (problem !== undefined) return [{ id, state, problem }];
-        const { mcpConfig, rules } = fieldsOf(configuration);
-        if (mcpConfig !== files.mcpConfig || rules !== files.rules) return [];
-        return [{ id, state, pid, clients: Array.isArray(clients) ? clients.length : 0 }];
-      },
-    );
-    return { daemons };
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    return { daemons: [], problem: error.message };
-  }
+  const { daemons: listed, problems } = listDaemons();
+  const reports = await Promise.all(
+    listed.filter(({ hasSocket }) => hasSocket).map(reportDaemon),
+  );
+  const daemons = reports.flatMap(
+    ({ id, state, pid, clients, configuration, problem }): FoundDaemon[] => {
+      if (problem !== undefined) return [{ id, state, problem }];
+      const { mcpConfig, rules } = fieldsOf(configuration);
+      if (mcpConfig !== files.mcpConfig || rules !== files.rules) return [];
+      return [{ id, state, pid, clients: Array.isArray(clients) ? clients.length : 0 }];
+    },
+  );
+  return { daemons, ...(problems.length === 0 ? {} : { problem: problems.join("; ") }) };
 }
 
 /** Describes the finding, one paragraph each; none if nothing is shared. */

@@ -2,9 +2,6 @@ import { identityAt, linkInfoAt } from "../file_identity.ts";
 import { connectLoopback, listenOnLoopback } from "./loopback_socket.ts";
 import { SharingError } from "./private_folder.ts";
 
-/** Maximum length of the path of a socket, in bytes; macOS allows the least. */
-const MAX_PATH_BYTES = 103;
-
 /** Number of hex digits of the daemon key in the names of its files. */
 const NAME_LENGTH = 16;
 
@@ -23,16 +20,10 @@ export interface DaemonFiles {
  *
  * @param folder The private folder.
  * @param key The daemon key.
- * @throws {SharingError} If the path of the socket is too long for the system.
  */
 export function daemonFiles(folder: string, key: string): DaemonFiles {
   const base = `${folder}/${key.slice(0, NAME_LENGTH)}`;
   const socket = `${base}${usesLoopback() ? ".port" : ".sock"}`;
-  if (!usesLoopback() && new TextEncoder().encode(socket).length > MAX_PATH_BYTES) {
-    throw new SharingError(
-      `the path ${socket} is too long for a socket. Fix: set XDG_RUNTIME_DIR to a folder with a shorter path`,
-    );
-  }
   return { socket, lock: `${base}.lock`, log: `${base}.log` };
 }
 

@@ -15,7 +15,12 @@ export {
   type SharedListener,
 } from "./address.ts";
 export { usesWorkingFolder, variablesOf, wordsOf } from "./file_scan.ts";
-export { findPrivateFolders, openPrivateFolder, SharingError } from "./private_folder.ts";
+export {
+  findPrivateFolders,
+  openPrivateFolder,
+  type PrivateFolders,
+  SharingError,
+} from "./private_folder.ts";
 export { ENDING_METHOD, type Hello, type HelloAnswer, isHello, MAX_HELLO_BYTES } from "./hello.ts";
 export {
   closeConnection,

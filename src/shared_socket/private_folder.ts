@@ -1,5 +1,11 @@
-import { type Environment, getFolderVariable, getStateFilePath } from "../config/startup/mod.ts";
+import {
+  type Environment,
+  getFolderVariable,
+  getStateFilePath,
+  isAbsolutePath,
+} from "../config/startup/mod.ts";
 import { linkInfoAt, ownUserId } from "../file_identity.ts";
+import { followSafePath, UnsafePath } from "./safe_path.ts";
 
 /** Something keeps clients from sharing a daemon; the operator has to act. The message says what to do. */
 export class SharingError extends Error {
@@ -10,46 +16,56 @@ export class SharingError extends Error {
 /** The permission bits of all other users. */
 const OTHERS = 0o077;
 
-/** The bit that lets every user write into a folder, and the one that protects the files in such a folder. */
-const WRITABLE_BY_ALL = 0o002;
-const STICKY = 0o1000;
+/** Maximum length of the path of a socket, in bytes; macOS allows the least. */
+const MAX_PATH_BYTES = 103;
+
+/** Length of what follows the folder in the path of a socket. */
+const MAX_NAME_LENGTH = "/0123456789abcdef.sock".length;
 
 /**
  * Returns the folder for the sockets of this user's daemons, which it creates if it is missing. Only this user can
  * enter the folder, so a socket in it is this user's.
  *
+ * @returns The path without links: nobody but this user and root can make it lead to another folder.
  * @throws {SharingError} If the folder cannot be created, or could be another user's.
  */
 export function openPrivateFolder(env: Environment): string {
-  const folder = runtimeFolder(env) ?? stateFolder(env);
-  const parent = folder.slice(0, folder.lastIndexOf("/"));
-  try {
-    if (linkInfoAt(folder) === undefined) createFolder(folder, parent);
-    checkFolder(folder, parent);
-  } catch (error) {
-    if (error instanceof SharingError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SharingError(
-      `the folder ${folder}, which is for the sockets of shared gateways, cannot be used: ${reason}`,
-      { cause: error },
-    );
-  }
-  return folder;
+  const path = runtimeFolder(env) ?? stateFolder(env);
+  return guard(path, () => {
+    const folder = followParent(path);
+    checkLength(folder);
+    if (linkInfoAt(folder) !== undefined) return checkFolder(folder);
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // In a folder such as /tmp, another user may have created a part of the path at the same time.
+    return checkFolder(followParent(path));
+  });
+}
+
+/** The private folders of this user. */
+export interface PrivateFolders {
+  /** Those that can be used, as paths without links. */
+  readonly usable: readonly string[];
+  /** The faults of the others. */
+  readonly faults: readonly SharingError[];
 }
 
 /**
- * Returns the private folders of this user that exist: clients may start their gateways with `XDG_RUNTIME_DIR` or
+ * Finds the private folders of this user that exist: clients may start their gateways with `XDG_RUNTIME_DIR` or
  * without it.
- *
- * @throws {SharingError} If one of them could be another user's.
  */
-export function findPrivateFolders(env: Environment): string[] {
-  const folders = new Set([runtimeFolder(env) ?? [], stateFolder(env)].flat());
-  return [...folders].filter((folder) => {
-    if (linkInfoAt(folder) === undefined) return false;
-    checkFolder(folder, folder.slice(0, folder.lastIndexOf("/")));
-    return true;
-  });
+export function findPrivateFolders(env: Environment): PrivateFolders {
+  const paths = [runtimeFolder(env) ?? [], stateFolder(env)].flat().filter(isAbsolutePath);
+  const [usable, faults] = [new Set<string>(), [] as SharingError[]];
+  for (const path of paths) {
+    try {
+      if (guard(path, () => linkInfoAt(path)) === undefined) continue;
+      usable.add(guard(path, () => checkFolder(followParent(path))));
+    } catch (error) {
+      if (!(error instanceof SharingError)) throw error;
+      faults.push(error);
+    }
+  }
+  return { usable: [...usable], faults };
 }
 
 function runtimeFolder(env: Environment): string | undefined {
@@ -61,42 +77,70 @@ function stateFolder(env: Environment): string {
   return getStateFilePath(env, "run");
 }
 
-function createFolder(folder: string, parent: string): void {
-  Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
+/** Does something with a folder; an error of the system says what the folder is for. */
+function guard<Result>(path: string, act: () => Result): Result {
   try {
-    Deno.mkdirSync(folder, { mode: 0o700 });
+    return act();
   } catch (error) {
-    // Another relay has created it at the same time.
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (error instanceof SharingError) throw error;
+    if (error instanceof UnsafePath) {
+      throw new SharingError(
+        `another user could replace the folder ${path}: ${error.message}. ` +
+          "Fix: take the folder from them, or set XDG_RUNTIME_DIR to a folder that only this user can write",
+        { cause: error },
+      );
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SharingError(
+      `the folder ${path}, which is for the sockets of shared gateways, cannot be used: ${reason}`,
+      { cause: error },
+    );
   }
 }
 
-function checkFolder(folder: string, parent: string): void {
+/** Follows the links in the path of a folder, except one at its end. */
+function followParent(path: string): string {
+  if (!isAbsolutePath(path)) {
+    throw new SharingError(
+      "there is no home folder for the sockets of shared gateways. Fix: set HOME",
+    );
+  }
+  // On Windows the folder inherits the access rights of the user's own state folder.
+  if (Deno.build.os === "windows") return path;
+  const end = path.lastIndexOf("/");
+  const parent = followSafePath(path.slice(0, end), userId());
+  return `${parent === "/" ? "" : parent}${path.slice(end)}`;
+}
+
+/** Checks that nobody else can enter a folder, and returns it. */
+function checkFolder(folder: string): string {
   const { isDirectory, uid, mode } = Deno.lstatSync(folder);
   if (!isDirectory) {
     throw new SharingError(describeFault(folder, "is a link or a file, not a folder"));
   }
-  // On Windows the folder inherits the access rights of the user's own state folder.
-  if (Deno.build.os === "windows") return;
-  const user = ownUserId();
-  if (user === undefined) {
-    throw new SharingError("Deno may not read the id of the user: add --allow-sys=uid");
-  }
-  if (uid !== user) throw new SharingError(describeFault(folder, "belongs to another user"));
+  if (Deno.build.os === "windows") return folder;
+  if (uid !== userId()) throw new SharingError(describeFault(folder, "belongs to another user"));
   if (((mode ?? OTHERS) & OTHERS) !== 0) {
     throw new SharingError(
       `the folder ${folder} is open to other users. Fix: chmod 700 ${folder}, or remove it`,
     );
   }
-  const { uid: parentUser, mode: parentMode } = Deno.statSync(parent);
-  const canOthersReplace = (parentUser !== user && parentUser !== 0) ||
-    ((parentMode ?? 0) & (WRITABLE_BY_ALL | STICKY)) === WRITABLE_BY_ALL;
-  if (canOthersReplace) {
-    throw new SharingError(
-      `another user could replace the folder ${folder}, because ${parent} is not this user's alone. ` +
-        `Fix: set XDG_RUNTIME_DIR to a folder that only this user can write`,
-    );
-  }
+  return folder;
+}
+
+function userId(): number {
+  const user = ownUserId();
+  if (user !== undefined) return user;
+  throw new SharingError("Deno may not read the id of the user: add --allow-sys=uid");
+}
+
+/** Refuses a folder whose path is too long for sockets, before the folder is created. */
+function checkLength(folder: string): void {
+  const length = new TextEncoder().encode(folder).length + MAX_NAME_LENGTH;
+  if (Deno.build.os === "windows" || length <= MAX_PATH_BYTES) return;
+  throw new SharingError(
+    `the path ${folder} is too long for sockets. Fix: set XDG_RUNTIME_DIR to a folder with a shorter path`,
+  );
 }
 
 function describeFault(folder: string, fault: string): string {

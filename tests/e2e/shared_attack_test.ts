@@ -112,6 +112,98 @@ Deno.test({
 
 Deno.test({
   name:
+    "[shared.folder] a folder is refused, and nothing is created, if others can replace a folder or a link before it",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const { home } = shared.setup;
+    const outer = `${home}/outer`;
+    const runtime = `${outer}/runtime`;
+    Deno.mkdirSync(runtime, { recursive: true, mode: 0o700 });
+    const link = `${home}/link`;
+    Deno.symlinkSync("outer/../outer/runtime", link);
+    const expectUnsafe = async (reason: RegExp, XDG_RUNTIME_DIR = runtime): Promise<void> => {
+      await expectRefusal(shared, reason, { env: { XDG_RUNTIME_DIR } });
+      assert.deepEqual([...Deno.readDirSync(runtime)], []);
+    };
+    for (const mode of [0o770, 0o702]) {
+      Deno.chmodSync(runtime, mode);
+      await expectUnsafe(
+        /could replace the folder .*: other users can write into .*outer\/runtime\./,
+      );
+    }
+    Deno.chmodSync(runtime, 0o700);
+    Deno.chmodSync(outer, 0o777);
+    await expectUnsafe(/other users can write into .*outer\./, link);
+    Deno.chmodSync(outer, 0o1777);
+    const long = "x".repeat(100);
+    await expectUnsafe(/too long for sockets/, `${runtime}/${long}`);
+    const session = await shared.connect({ env: { XDG_RUNTIME_DIR: link } });
+    assert.ok(await session.callServerToolForText("common", "pid"));
+    assert.ok(Deno.lstatSync(`${runtime}/agent-mcp-gateway`).isDirectory);
+  },
+});
+
+Deno.test({
+  name: "[shared.folder] a folder below a folder or a link of another user is refused",
+  ignore: ignore || !isRoot(),
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const { home } = shared.setup;
+    const runtime = `${home}/outer/runtime`;
+    Deno.mkdirSync(runtime, { recursive: true, mode: 0o700 });
+    const link = `${home}/link`;
+    Deno.symlinkSync("outer/runtime", link);
+    const expectUnsafe = async (reason: RegExp, XDG_RUNTIME_DIR: string): Promise<void> => {
+      await expectRefusal(shared, reason, { env: { XDG_RUNTIME_DIR } });
+      assert.deepEqual([...Deno.readDirSync(runtime)], []);
+    };
+    for (const path of [`${home}/outer`, runtime]) {
+      Deno.chownSync(path, 65534, 65534);
+      await expectUnsafe(/belongs to another user/, runtime);
+      Deno.chownSync(path, 0, 0);
+    }
+    await new Deno.Command("chown", { args: ["-h", "65534", link] }).output();
+    await expectUnsafe(/link belongs to another user/, link);
+  },
+});
+
+Deno.test({
+  name: "[shared.folder] a log that is a link to another file is not written",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const log = (await socketOf(shared)).replace(/sock$/, "log");
+    const target = `${shared.setup.home}/precious`;
+    Deno.writeTextFileSync(target, "mine");
+    Deno.removeSync(log);
+    Deno.symlinkSync(target, log);
+    const relay = shared.start();
+    await relay.write(INITIALIZE);
+    assert.equal((await relay.waitForEnd()).code, 1);
+    assert.match(relay.stderr, /\.log is not the log of a shared gateway\. Fix: remove it/);
+    assert.equal(Deno.readTextFileSync(target), "mine");
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.folder] without a home folder, sharing is refused, and nothing is written to the working folder",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const { workingFolder } = shared.setup;
+    const before = [...Deno.readDirSync(workingFolder)].length;
+    const message = /there is no home folder for the sockets of shared gateways\. Fix: set HOME/;
+    const args = ["--agent", "tester", "--mcp-config", `${workingFolder}/.mcp.json`];
+    const variables = { HOME: "", XDG_RUNTIME_DIR: "", XDG_STATE_HOME: "" };
+    await expectRefusal(shared, message, { args, env: variables });
+    assert.equal([...Deno.readDirSync(workingFolder)].length, before);
+  },
+});
+
+Deno.test({
+  name:
     "[shared.folder] the socket that a killed daemon leaves is replaced; anything else in its place is left alone",
   ignore,
   async fn() {

@@ -193,6 +193,13 @@ Deno.test({
     const [code, text] = await run(shared.setup, "ps");
     assert.equal(code, 0);
     assert.match(text, new RegExp(`^${ID.slice(0, 8)} .*process \\d+, since`));
+    Deno.mkdirSync(shared.folder, { mode: 0o755 });
+    for (const command of ["ps", "logs"]) {
+      const [code, text, message] = await run(shared.setup, command);
+      assert.equal(code, command === "ps" ? 1 : 0);
+      assert.ok(text.length > 0);
+      assert.match(message, /^Warning: the folder .* is open to other users/);
+    }
     assert.equal((await run(shared.setup, "down", ID.slice(0, 6)))[0], 0);
     assert.equal((await program.waitForEnd()).code, 0);
   },
