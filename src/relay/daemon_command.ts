@@ -54,7 +54,9 @@ export interface DaemonCommandOptions {
 export function spawnDaemon({ key, env, folder }: DaemonCommandOptions): Deno.ChildProcess {
   const words = [...programWords(), DAEMON_COMMAND, key];
   const usesShell = Deno.build.os !== "windows";
-  const [file = "", ...args] = usesShell ? ["sh", "-c", DETACHING_SHELL, "sh", ...words] : words;
+  const [file = "", ...args] = usesShell
+    ? ["/bin/sh", "-c", DETACHING_SHELL, "sh", ...words]
+    : words;
   return new Deno.Command(file, {
     args,
     env: {

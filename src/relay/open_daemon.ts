@@ -1,11 +1,13 @@
 import { removeIfThere } from "../atomic_file.ts";
 import { lockFile, LockTimeout } from "../file_lock.ts";
+import { hmacSha256 } from "../sha256.ts";
 import {
   type DaemonFiles,
   daemonFiles,
   greetDaemon,
   type Hello,
   openPrivateFolder,
+  readFolderSecret,
   SharingError,
   SocketStream,
 } from "../shared_socket/mod.ts";
@@ -56,7 +58,29 @@ export async function openDaemon(
         "without --shared, or with the permissions of the documentation",
     );
   }
-  const files = daemonFiles(openPrivateFolder(Deno.env), identity.key);
+  try {
+    const folder = openPrivateFolder(Deno.env);
+    const key = await hmacSha256(await readFolderSecret(folder), identity.key);
+    return await openIn(folder, { identity: { ...identity, key }, agent });
+  } catch (error) {
+    throw isSystemError(error)
+      ? new SharingError(`the shared gateway cannot be found or started: ${error.message}`, {
+        cause: error,
+      })
+      : error;
+  }
+}
+
+/** Whether an error is one of the system or of a permission. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && (Object.hasOwn(Deno.errors, error.name) || "code" in error);
+}
+
+async function openIn(
+  folder: string,
+  { identity, agent }: { readonly identity: DaemonIdentity; readonly agent: string | undefined },
+): Promise<OpenedDaemon> {
+  const files = daemonFiles(folder, identity.key);
   const hello: Hello = {
     hello: 1,
     key: identity.key,

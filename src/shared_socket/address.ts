@@ -5,7 +5,7 @@ import { SharingError } from "./private_folder.ts";
 /** Number of hex digits of the daemon key in the names of its files. */
 const NAME_LENGTH = 16;
 
-/** The files of one daemon in the private folder; there are no others. */
+/** The files of one daemon in the private folder. */
 export interface DaemonFiles {
   /** The socket; on Windows a file with the port and the token of a listener on loopback. */
   readonly socket: string;

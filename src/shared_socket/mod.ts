@@ -15,6 +15,7 @@ export {
   type SharedListener,
 } from "./address.ts";
 export { usesWorkingFolder, variablesOf, wordsOf } from "./file_scan.ts";
+export { readFolderSecret } from "./folder_secret.ts";
 export {
   findPrivateFolders,
   openPrivateFolder,

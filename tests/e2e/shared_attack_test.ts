@@ -288,6 +288,68 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "[shared.key] the key in a gateway's command line depends on a secret that only the user can read",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const readKey = async (): Promise<string | undefined> => {
+      const sessions = [await shared.connect(), await shared.connect()];
+      const args = [`/proc/${await shared.daemonId()}/cmdline`];
+      const { stdout } = await new Deno.Command("cat", { args }).output();
+      const words = new TextDecoder().decode(stdout).split("\0");
+      for (const { program } of sessions) {
+        await program.closeInput();
+        await program.waitForEnd();
+      }
+      await waitUntil(
+        "the daemon is gone",
+        async () => (await shared.listDaemonIds()).length === 0,
+      );
+      return words[words.indexOf("__daemon") + 1];
+    };
+    const key = await readKey();
+    assert.match(key ?? "", /^[0-9a-f]{64}$/);
+    assert.equal(await readKey(), key);
+    const path = `${shared.folder}/secret`;
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    Deno.removeSync(path);
+    assert.notEqual(await readKey(), key);
+    Deno.writeTextFileSync(path, "");
+    await expectRefusal(shared, /secret has no secret\. Fix: remove it/);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.start-failure] a relay that can create no files, or finds no programs, says why as the answer to initialize, or works",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const socket = await socketOf(shared);
+    const lock = socket.replace(/sock$/, "lock");
+    Deno.mkdirSync(lock);
+    await expectRefusal(shared, /cannot be found or started: .*\.lock/);
+    Deno.removeSync(lock);
+    const isDeno = GATEWAY_COMMAND !== "npm";
+    const session = await shared.connect(isDeno ? { env: { PATH: "" } } : {});
+    assert.ok(await session.callGatewayTool("list_servers", {}));
+  },
+});
+
+Deno.test({
+  name: "[shared.start-failure] a folder for sockets that cannot be written is named",
+  // Nothing keeps root from writing.
+  ignore: ignore || isRoot(),
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    Deno.mkdirSync(shared.folder, { mode: 0o500 });
+    await expectRefusal(shared, /cannot be found or started: .*Permission denied/);
+    Deno.chmodSync(shared.folder, 0o700);
+  },
+});
+
 /** Listens on a port in the place of a daemon, and answers each line. */
 class FalseDaemon implements AsyncDisposable {
   /** All that clients have sent. */
@@ -296,8 +358,8 @@ class FalseDaemon implements AsyncDisposable {
   readonly #answer: string;
   readonly #accepting: Promise<void>;
 
-  constructor(port: number, answer: string) {
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
+  constructor(listener: Deno.Listener, answer: string) {
+    this.#listener = listener;
     this.#answer = answer;
     this.#accepting = this.#accept();
   }
@@ -321,6 +383,15 @@ class FalseDaemon implements AsyncDisposable {
   }
 }
 
+function listenIfFree(port: number): Deno.Listener | undefined {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return undefined;
+    throw error;
+  }
+}
+
 Deno.test({
   name:
     "[shared.loopback] a program that listens on the port of a killed gateway gets no secret, and is taken for no gateway",
@@ -341,7 +412,9 @@ Deno.test({
         .find((name) => name.endsWith(".port"));
       const { port, token } = JSON.parse(Deno.readTextFileSync(`${shared.folder}/${name}`));
       await shared.killDaemon();
-      await using falseDaemon = new FalseDaemon(port, answer);
+      // The system frees the port a moment after the process has ended.
+      const listener = await waitUntil("the port is free", () => listenIfFree(port));
+      await using falseDaemon = new FalseDaemon(listener, answer);
       const ps = new Program({
         command,
         args: [...args, "ps", "--json"],

@@ -18,6 +18,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "an error in the configuration ends a client's process as without --shared",
     "shared.separate":
       "clients share a gateway only if the files, the program, the settings and all variables that servers get are the same",
+    "shared.key":
+      "neither the id nor the command line of a shared gateway lets anybody test for the values of its variables",
     "shared.envelope": "a relay recognizes which requests are open, in every spelling of a message",
     "shared.lines":
       "a relay passes lines on unchanged in both directions, and never a part of one that a lost gateway has begun",
