@@ -298,9 +298,11 @@ export class Lease implements Disposable {
   withRetryable(error: unknown): unknown {
     const mayHaveRun = this.#sentCall === "unrepeatable" &&
       remoteFailureBehind(error)?.reach !== "never";
-    return mayHaveRun && error instanceof DownstreamError && error.code !== "AUTH_REQUIRED"
-      ? error.withDetails({ retryable: false })
-      : error;
+    if (!mayHaveRun || !(error instanceof DownstreamError) || error.code === "AUTH_REQUIRED") {
+      return error;
+    }
+    const { hint = "The tool may have run: find out before you call it again" } = error.details;
+    return error.withDetails({ retryable: false, hint });
   }
 
   /** Whether the failed operation may be repeated on another session. */

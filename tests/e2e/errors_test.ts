@@ -232,6 +232,7 @@ Deno.test("a call that takes too long ends with TIMEOUT", async (t) => {
         code: "TIMEOUT",
         retryable: false,
         message: 'Server "odd" did not finish the call within 100 ms; the call was cancelled',
+        hint: "The tool may have run: find out before you call it again",
       },
     );
     assert.equal(await gateway.callServerToolForText("odd", "waiting"), "0");

@@ -56,6 +56,10 @@ Deno.test("each refusal says whether the same request may succeed later", async 
         assert.deepEqual(summarize(timedOut), ["TIMEOUT", mayRepeat], server);
         const crashed = await refusalOf(server, "crash");
         assert.deepEqual(summarize(crashed), ["SERVER_UNAVAILABLE", mayRepeat], server);
+        const warning = mayRepeat
+          ? undefined
+          : "The tool may have run: find out before you call it again";
+        assert.deepEqual([timedOut.hint, crashed.hint], [warning, warning], server);
       }
     },
   );

@@ -73,7 +73,7 @@ export const TOOLS_AND_ERRORS: Readonly<Record<string, Section>> = {
     "errors.shape":
       "a refusal is an isError result with one text block that has code, message and details",
     "errors.retryable":
-      "each refusal says whether the same request may succeed later; a call that a server may have carried out may only be made again if its tool is read-only or idempotent",
+      "each refusal says whether the same request may succeed later; a call that a server may have carried out may only be made again if its tool is read-only or idempotent, and its hint says so",
     "errors.denied": "a denial is DENIED_BY_POLICY with the rule",
     "errors.denied-hides": "a denial is the same whether or not the server exists",
     "errors.near-servers": "similar names are suggested among the servers that the agent may use",
