@@ -9,6 +9,7 @@ import {
 import { within } from "../within.ts";
 import { defineCommand, repeated } from "./command.ts";
 import { askDaemon, DAEMON_ARGUMENT, findDaemon, listDaemons, writeProblems } from "./daemons.ts";
+import { type DaemonReport, reportDaemon } from "./report_daemon.ts";
 
 /** Maximum number of ids. */
 const MAX_IDS = 100;
@@ -44,6 +45,10 @@ interface End {
 
 async function endDaemon(files: FoundFiles): Promise<End> {
   const { id } = files;
+  const report = await reportDaemon(files);
+  if (report.state === "silent") {
+    return { text: `${id} has not ended: ${report.problem}`, isFailure: true };
+  }
   const asked = await askDaemon(files, "end");
   switch (asked.state) {
     case "silent":
@@ -54,12 +59,21 @@ async function endDaemon(files: FoundFiles): Promise<End> {
       const { connection, pid } = asked.greeted;
       const hasEnded = await within(untilClosed(connection), END_MS);
       closeConnection(connection);
-      return hasEnded ? { text: `Ended ${id}, process ${pid}` } : {
+      return hasEnded ? { text: `Ended ${id}, process ${pid}${clientsNote(report)}` } : {
         text: `${id} still runs after ${END_MS / 1000} s. Fix: end its process ${pid}`,
         isFailure: true,
       };
     }
   }
+}
+
+/** Names the clients that are left, which nothing shows until their next call starts a daemon. */
+function clientsNote({ clients }: DaemonReport): string {
+  const count = Array.isArray(clients) ? clients.length : 0;
+  if (count === 0) return "";
+  return count === 1
+    ? "; its client is still open, and the next call starts a gateway again"
+    : `; its ${count} clients are still open, and the next call of one starts a gateway again`;
 }
 
 /** Removes what a daemon that was killed has left, unless a client is just starting it again. */

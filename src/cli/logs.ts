@@ -9,9 +9,16 @@ import {
   wholeNumber,
 } from "./command.ts";
 import { DaemonLogLines } from "./daemon_log_lines.ts";
-import { DAEMON_ARGUMENT, findDaemon, listDaemons, writeProblems } from "./daemons.ts";
+import {
+  DAEMON_ARGUMENT,
+  findDaemon,
+  listDaemons,
+  shortDaemonId,
+  writeProblems,
+} from "./daemons.ts";
 import { CommandError, UsageError } from "./error_report.ts";
 import { escapeForTerminal, styleOf } from "./terminal.ts";
+import { formatMinute } from "./times.ts";
 
 /** Interval between checks for new lines, in milliseconds. */
 const POLL_MS = 100;
@@ -19,7 +26,7 @@ const POLL_MS = 100;
 export const command = defineCommand({
   about:
     "Shows the last lines of the log of a shared gateway. The id may be left out if only one " +
-    "runs, or if none runs and only one has left its log.",
+    "runs, or if none runs: the log is that of the last one then.",
   example: "agent-mcp-gateway logs --follow",
   flags: {
     follow: switchFlag("Keep printing new lines until Ctrl-C"),
@@ -33,7 +40,7 @@ export const command = defineCommand({
   async run({ flags: { follow, lines }, args: [id], stdout, stderr }) {
     const list = listDaemons();
     writeProblems(list, stderr);
-    const { log } = chooseDaemon(id, list.daemons);
+    const { log } = chooseDaemon(id, list.daemons, (note) => stderr.write(`${note}\n`));
     if (!follow && !isFile(log)) throw new CommandError(`There is no log at ${log}`);
     using reader = new DaemonLogLines(log);
     print(reader.read().slice(-lines), stdout);
@@ -45,29 +52,56 @@ export const command = defineCommand({
   },
 });
 
+/** Maximum number of further logs that are named. */
+const MAX_OTHERS = 8;
+
 /**
- * Chooses the daemon with the id that was typed; if none was, the only one.
+ * Chooses the daemon with the id that was typed; if none was, the only one that runs, or the last one that ran.
  *
- * @throws {UsageError} If there are several.
+ * @param say Prints a note.
+ * @throws {UsageError} If several run.
  * @throws {CommandError} If there is none.
  */
-function chooseDaemon(id: string | undefined, daemons: readonly FoundFiles[]): FoundFiles {
+function chooseDaemon(
+  id: string | undefined,
+  daemons: readonly FoundFiles[],
+  say: (note: string) => void,
+): FoundFiles {
   if (id !== undefined) return findDaemon(id, daemons);
   const running = daemons.filter(({ hasSocket }) => hasSocket);
-  const candidates = running.length > 0 ? running : daemons;
-  const [daemon, ...others] = candidates;
+  if (running.length > 1) {
+    const ids = running.map((candidate) => candidate.id).join(", ");
+    throw new UsageError(
+      `Name one of the shared gateways, which agent-mcp-gateway ps describes: ${ids}`,
+    );
+  }
+  const ended = daemons.map((daemon) => ({ daemon, end: endOf(daemon) }))
+    .sort((one, other) => other.end.getTime() - one.end.getTime());
+  const daemon = running[0] ?? ended[0]?.daemon;
   if (daemon === undefined) {
     throw new CommandError(
       "No shared gateway runs or has left a log: the first client that starts with --shared starts one",
     );
   }
-  if (others.length > 0) {
-    const ids = candidates.map((candidate) => candidate.id).join(", ");
-    throw new UsageError(
-      `Name one of the shared gateways, which agent-mcp-gateway ps describes: ${ids}`,
+  if (running.length === 0) {
+    const [last, ...others] = ended.map(({ daemon, end }) =>
+      `${shortDaemonId(daemon.id)} until ${formatMinute(end)}`
     );
+    const shown = others.slice(0, MAX_OTHERS).join(", ");
+    const further = shown === "" ? "" : `; others have left theirs: ${shown}`;
+    say(`No shared gateway runs. This is the log of the last one, ${last}${further}`);
   }
   return daemon;
+}
+
+/** Returns the time of the last line of a daemon's log. */
+function endOf({ log }: FoundFiles): Date {
+  try {
+    return Deno.statSync(log).mtime ?? new Date(0);
+  } catch {
+    // Another daemon that starts has removed it.
+    return new Date(0);
+  }
 }
 
 function print(lines: readonly string[], stdout: Output): void {

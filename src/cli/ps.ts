@@ -2,10 +2,12 @@ import { abbreviateHome, getHomeFolder } from "../config/mod.ts";
 import { fieldsOf } from "../json.ts";
 import { escapeControls } from "../text.ts";
 import { defineCommand, JSON_FLAG } from "./command.ts";
+import { addDifferences } from "./daemon_differences.ts";
 import { listDaemons, shortDaemonId, writeProblems } from "./daemons.ts";
 import { type DaemonReport, reportDaemon } from "./report_daemon.ts";
 import { type Column, paragraph, table } from "./table.ts";
 import { jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
+import { formatMinute } from "./times.ts";
 
 export const command = defineCommand({
   about: "Lists the shared gateways of your user, which serve the clients that start with " +
@@ -16,13 +18,14 @@ export const command = defineCommand({
   async run({ flags: { json }, stdout, stderr }) {
     const list = listDaemons();
     const found = list.daemons.filter(({ hasSocket }) => hasSocket);
-    const reports = await Promise.all(found.map(reportDaemon));
+    const reports = addDifferences(await Promise.all(found.map(reportDaemon)));
     if (json) stdout.write(jsonOutput(JSON.stringify(reports)));
     else stdout.write(reports.map((report) => reportText(report)).join("\n"));
     writeProblems(list, stderr);
     if (reports.length === 0) {
       stderr.write(
-        "No shared gateway runs: the first client that starts with --shared starts one\n",
+        "No shared gateway runs: the next client that starts with --shared starts one, and so does " +
+          "the next call of one that is open\n",
       );
     }
     return list.problems.length === 0 && reports.every(({ state }) => state === "running") ? 0 : 1;
@@ -42,12 +45,25 @@ function reportText(
   const { mcpConfig, rules } = fieldsOf(configuration);
   const [clients, servers] = [fieldsIn(report.clients), fieldsIn(report.servers)];
   const lines = [
-    `${shortId}  version ${version}, process ${pid}, since ${timeOf(started)}`,
+    `${shortId}  version ${version}, process ${pid}, since ${formatMinute(started)}`,
     `  servers  ${shortPath(mcpConfig)}`,
     `  rules    ${shortPath(rules)}`,
+    ...differenceLines(report),
     `  memory   ${memoryText(report.rss, servers)}`,
   ].map((line) => `${escapeControls(line)}\n`);
   return lines.join("") + clientTable(clients, style) + serverTable(servers, style);
+}
+
+/** Maximum number of differences that are named. */
+const MAX_NAMES = 8;
+
+function differenceLines({ differs }: DaemonReport): string[] {
+  if (differs === undefined) return [];
+  const { from, in: names } = fieldsOf(differs);
+  const all = Array.isArray(names) ? names : [];
+  const more = all.length > MAX_NAMES ? ` and ${all.length - MAX_NAMES} more` : "";
+  const shown = all.slice(0, MAX_NAMES).join(", ");
+  return [`  differs  from ${shortDaemonId(String(from))} in ${shown}${more}`];
 }
 
 function shortPath(path: unknown): string {
@@ -69,7 +85,7 @@ function clientTable(clients: readonly Fields[], style: TerminalStyle): string {
     name === null ? "-" : `${textOf(name)} ${textOf(version)}`,
     textOf(revision),
     textOf(pid),
-    timeOf(since),
+    formatMinute(since),
   ]);
   return `\n${indentedTable(CLIENT_COLUMNS, rows, style)}`;
 }
@@ -125,10 +141,4 @@ function memoryText(own: unknown, servers: readonly Fields[]): string {
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
-}
-
-/** Formats a time in the person's time zone. */
-function timeOf(time: unknown): string {
-  const date = new Date(String(time));
-  return Number.isNaN(date.getTime()) ? "-" : date.toLocaleString("sv-SE").slice(0, 16);
 }

@@ -51,3 +51,9 @@ export function readExpiry(text: string, now: number = Date.now()): string {
       : "the date is in the past, so the token would never be valid",
   );
 }
+
+/** Formats a time to the minute, in the person's time zone; `-` if the value is no time. */
+export function formatMinute(time: unknown): string {
+  const date = time instanceof Date ? time : new Date(String(time));
+  return Number.isNaN(date.getTime()) ? "-" : date.toLocaleString("sv-SE").slice(0, 16);
+}

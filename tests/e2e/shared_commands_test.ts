@@ -79,6 +79,36 @@ Deno.test({
 });
 
 Deno.test({
+  name: "[shared.differences] ps names what separates gateways of the same files, without values",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using shared = await prepareShared();
+    const agent = ["--agent", "tester"];
+    const first = await shared.connect({ args: agent, env: { LANG: "C" } });
+    const firstId = JSON.parse((await run(shared.setup, "ps", "--json"))[1])[0].id;
+    const options = {
+      args: [...agent, "--face", "direct"],
+      env: { LANG: "secret", LC_X: "secret" },
+    };
+    const second = await shared.connect(options);
+    const [code, json] = await run(shared.setup, "ps", "--json");
+    assert.equal(code, 0);
+    assert.doesNotMatch(json, /secret|"variables"/);
+    const reports: Record<string, unknown>[] = JSON.parse(json);
+    const [from] = reports.map(({ id }) => id);
+    assert.deepEqual(reports.map(({ differs }) => differs), [
+      undefined,
+      { from, in: ["--face", "LANG", "LC_X"] },
+    ]);
+    assert.ok(reports.some(({ id }) => id === firstId));
+    const [, text] = await run(shared.setup, "ps");
+    const line = `  differs  from ${String(from).slice(0, 8)} in --face, LANG, LC_X`;
+    assert.deepEqual(text.split("\n").filter((part) => part.startsWith("  differs")), [line]);
+    await Promise.all([first, second].map(({ program }) => program.closeInput()));
+  },
+});
+
+Deno.test({
   name:
     "[shared.commands] down lets calls end, and returns when the gateway and its servers are gone; the next call of its clients works",
   ignore: Deno.build.os !== "linux",
@@ -98,7 +128,8 @@ Deno.test({
     });
     const [code, text, errors] = await run(shared.setup, "down");
     assert.deepEqual([code, errors], [0, ""]);
-    assert.match(text, new RegExp(`^Ended [0-9a-f]{16}, process ${daemon}$`));
+    const note = "; its client is still open, and the next call starts a gateway again";
+    assert.match(text, new RegExp(`^Ended [0-9a-f]{16}, process ${daemon}${note}$`));
     const running = await shared.setup.listProcessIds();
     assert.ok(!running.includes(Number(daemon)) && !running.includes(Number(pid)));
     assert.equal(await slow, "done");
@@ -175,6 +206,27 @@ Deno.test({
     assert.equal(code, 2);
     assert.match(message, /Name one of the shared gateways/);
     assert.equal((await run(daemon.setup, "logs", ID))[0], 0);
+  },
+});
+
+Deno.test({
+  name: "[shared.commands] after all gateways have ended, logs shows the log of the last one",
+  ignore,
+  async fn() {
+    await using daemon = await startDaemon();
+    daemon.program.sendSignal("SIGTERM");
+    await daemon.program.waitForEnd();
+    assert.equal((await run(daemon.setup, "logs"))[0], 0);
+    const older = `${daemon.folder}/${"f".repeat(16)}.log`;
+    Deno.writeTextFileSync(older, "older\n");
+    Deno.utimeSync(older, 0, 1_000_000);
+    const [code, text, note] = await run(daemon.setup, "logs");
+    assert.equal(code, 0);
+    assert.match(text, /Listening on/);
+    const id = ID.slice(0, 8);
+    const expected = `^No shared gateway runs. This is the log of the last one, ${id} until 20.*` +
+      "; others have left theirs: ffffffff until 1970-01-12 .*$";
+    assert.match(note.trim(), new RegExp(expected));
   },
 });
 

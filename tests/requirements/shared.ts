@@ -45,6 +45,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "ps shows shared gateways, down ends them after their calls, logs shows their logs; each says what to do if one does not answer",
     "shared.named":
       "get_gateway_status says that a gateway is shared, and doctor names the shared gateways of the files that it checks",
+    "shared.differences":
+      "ps names the settings, variables and other parts that separate shared gateways of the same files, without their values",
     "init.shared":
       "init --shared writes entries with which all clients share one gateway, also into those that are there, and names those that it cannot change",
     "shared.log-lines": "a reader that follows the log of a shared gateway gets every line once",

@@ -5,6 +5,7 @@ import { readText } from "../../config/mod.ts";
 import type { Gateway } from "../gateway.ts";
 import { listenForSignals, SIGNAL_TIME_LIMITS } from "../signals.ts";
 import { DaemonService } from "./daemon_service.ts";
+import { digestVariables } from "./digest_variables.ts";
 import { type ProcessUse, readProcessUse } from "./process_use.ts";
 
 /** Number of ids from which that of the first request to a client is chosen. */
@@ -58,6 +59,8 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
       log: options.logPath,
       audit_log: gateway.auditPath ?? null,
       configuration: gateway.configuration.files,
+      folder: Deno.cwd(),
+      variables: await digestVariables(Deno.env.toObject()),
       servers: describeServers(gateway, await readProcessUse()),
     }),
     log,
