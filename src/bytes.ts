@@ -1,5 +1,5 @@
 /**
- * Reads streams of bytes, and joins chunks of bytes. A leaf: imports nothing of the project.
+ * Reads and writes streams of bytes, and joins chunks of bytes. A leaf: imports nothing of the project.
  *
  * @module
  */
@@ -42,6 +42,29 @@ export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteRe
     },
     cancel: (reason) => reader.cancel(reason),
   };
+}
+
+/** Delay before a write that would have blocked is retried, in milliseconds. */
+const RETRY_MS = 20;
+
+/**
+ * Writes all bytes.
+ *
+ * @param write Writes some of the bytes and returns how many.
+ */
+export async function writeAll(
+  bytes: Uint8Array,
+  write: (bytes: Uint8Array) => Promise<number>,
+): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) {
+    try {
+      offset += await write(bytes.subarray(offset));
+    } catch (error) {
+      // Another process that shares the pipe has made it non-blocking.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }
 
 /** Returns the total number of bytes in chunks. */

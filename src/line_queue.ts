@@ -5,6 +5,7 @@
  * @module
  */
 
+import { writeAll } from "./bytes.ts";
 import { within } from "./within.ts";
 
 /** Maximum total length of the queued lines, in UTF-16 code units. */
@@ -12,9 +13,6 @@ const MAX_QUEUE_LENGTH = 1024 * 1024;
 
 /** Approximate length of one write, in UTF-16 code units. */
 const WRITE_LENGTH = 64 * 1024;
-
-/** Delay before a write that would have blocked is retried, in milliseconds. */
-const RETRY_MS = 20;
 
 /**
  * Writes lines in order, one write at a time, and never waits for the reader. When the queue is full,
@@ -89,7 +87,8 @@ export class LineQueue {
           length += line.length;
           count++;
         }
-        await this.#writeText(this.#lines.slice(0, count).join(""));
+        const text = this.#lines.slice(0, count).join("");
+        await writeAll(this.#encoder.encode(text), this.#write);
         this.#lines.splice(0, count);
         this.#queueLength -= length;
         if (this.#droppedCount > 0 && this.#queueLength <= MAX_QUEUE_LENGTH / 2) {
@@ -101,19 +100,6 @@ export class LineQueue {
       this.#failure = { cause };
     }
     this.#writing = undefined;
-  }
-
-  async #writeText(text: string): Promise<void> {
-    const bytes = this.#encoder.encode(text);
-    for (let offset = 0; offset < bytes.length;) {
-      try {
-        offset += await this.#write(bytes.subarray(offset));
-      } catch (error) {
-        // Another process that shares the pipe has made it non-blocking.
-        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
   }
 
   #reportDropped(): void {

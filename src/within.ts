@@ -92,17 +92,17 @@ export interface Pausable {
  * @param ms The time in milliseconds.
  * @param signal Aborts the wait.
  */
-export function wait(ms: number, signal: WaitSignal): Promise<void> {
-  signal.throwIfAborted();
+export function wait(ms: number, signal?: WaitSignal): Promise<void> {
+  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       clearTimeout(timer);
-      reject(signal.reason);
+      reject(signal?.reason);
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
       resolve();
     }, ms);
-    signal.addEventListener("abort", abort, { once: true });
+    signal?.addEventListener("abort", abort, { once: true });
   });
 }

@@ -40,6 +40,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "named_fetch.ts",
     "otlp_exporter.ts",
     "reserved_meta.ts",
+    "standard_streams.ts",
   ],
   [
     "absolute_path.ts",
@@ -65,6 +66,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "rounding.ts",
     "severity.ts",
     "sha256.ts",
+    "signals.ts",
     "sleep_watch.ts",
     "text.ts",
     "tool_entry.ts",

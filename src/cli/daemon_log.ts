@@ -1,5 +1,5 @@
 import { linkInfoAt } from "../file_identity.ts";
-import { SharingError } from "../shared_socket/mod.ts";
+import { listDaemonFiles, SharingError } from "../shared_socket/mod.ts";
 
 /** Maximum size of the log, in bytes. */
 const MAX_BYTES = 1024 * 1024;
@@ -61,13 +61,13 @@ function removeSync(path: string): void {
   }
 }
 
-/** Removes old logs of daemons from the private folder. A log is kept for a while, for those who look for a reason. */
+/** Removes old logs of daemons that do not run from the private folder. A log is kept for a while, for those who look for a reason. */
 export function removeOldLogs(folder: string): void {
   const now = Date.now();
-  for (const { name, isFile } of Deno.readDirSync(folder)) {
-    if (!isFile || !name.endsWith(".log")) continue;
-    const path = `${folder}/${name}`;
-    const { mtime } = Deno.statSync(path);
-    if (now - (mtime?.getTime() ?? now) > MAX_AGE_MS) Deno.removeSync(path);
+  for (const { log, hasSocket } of listDaemonFiles(folder)) {
+    if (hasSocket) continue;
+    // Another daemon that starts may remove it at the same time.
+    const mtime = linkInfoAt(log)?.mtime;
+    if (now - (mtime?.getTime() ?? now) > MAX_AGE_MS) removeSync(log);
   }
 }

@@ -1,6 +1,6 @@
 import {
+  type DaemonEntry,
   findPrivateFolders,
-  type FoundFiles,
   greetDaemon,
   type GreetedDaemon,
   type Hello,
@@ -10,7 +10,6 @@ import {
 import { DAEMON_COMMAND } from "../hidden_commands.ts";
 import { argument, type Output } from "./command.ts";
 import { UsageError } from "./error_report.ts";
-import { VERSION } from "./version.ts";
 
 /** The argument that names a daemon. */
 export const DAEMON_ARGUMENT = argument("The id of a shared gateway, or its first characters", {
@@ -29,7 +28,7 @@ export function shortDaemonId(id: string): string {
 /** The daemons of this user. */
 export interface DaemonList {
   /** Those that can be found, those included of which only the log is left. */
-  readonly daemons: readonly FoundFiles[];
+  readonly daemons: readonly DaemonEntry[];
   /** The reasons for which there may be others. */
   readonly problems: readonly string[];
 }
@@ -53,7 +52,7 @@ export function writeProblems({ problems }: DaemonList, stderr: Output): void {
  *
  * @throws {UsageError} If there is none, or several.
  */
-export function findDaemon(typedId: string, daemons: readonly FoundFiles[]): FoundFiles {
+export function findDaemon(typedId: string, daemons: readonly DaemonEntry[]): DaemonEntry {
   const matching = daemons.filter(({ id }) => id.startsWith(typedId.toLowerCase()));
   const [daemon, ...others] = matching;
   if (daemon === undefined) {
@@ -71,21 +70,21 @@ export function findDaemon(typedId: string, daemons: readonly FoundFiles[]): Fou
 /** The state of a daemon, as its socket shows it. */
 export type DaemonState =
   /** The daemon has answered. */
-  | { readonly state: "running"; readonly greeted: GreetedDaemon }
+  | { readonly state: "running"; readonly connection: GreetedDaemon }
   /** No process listens: the daemon was killed. */
   | { readonly state: "dead" }
-  /** A process listens, but gives no answer that can be used. */
+  /** A process listens, but it does not answer, refuses, or is no shared gateway. */
   | { readonly state: "silent"; readonly problem: string };
 
 /** Sends a hello to a daemon. */
 export async function askDaemon(
-  { id, socket }: FoundFiles,
+  { id, socket }: DaemonEntry,
   action: "status" | "end",
 ): Promise<DaemonState> {
-  const hello: Hello = { hello: 1, key: id, version: VERSION, do: action, pid: Deno.pid };
+  const hello: Hello = { hello: 1, action, pid: Deno.pid };
   try {
-    const greeted = await greetDaemon(socket, hello);
-    return greeted === undefined ? { state: "dead" } : { state: "running", greeted };
+    const connection = await greetDaemon(socket, hello);
+    return connection === undefined ? { state: "dead" } : { state: "running", connection };
   } catch (error) {
     if (!(error instanceof SharingError)) throw error;
     return { state: "silent", problem: await describeProblem(id, error) };

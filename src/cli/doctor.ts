@@ -19,7 +19,7 @@ import {
   listKnownItems,
   selectRulesWarnings,
 } from "./unmatched_rules.ts";
-import { describeShared, findShared, type SharedFinding } from "./shared_finding.ts";
+import { describeShared, findSharedGateways, type SharedFinding } from "./shared_finding.ts";
 import { withOwnServer } from "./with_own_server.ts";
 
 export const command = defineCommand({
@@ -40,7 +40,7 @@ export const command = defineCommand({
       : [findServer(onlyServer, configuration).name];
     // The tokenizer takes a moment to load, so it loads while the servers start.
     const counter = loadTokenCounter();
-    const sharedFinding = findShared(configuration.files);
+    const sharedFinding = findSharedGateways(configuration.files);
     const { reports, known } = await withStartedServers(
       { opened, names, stderr, listsAll: true },
       async (started) => {

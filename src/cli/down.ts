@@ -3,7 +3,7 @@ import { lockFile, LockTimeout } from "../file_lock.ts";
 import {
   closeConnection,
   connectSocket,
-  type FoundFiles,
+  type DaemonEntry,
   untilClosed,
 } from "../shared_socket/mod.ts";
 import { within } from "../within.ts";
@@ -30,33 +30,33 @@ export const command = defineCommand({
     const chosen = args.length === 0 ? found : args.map((id) => findDaemon(id, found));
     writeProblems(list, stderr);
     if (chosen.length === 0) stderr.write("No shared gateway runs\n");
-    const ends = await Promise.all([...new Set(chosen)].map(endDaemon));
-    for (const { text, isFailure } of ends) (isFailure ? stderr : stdout).write(`${text}\n`);
+    const results = await Promise.all([...new Set(chosen)].map(endDaemon));
+    for (const { text, isFailure } of results) (isFailure ? stderr : stdout).write(`${text}\n`);
     const isIncomplete = args.length === 0 && list.problems.length > 0;
-    return isIncomplete || ends.some(({ isFailure }) => isFailure) ? 1 : 0;
+    return isIncomplete || results.some(({ isFailure }) => isFailure) ? 1 : 0;
   },
 });
 
 /** The attempt to end a daemon, for the person. */
-interface End {
+interface EndResult {
   readonly text: string;
   readonly isFailure?: boolean;
 }
 
-async function endDaemon(files: FoundFiles): Promise<End> {
+async function endDaemon(files: DaemonEntry): Promise<EndResult> {
   const { id } = files;
   const report = await reportDaemon(files);
   if (report.state === "silent") {
     return { text: `${id} has not ended: ${report.problem}`, isFailure: true };
   }
-  const asked = await askDaemon(files, "end");
-  switch (asked.state) {
+  const reply = await askDaemon(files, "end");
+  switch (reply.state) {
     case "silent":
-      return { text: `${id} has not ended: ${asked.problem}`, isFailure: true };
+      return { text: `${id} has not ended: ${reply.problem}`, isFailure: true };
     case "dead":
       return await removeDead(files);
     case "running": {
-      const { connection, pid } = asked.greeted;
+      const { connection, pid } = reply.connection;
       const hasEnded = await within(untilClosed(connection), END_MS);
       closeConnection(connection);
       return hasEnded ? { text: `Ended ${id}, process ${pid}${clientsNote(report)}` } : {
@@ -77,7 +77,7 @@ function clientsNote({ clients }: DaemonReport): string {
 }
 
 /** Removes what a daemon that was killed has left, unless a client is just starting it again. */
-async function removeDead({ id, socket, lock }: FoundFiles): Promise<End> {
+async function removeDead({ id, socket, lock }: DaemonEntry): Promise<EndResult> {
   try {
     using _lock = await lockFile(lock, { withinMs: 0, isLockFile: true });
     const running = await connectSocket(socket);

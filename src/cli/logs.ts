@@ -1,5 +1,6 @@
 import { isFile } from "../file_identity.ts";
-import type { FoundFiles } from "../shared_socket/mod.ts";
+import type { DaemonEntry } from "../shared_socket/mod.ts";
+import { wait } from "../within.ts";
 import {
   defaultFlag,
   defineCommand,
@@ -45,7 +46,7 @@ export const command = defineCommand({
     using reader = new DaemonLogLines(log);
     print(reader.read().slice(-lines), stdout);
     while (follow && stdout.isClosed !== true) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await wait(POLL_MS);
       print(reader.read(), stdout);
     }
     return 0;
@@ -64,9 +65,9 @@ const MAX_OTHERS = 8;
  */
 function chooseDaemon(
   id: string | undefined,
-  daemons: readonly FoundFiles[],
+  daemons: readonly DaemonEntry[],
   say: (note: string) => void,
-): FoundFiles {
+): DaemonEntry {
   if (id !== undefined) return findDaemon(id, daemons);
   const running = daemons.filter(({ hasSocket }) => hasSocket);
   if (running.length > 1) {
@@ -95,7 +96,7 @@ function chooseDaemon(
 }
 
 /** Returns the time of the last line of a daemon's log. */
-function endOf({ log }: FoundFiles): Date {
+function endOf({ log }: DaemonEntry): Date {
   try {
     return Deno.statSync(log).mtime ?? new Date(0);
   } catch {

@@ -12,7 +12,7 @@ import { formatMinute } from "./times.ts";
 export const command = defineCommand({
   about: "Lists the shared gateways of your user, which serve the clients that start with " +
     "--shared: their configuration, clients, servers, processes and memory. Exit code: 1 if one " +
-    "does not answer, or a folder for their sockets cannot be used.",
+    "was killed or cannot be used, or a folder for their sockets cannot be used.",
   example: "agent-mcp-gateway ps",
   flags: { json: JSON_FLAG },
   async run({ flags: { json }, stdout, stderr }) {
@@ -20,7 +20,7 @@ export const command = defineCommand({
     const found = list.daemons.filter(({ hasSocket }) => hasSocket);
     const reports = addDifferences(await Promise.all(found.map(reportDaemon)));
     if (json) stdout.write(jsonOutput(JSON.stringify(reports)));
-    else stdout.write(reports.map((report) => reportText(report)).join("\n"));
+    else stdout.write(reports.map(reportText).join("\n"));
     writeProblems(list, stderr);
     if (reports.length === 0) {
       stderr.write(
@@ -32,14 +32,12 @@ export const command = defineCommand({
   },
 });
 
-function reportText(
-  report: DaemonReport,
-  style: TerminalStyle = styleOf(Deno.stdout),
-): string {
+function reportText(report: DaemonReport): string {
+  const style = styleOf(Deno.stdout);
   const { id, state, problem, pid, version, started, configuration } = report;
   const shortId = shortDaemonId(id);
   if (problem !== undefined) {
-    const title = state === "dead" ? "does not run" : "does not answer";
+    const title = state === "dead" ? "does not run" : "cannot be used";
     return `${shortId}  ${title}\n${paragraph(problem, style, "  ")}`;
   }
   const { mcpConfig, rules } = fieldsOf(configuration);

@@ -1,5 +1,4 @@
-import { fieldsOf } from "../json.ts";
-import { type FoundFiles, readStatus, SharingError } from "../shared_socket/mod.ts";
+import { type DaemonEntry, readStatus, SharingError } from "../shared_socket/mod.ts";
 import { askDaemon, describeProblem, shortDaemonId } from "./daemons.ts";
 
 /** A daemon in the report, with the members of its status if it runs. */
@@ -11,14 +10,15 @@ export interface DaemonReport {
 }
 
 /** Describes a daemon. */
-export async function reportDaemon(files: FoundFiles): Promise<DaemonReport> {
+export async function reportDaemon(files: DaemonEntry): Promise<DaemonReport> {
   const { id, socket, log } = files;
-  const asked = await askDaemon(files, "status");
-  switch (asked.state) {
+  const reply = await askDaemon(files, "status");
+  switch (reply.state) {
     case "running":
       try {
-        const status = fieldsOf(await readStatus(asked.greeted));
-        return { id, state: "running", socket, log, ...status };
+        const status = await readStatus(reply.connection);
+        // A daemon of another version may have members with these names.
+        return { ...status, id, state: "running", socket, log };
       } catch (error) {
         if (!(error instanceof SharingError)) throw error;
         const problem = await describeProblem(id, error);
@@ -34,6 +34,6 @@ export async function reportDaemon(files: FoundFiles): Promise<DaemonReport> {
         log,
       };
     case "silent":
-      return { id, state: "silent", problem: asked.problem, socket, log };
+      return { id, state: "silent", problem: reply.problem, socket, log };
   }
 }

@@ -1,14 +1,11 @@
 import { fieldsOf } from "../json.ts";
 import { listDaemons, shortDaemonId } from "./daemons.ts";
-import { reportDaemon } from "./report_daemon.ts";
+import { type DaemonReport, reportDaemon } from "./report_daemon.ts";
 import { pluralize } from "./terminal.ts";
 
-interface FoundDaemon {
-  readonly id: string;
-  readonly state: string;
+interface FoundDaemon extends Pick<DaemonReport, "id" | "state" | "problem"> {
   readonly pid?: unknown;
   readonly clients?: number;
-  readonly problem?: string;
 }
 
 /** The shared gateways that `doctor` has found. */
@@ -25,7 +22,7 @@ export interface SharedFinding {
  *
  * @param files Absolute paths of the two files.
  */
-export async function findShared(
+export async function findSharedGateways(
   files: { readonly mcpConfig: string; readonly rules: string },
 ): Promise<SharedFinding> {
   const { daemons: listed, problems } = listDaemons();
@@ -45,12 +42,13 @@ export async function findShared(
 
 /** Describes the finding, one paragraph each; none if nothing is shared. */
 export function describeShared({ daemons, problem }: SharedFinding): string[] {
-  const lines = daemons.map(({ id, pid, clients = 0, problem }) => {
-    const shortId = shortDaemonId(id);
-    return problem === undefined
+  const lines = daemons.map((daemon) => {
+    const { pid, clients = 0 } = daemon;
+    const shortId = shortDaemonId(daemon.id);
+    return daemon.problem === undefined
       ? `${shortId}, process ${pid}, serves ${pluralize(clients, "client")} with these files; ` +
         "agent-mcp-gateway ps shows more"
-      : `Warning: ${shortId}: ${problem}`;
+      : `Warning: ${shortId}: ${daemon.problem}`;
   });
   return problem === undefined ? lines : [...lines, `Warning: ${problem}`];
 }

@@ -115,7 +115,12 @@ export function readVariable(env: Environment, name: string): string | undefined
   }
 }
 
-function isSafeVariable(name: string, windows: boolean): boolean {
+/**
+ * Whether every server's process gets a variable.
+ *
+ * @param name The name; on Windows in upper case.
+ */
+export function isSafeVariable(name: string, windows: boolean): boolean {
   return SAFE_NAMES.has(name) || LOWER_CASE_SAFE_NAMES.has(name) ||
     (windows && WINDOWS_SAFE_NAMES.has(name)) ||
     (/^(?:LC_|XDG_|npm_config_|NPM_CONFIG_)/.test(name) && !SECRET_NAME.test(name));

@@ -63,3 +63,9 @@ export interface EndOptions {
   /** Grace periods of the servers. */
   readonly gracePeriods: GracePeriods;
 }
+
+/** Time limits of a shutdown by a signal. */
+export const SIGNAL_TIME_LIMITS: EndOptions = {
+  callsMs: 5000,
+  gracePeriods: { afterInputCloseMs: 2000, afterTerminateMs: 2000 },
+};

@@ -6,7 +6,8 @@ import type { Gateway } from "./gateway.ts";
 import type { HttpService } from "./http/mod.ts";
 import { REVISIONS } from "../revisions.ts";
 import { watchLauncher } from "./launcher.ts";
-import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
+import { SIGNAL_TIME_LIMITS } from "./gateway_options.ts";
+import { listenForSignals } from "../signals.ts";
 
 /** Options of serving over HTTP. */
 export interface ServeHttpOptions {

@@ -1,9 +1,9 @@
 import { LineChannel } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { standardInput, standardOutput } from "./standard_streams.ts";
+import { listenForSignals } from "../signals.ts";
+import { standardInput, standardOutput } from "../standard_streams.ts";
 import type { Gateway } from "./gateway.ts";
-import type { EndOptions } from "./gateway_options.ts";
-import { listenForSignals, SIGNAL_TIME_LIMITS } from "./signals.ts";
+import { type EndOptions, SIGNAL_TIME_LIMITS } from "./gateway_options.ts";
 
 /** Time limits after the client has closed its end: clients kill the process after 2 to 4 seconds. */
 const CLIENT_GONE_TIME_LIMITS: EndOptions = {

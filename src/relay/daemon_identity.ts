@@ -3,7 +3,7 @@ import {
   type Environment,
   getHomeFolder,
   isAbsolutePath,
-  listSafeVariables,
+  isSafeVariable,
   listSettings,
   type LocatedFiles,
   locateFiles,
@@ -11,31 +11,31 @@ import {
   resolvePath,
   type SettingFlags,
   type Settings,
+  usesWorkingFolder,
+  wordsOf,
 } from "../config/startup/mod.ts";
 import { ownUserId } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { sha256 } from "../sha256.ts";
-import { usesWorkingFolder, wordsOf } from "../shared_socket/mod.ts";
 import { VERSION } from "../version.ts";
 import { programModule, programWords } from "./daemon_command.ts";
-
-/** The settings of a relay; clients that differ in them share a daemon. */
-const OWN_SETTINGS: ReadonlySet<keyof Settings> = new Set(
-  ["agent", "logLevel", "logFormat", "shared"],
-);
 
 /** The settings of the log, which the first relay decides. */
 const LOG_SETTINGS: ReadonlySet<keyof Settings> = new Set(["logLevel", "logFormat"]);
 
-/**
- * Variables that the gateway itself uses, or the programs that it starts to open a page: they are the same in all windows
- * of a session.
- */
+/** The settings of a relay; clients that differ in them share a daemon. */
+const UNSHARED_SETTINGS: ReadonlySet<keyof Settings> = new Set([
+  "agent",
+  "shared",
+  ...LOG_SETTINGS,
+]);
+
+/** Variables of the gateway itself and of the browser that it opens. */
 const GATEWAY_NAMES =
   /^(?:OTEL_\w+|DENO_\w+|BROWSER|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|DBUS_SESSION_BUS_ADDRESS|AGENT_MCP_GATEWAY_(?:LAUNCHER|LOOPBACK))$/;
 
 /** Safe variables that differ from window to window and say nothing to a program without a terminal. */
-const WINDOW_NAMES = /^(?:TERM|XDG_(?!\w+_(?:HOME|DIRS)$|RUNTIME_DIR$)\w+)$/;
+const PER_WINDOW = /^(?:TERM|XDG_(?!\w+_(?:HOME|DIRS)$|RUNTIME_DIR$)\w+)$/;
 
 /** All that determines which daemon serves a client, and how it is started. */
 export interface DaemonIdentity {
@@ -63,23 +63,25 @@ export async function identifyDaemon(context: IdentityContext): Promise<DaemonId
   const home = getHomeFolder(env);
   const files = locateFiles(settings, { home, cwd });
   const [servers, rules] = [files.mcpConfig, files.rules].map(({ path }) => readIfPossible(path));
-  const text = servers ?? "";
+  const serversText = servers ?? "";
   // A file of the working folder is used only if it was trusted there, so the daemon has to find it there, too.
   const isInFolder = [files.mcpConfig, files.rules].some(({ origin }) =>
     origin === "working-folder"
   );
-  const folder = isInFolder || home === undefined || usesWorkingFolder(text, cwd) ? cwd : home;
-  const variables = listVariables(context, wordsOf(`${text}\n${rules}`));
-  const shared = { ...variables, ...settingVariables(context, files) };
+  const folder = isInFolder || home === undefined || usesWorkingFolder(serversText, cwd)
+    ? cwd
+    : home;
+  const variables = listVariables(context, wordsOf(`${serversText}\n${rules}`));
+  const keyVariables = { ...variables, ...settingVariables(context, files) };
   const key = await sha256(JSON.stringify([
     VERSION,
     describeProgram(),
     ownUserId() ?? null,
     folder,
     [files.mcpConfig.path, files.rules.path],
-    Object.entries(shared).sort(([one], [other]) => one < other ? -1 : 1),
+    Object.entries(keyVariables).sort(([one], [other]) => one < other ? -1 : 1),
   ]));
-  return { key, env: { ...shared, ...logVariables(context) }, folder };
+  return { key, env: { ...keyVariables, ...logVariables(context) }, folder };
 }
 
 function readIfPossible(path: string): string {
@@ -93,22 +95,19 @@ function listVariables(
   { env }: IdentityContext,
   words: ReadonlySet<string>,
 ): Record<string, string> {
-  const safe = listSafeVariables();
-  const names = new Set(safe.filter((name) => !name.endsWith("*")));
-  const prefixes = safe.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
-  const isShared = (name: string): boolean => {
-    if (words.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name)) return true;
-    const isSafe = names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
-    return isSafe && !WINDOW_NAMES.test(name);
-  };
   const windows = Deno.build.os === "windows";
+  const canonicalName = (name: string): string => windows ? name.toUpperCase() : name;
+  const named = new Set([...words].map(canonicalName));
+  const isShared = (name: string): boolean =>
+    named.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name) ||
+    (isSafeVariable(name, windows) && !PER_WINDOW.test(name));
   return Object.fromEntries(
     Object.entries(env.toObject())
-      .filter(([name]) => isShared(windows ? name.toUpperCase() : name) && !isSetting(name)),
+      .filter(([name]) => isShared(canonicalName(name)) && !isSetting(name)),
   );
 }
 
-/** Whether a variable is one of the gateway's settings, which the daemon gets as flags and variables give them together. */
+/** Whether a variable is one of the gateway's settings, which the daemon gets resolved, from flags and variables. */
 function isSetting(name: string): boolean {
   return listSettings().some(({ variable }) => variable === name);
 }
@@ -119,7 +118,7 @@ function settingVariables(
   files: LocatedFiles,
 ): Record<string, string> {
   const { settings: { auditLog }, env, cwd } = context;
-  const variables = readTexts(context, (key) => !OWN_SETTINGS.has(key));
+  const variables = readGivenSettings(context, (key) => !UNSHARED_SETTINGS.has(key));
   const found = locateFiles({}, { home: getHomeFolder(env), cwd });
   for (const key of ["mcpConfig", "rules"] as const) {
     const { origin, path } = files[key];
@@ -135,11 +134,11 @@ function settingVariables(
 }
 
 function logVariables(context: IdentityContext): Record<string, string> {
-  return namedByVariable(readTexts(context, (key) => LOG_SETTINGS.has(key)));
+  return namedByVariable(readGivenSettings(context, (key) => LOG_SETTINGS.has(key)));
 }
 
 /** Returns the settings that are given, as written. */
-function readTexts(
+function readGivenSettings(
   { flags, env }: IdentityContext,
   isIncluded: (key: keyof Settings) => boolean,
 ): Map<keyof Settings, string> {

@@ -1,4 +1,8 @@
-import type { Envelope } from "./envelope.ts";
+import { joinBytes } from "../bytes.ts";
+import type { RelayEnvelope } from "./envelope.ts";
+
+/** Number of daemons that may end while the client waits for the answer to `initialize`. */
+const MAX_LOST_INITIALIZATIONS = 3;
 
 /** Maximum number of subscriptions that are repeated. */
 const MAX_SUBSCRIPTIONS = 1000;
@@ -16,6 +20,7 @@ export class Handshake {
   #initialize: RepeatedMessage | undefined;
   #initialized: RepeatedMessage | undefined;
   #setLevel: RepeatedMessage | undefined;
+  #lostCount = 0;
   readonly #subscriptions = new Map<unknown, RepeatedMessage>();
 
   /** Whether the client has sent `initialize`. */
@@ -29,16 +34,32 @@ export class Handshake {
   }
 
   /** The messages after `initialize`, in their order. */
-  get others(): RepeatedMessage[] {
+  get afterInitialize(): RepeatedMessage[] {
     return [this.#initialized, this.#setLevel, ...this.#subscriptions.values()]
       .filter((message) => message !== undefined);
   }
 
+  /**
+   * Forgets an `initialize` that no daemon has answered, so that it can be sent again.
+   *
+   * @returns Its line, and that of the notification if the client has not waited for the answer; `undefined` if too many
+   * daemons have ended.
+   */
+  forgetInitialize(): Uint8Array | undefined {
+    if (++this.#lostCount >= MAX_LOST_INITIALIZATIONS) return undefined;
+    const messages = [this.#initialize, this.#initialized].filter((message) =>
+      message !== undefined
+    );
+    this.#initialize = undefined;
+    this.#initialized = undefined;
+    return joinBytes(messages.map(({ line }) => line));
+  }
+
   /** Keeps a message of the client if another daemon needs it. */
-  note({ id, method, params }: Envelope, line: Uint8Array): void {
+  keepIfNeeded({ id, method, params }: RelayEnvelope, line: Uint8Array): void {
     switch (method) {
       case "initialize":
-        // A second one is refused.
+        // The daemon refuses a second one.
         this.#initialize ??= { id, line: line.slice() };
         break;
       case "notifications/initialized":

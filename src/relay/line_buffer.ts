@@ -1,4 +1,9 @@
-/** Maximum size of a line that is kept until it is complete, in bytes. Longer ones, which no daemon takes, are passed on in parts. */
+import { joinBytes } from "../bytes.ts";
+
+/**
+ * Maximum size of a line that is kept until it is complete, in bytes: more than a message may have. Longer ones are passed
+ * on in parts.
+ */
 const MAX_LINE_BYTES = 80 * 1024 * 1024;
 
 /** Size of a buffer that is kept for the next line, in bytes. */
@@ -20,8 +25,8 @@ export class LineBuffer {
   #size = 0;
   #isTooLong = false;
 
-  /** Whether a part of a line has been passed on. */
-  get isInLine(): boolean {
+  /** Whether a part of a line that is too long has been passed on. */
+  get isInLongLine(): boolean {
     return this.#isTooLong;
   }
 
@@ -47,7 +52,7 @@ export class LineBuffer {
   }
 
   /** Returns the last line, which has no delimiter; `undefined` if there is none. */
-  end(): Uint8Array | undefined {
+  takeLast(): Uint8Array | undefined {
     return this.#size === 0 ? undefined : this.#take();
   }
 
@@ -72,7 +77,7 @@ export class LineBuffer {
   #take(): Uint8Array {
     const bytes = this.#buffer.subarray(0, this.#size);
     this.#size = 0;
-    // The next line must not overwrite the bytes before they have been passed on, but it comes only afterwards.
+    // The bytes are passed on before the next push, so the buffer is reused, unless it is large.
     if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(0);
     return bytes;
   }
@@ -86,4 +91,19 @@ export function* splitLines(lines: Uint8Array): Generator<Uint8Array> {
     yield lines.subarray(start, end);
     start = end;
   }
+}
+
+/** Takes lines out of whole lines; returns the same bytes if all are kept. */
+export function filterLines(
+  lines: Uint8Array,
+  isKept: (line: Uint8Array) => boolean,
+): Uint8Array {
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  for (const line of splitLines(lines)) {
+    if (!isKept(line)) continue;
+    kept.push(line);
+    size += line.length;
+  }
+  return size === lines.length ? lines : joinBytes(kept);
 }

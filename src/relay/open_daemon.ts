@@ -2,6 +2,8 @@ import { removeIfThere } from "../atomic_file.ts";
 import { lockFile, LockTimeout } from "../file_lock.ts";
 import { hmacSha256 } from "../sha256.ts";
 import {
+  closeConnection,
+  connectSocket,
   type DaemonFiles,
   daemonFiles,
   greetDaemon,
@@ -11,21 +13,14 @@ import {
   SharingError,
   SocketStream,
 } from "../shared_socket/mod.ts";
-import { VERSION } from "../version.ts";
 import { hasDaemonPermissions, spawnDaemon } from "./daemon_command.ts";
 import type { DaemonIdentity } from "./daemon_identity.ts";
 
 /** Time that a daemon has to start, in milliseconds. */
 const START_MS = 20_000;
 
-/** Number of attempts while daemons end just when they are connected to. */
-const ATTEMPTS = 5;
-
-/** Pause before the next attempt, in milliseconds. */
-const PAUSE_MS = 20;
-
-/** Maximum length of what a daemon that does not start has to say, in UTF-16 code units. */
-const MAX_LAST_WORDS = 64 * 1024;
+/** Maximum length of the error of a daemon that does not start, in UTF-16 code units. */
+const MAX_START_ERROR = 64 * 1024;
 
 /** The daemon could not start, usually because the configuration is not valid. The message is the daemon's own. */
 export class DaemonStartError extends Error {
@@ -45,23 +40,27 @@ export interface OpenedDaemon {
  * Connects to the daemon with this identity; starts it if there is none.
  *
  * @param agent The agent that the client is bound to.
+ * @returns `undefined` if the daemon ends just now, so that another attempt may succeed.
  * @throws {SharingError} If a daemon cannot be used.
  * @throws {DaemonStartError} If it does not start.
  */
 export async function openDaemon(
   identity: DaemonIdentity,
   agent: string | undefined,
-): Promise<OpenedDaemon> {
+): Promise<OpenedDaemon | undefined> {
   if (!hasDaemonPermissions()) {
     throw new SharingError(
       "this process has fewer permissions than a shared gateway has. Fix: start the gateway " +
-        "without --shared, or with the permissions of the documentation",
+        "without --shared, or with the permissions that docs/security.md lists",
     );
   }
   try {
     const folder = openPrivateFolder(Deno.env);
     const key = await hmacSha256(await readFolderSecret(folder), identity.key);
-    return await openIn(folder, { identity: { ...identity, key }, agent });
+    const files = daemonFiles(folder, key);
+    const hello: Hello = { hello: 1, action: "connect", pid: Deno.pid, key, agent };
+    return await connectTo(files.socket, hello) ??
+      await startOrJoin(files, { identity: { ...identity, key }, hello });
   } catch (error) {
     throw isSystemError(error)
       ? new SharingError(`the shared gateway cannot be found or started: ${error.message}`, {
@@ -76,58 +75,45 @@ function isSystemError(error: unknown): error is Error {
   return error instanceof Error && (Object.hasOwn(Deno.errors, error.name) || "code" in error);
 }
 
-async function openIn(
-  folder: string,
-  { identity, agent }: { readonly identity: DaemonIdentity; readonly agent: string | undefined },
-): Promise<OpenedDaemon> {
-  const files = daemonFiles(folder, identity.key);
-  const hello: Hello = {
-    hello: 1,
-    key: identity.key,
-    version: VERSION,
-    do: "connect",
-    pid: Deno.pid,
-    agent,
-  };
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const daemon = await connect(files.socket, hello) ?? await start(files, { identity, hello });
-    if (daemon !== undefined) return daemon;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
-  }
-  throw new SharingError(
-    `each shared gateway at ${files.socket} ended at once; its log is ${files.log}`,
-  );
-}
-
 /** Connects to a running daemon; returns `undefined` if there is none. */
-async function connect(socket: string, hello: Hello): Promise<OpenedDaemon | undefined> {
+async function connectTo(socket: string, hello: Hello): Promise<OpenedDaemon | undefined> {
   const greeted = await greetDaemon(socket, hello);
   if (greeted === undefined) return undefined;
-  const { connection, rest, pid } = greeted;
-  return { stream: new SocketStream(connection, rest), pid };
+  const { connection, extraBytes, pid } = greeted;
+  return { stream: new SocketStream(connection, extraBytes), pid };
 }
 
 /** Starts a daemon, unless another relay has just done so, and connects to it. */
-async function start(
+async function startOrJoin(
   files: DaemonFiles,
   { identity, hello }: { readonly identity: DaemonIdentity; readonly hello: Hello },
 ): Promise<OpenedDaemon | undefined> {
-  using _lock = await lock(files.lock);
-  const running = await connect(files.socket, hello);
+  using _lock = await lockStart(files.lock);
+  const running = await connectTo(files.socket, hello);
   if (running !== undefined) return running;
+  if (await isListening(files.socket)) return undefined;
   await removeIfThere(files.socket);
   try {
     await startDaemon(identity, files.log);
   } catch (error) {
     // The relay that held the lock before may have been killed while its daemon started, which now listens.
-    const other = await connect(files.socket, hello);
-    if (other === undefined) throw error;
-    return other;
+    const other = await connectTo(files.socket, hello);
+    if (other !== undefined) return other;
+    // A daemon that runs removes the file at its end.
+    await removeIfThere(files.lock);
+    throw error;
   }
-  return await connect(files.socket, hello);
+  return await connectTo(files.socket, hello);
 }
 
-async function lock(path: string): Promise<Disposable> {
+/** Whether a process listens, although it has not answered the hello: its socket must stay. */
+async function isListening(socket: string): Promise<boolean> {
+  const shared = await connectSocket(socket);
+  if (shared !== undefined) closeConnection(shared.connection);
+  return shared !== undefined;
+}
+
+async function lockStart(path: string): Promise<Disposable> {
   try {
     return await lockFile(path, { withinMs: START_MS, isLockFile: true });
   } catch (error) {
@@ -142,7 +128,7 @@ async function lock(path: string): Promise<Disposable> {
 async function startDaemon(identity: DaemonIdentity, log: string): Promise<void> {
   const child = spawnDaemon(identity);
   child.unref();
-  const lastWords = readText(child.stderr);
+  const startError = readText(child.stderr);
   const output = child.stdout.getReader();
   let isLate = false;
   const timer = setTimeout(() => {
@@ -153,15 +139,15 @@ async function startDaemon(identity: DaemonIdentity, log: string): Promise<void>
   const { done } = await output.read();
   clearTimeout(timer);
   if (isLate) {
-    lastWords.cancel();
+    startError.cancel();
     throw new SharingError(
       `the shared gateway did not start within ${START_MS / 1000} s; its log is ${log}`,
     );
   }
-  const error = done ? await lastWords.text : "";
+  const error = done ? await startError.text : "";
   // A daemon that was killed has said nothing, and may start the next time.
   if (error !== "") throw new DaemonStartError(error);
-  lastWords.cancel();
+  startError.cancel();
   void output.cancel().catch(() => {});
 }
 
@@ -174,7 +160,7 @@ function readText(stream: ReadableStream<Uint8Array>): { text: Promise<string>; 
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return text;
-      if (text.length < MAX_LAST_WORDS) text += decoder.decode(value, { stream: true });
+      if (text.length < MAX_START_ERROR) text += decoder.decode(value, { stream: true });
     }
   };
   return { text: read().catch(() => ""), cancel: () => void reader.cancel().catch(() => {}) };

@@ -1,83 +1,81 @@
+import type { ByteReader } from "../bytes.ts";
 import { ENDING_METHOD, SharingError, type SocketStream } from "../shared_socket/mod.ts";
-import { within } from "../within.ts";
-import { type Envelope, readEnvelopes } from "./envelope.ts";
+import { startTimer, within } from "../within.ts";
+import { readEnvelopes, readId, type RelayEnvelope } from "./envelope.ts";
 import { Handshake } from "./handshake.ts";
-import { LineBuffer, splitLines } from "./line_buffer.ts";
+import { filterLines, LineBuffer } from "./line_buffer.ts";
 import { Link } from "./link.ts";
-import { type OpenRequest, openRequest, writeEndedAnswer, writeUnsentAnswer } from "./refusal.ts";
+import {
+  describeRequest,
+  type OpenRequest,
+  writeEndedAnswer,
+  writeUnsentAnswer,
+} from "./relay_answers.ts";
 
-/** Number of attempts to send lines while daemons end. */
-const SEND_ATTEMPTS = 3;
+/** Number of attempts to send lines, while each daemon ends before it has received any. */
+const SEND_ATTEMPTS = 5;
 
-/** Number of attempts to get `initialize` answered while daemons end. */
-const INITIALIZE_ATTEMPTS = 3;
+/** Time from a failed attempt to connect to the next one, in milliseconds. */
+const RETRY_MS = 1000;
 
 /** Time to wait for the first request, to answer it with the reason why there is no daemon, in milliseconds. */
 const FIRST_REQUEST_MS = 2000;
 
-/** Number of attempts to connect while daemons end. */
-const CONNECT_ATTEMPTS = 5;
-
-/** Time from a failed attempt to the next one, in milliseconds. */
-const RETRY_MS = 1000;
-
-/** Maximum number of ids of requests whose daemon has ended that are remembered. */
-const MAX_ENDED_IDS = 1000;
-
 /** Time for the last answers after the client has closed its end, in milliseconds; a daemon gives calls 1 s. */
 const LAST_ANSWERS_MS = 3000;
 
-/** The client's end of the relay. */
-export interface ClientStreams {
-  /** Reads the client's next bytes, which are valid until the next call; `undefined` at the end. */
-  read(): Promise<Uint8Array | undefined>;
-  /** Writes bytes to the client. */
-  write(bytes: Uint8Array): Promise<void>;
-}
+const CANCELLED = "notifications/cancelled";
 
 /** Options of a relay. */
 export interface RelayOptions {
-  readonly client: ClientStreams;
-  /** Connects to a daemon; rejects if there is none that can be used. */
-  readonly open: () => Promise<{ readonly stream: SocketStream }>;
+  /** The client's bytes. */
+  readonly input: ByteReader;
+  /** Writes bytes to the client. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  /**
+   * Connects to a daemon.
+   *
+   * @returns `undefined` if the daemon has ended at once, so that the next attempt may succeed.
+   * @throws {Error} If there is no daemon that can be used.
+   */
+  readonly open: () => Promise<{ readonly stream: SocketStream } | undefined>;
 }
 
 /** A request or notification of the client, with its line. */
-interface NotedCall {
-  readonly envelope: Envelope;
+interface Message {
+  readonly envelope: RelayEnvelope;
   readonly line: Uint8Array;
 }
 
 /** Lines of the client. */
-interface NotedLines {
-  readonly calls: readonly NotedCall[];
+interface RoutedLines {
+  readonly messages: readonly Message[];
+  /** The requests among them, except those that a later line cancels. */
   readonly requests: readonly OpenRequest[];
   /** The lines for the daemon that gets new requests. */
-  readonly wanted: Uint8Array;
+  readonly forCurrent: Uint8Array;
 }
 
 /**
- * Passes the lines of one client to a daemon, and the daemon's lines to the client. If the daemon is killed, it answers
- * the open requests. If the daemon announces its end, it lets the daemon answer them. Both times, it opens another
- * connection with the client's next message.
+ * Passes the lines of one client to a daemon, and the daemon's lines to the client. If the daemon is killed, the relay
+ * answers the open requests. If the daemon announces its end, it answers them itself. Both times, the client's next
+ * message goes to another daemon; so does an `initialize` that was not answered, because the client waits for it.
  */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #handshake = new Handshake();
   /** All connections: that of new requests, and those of daemons that are ending. */
   readonly #links = new Set<Link>();
-  /** The ids of requests to the client whose daemon has ended, so that nobody waits for the answer. */
-  readonly #endedIds = new Set<string>();
-  /** The requests that are being sent. */
-  #sending: readonly OpenRequest[] = [];
   readonly #clientGone = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<undefined>();
+  /** The last connection that was opened; new requests go there while it is usable. */
   #link: Link | undefined;
-  #connecting: Promise<void> | undefined;
-  /** The request `initialize` if its daemon has ended before it answered. */
-  #lostInitialize: OpenRequest | undefined;
-  /** Number of connections that ended before `initialize` was answered. */
-  #lostInitializations = 0;
-  #failure: { readonly error: unknown; readonly atMs: number } | undefined;
+  #opening: Promise<Link | undefined> | undefined;
+  /** The earliest time of the next attempt to connect. */
+  #retryAtMs = 0;
+  /** Whether the client has closed its end, so that nothing is worth another daemon. */
+  #isFinishing = false;
+  #resending: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: RelayOptions) {
@@ -86,7 +84,7 @@ export class Relay {
 
   /** Whether there is a daemon that gets new requests. */
   get isConnected(): boolean {
-    return this.#link !== undefined;
+    return this.#link?.isUsable === true;
   }
 
   /**
@@ -96,203 +94,215 @@ export class Relay {
    */
   async run(): Promise<void> {
     try {
-      await this.#connect();
+      await this.#openIfNeeded();
     } catch (error) {
-      // A client shows the error of its first request, but not what a program that ends has printed.
-      if (error instanceof SharingError) await this.#refuseFirstRequests(error);
+      // A client shows the error of its first request, but not what a program that ends has printed. A daemon that does
+      // not start has printed what a gateway that is not shared prints, and ends without an answer as that does.
+      if (error instanceof SharingError) await this.#refuseFirstRequests(error.message);
       throw error;
     }
     await Promise.race([this.#passOn(), this.#clientGone.promise]);
   }
 
+  /** Ends the client's input, also while a daemon starts. */
+  stop(): void {
+    this.#isFinishing = true;
+    this.#stopped.resolve(undefined);
+    void this.#options.input.cancel();
+  }
+
   async #passOn(): Promise<void> {
-    const { client } = this.#options;
+    const { input } = this.#options;
     const lines = new LineBuffer();
-    for (let chunk = await client.read(); chunk !== undefined; chunk = await client.read()) {
-      for (const { bytes, isWhole } of lines.push(chunk)) {
+    for (let chunk = await input.read(); !chunk.done; chunk = await input.read()) {
+      for (const { bytes, isWhole } of lines.push(chunk.value)) {
         if (isWhole) await this.#sendLines(bytes);
-        else await this.#link?.stream.send(bytes);
+        else await this.#link?.send(bytes);
       }
     }
-    const lastLine = lines.end();
+    const lastLine = lines.takeLast();
     if (lastLine !== undefined) await this.#sendLines(lastLine);
     await this.#finish();
   }
 
   /** Answers the client's first requests with the reason why there is no daemon. */
-  async #refuseFirstRequests(error: Error): Promise<void> {
-    this.#failure = { error, atMs: performance.now() };
+  async #refuseFirstRequests(reason: string): Promise<void> {
+    const { input } = this.#options;
     const lines = new LineBuffer();
     const refuse = async (): Promise<void> => {
-      const chunk = await this.#options.client.read();
-      if (chunk === undefined) return;
-      for (const { bytes } of lines.push(chunk)) return await this.#refuseLines(bytes);
-      return await refuse();
+      for (let chunk = await input.read(); !chunk.done; chunk = await input.read()) {
+        for (const { bytes } of lines.push(chunk.value)) {
+          const { requests } = this.#routeLines(bytes);
+          if (requests.length > 0) return await this.#refuse(requests, reason);
+        }
+      }
     };
     await within(refuse(), FIRST_REQUEST_MS);
   }
 
   /** Lets the daemons answer what they have received. */
   async #finish(): Promise<void> {
-    for (const link of this.#links) await link.stream.endSending().catch(() => {});
-    const timer = setTimeout(() => {
-      for (const link of this.#links) link.stream.close();
-    }, LAST_ANSWERS_MS);
+    this.#isFinishing = true;
+    await this.#resending;
+    for (const link of this.#links) void link.endSending();
+    const stopTimer = startTimer(LAST_ANSWERS_MS, () => {
+      for (const link of this.#links) link.close();
+    });
     await Promise.all([...this.#links].map((link) => link.ended));
-    clearTimeout(timer);
+    stopTimer();
     await this.#writing;
   }
 
-  /** Sends whole lines, to the next daemon if this one has ended before it received any. */
+  /** Sends whole lines to a daemon; to the next one if this one has ended before it received any. */
   async #sendLines(lines: Uint8Array): Promise<void> {
-    for (let attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
-      const link = await this.#findLink();
-      if (link === undefined) break;
-      const noted = this.#noteLines(lines, link);
-      this.#sending = noted.requests;
-      const isSent = await link.stream.send(noted.wanted);
-      this.#sending = [];
-      if (isSent) {
-        for (const { envelope, line } of noted.calls) this.#handshake.note(envelope, line);
-        if (link.hasEnded) await this.#answerEnded(link, noted.requests);
+    const { messages, requests, forCurrent } = this.#routeLines(lines);
+    let bytes = forCurrent;
+    let reason = "each one ended at once; agent-mcp-gateway logs shows the last lines of its log";
+    for (let attempt = 0; attempt < SEND_ATTEMPTS && bytes.length > 0; attempt++) {
+      let link: Link | undefined;
+      try {
+        link = await this.#openIfNeeded();
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+        break;
+      }
+      if (await link?.send(bytes, requests)) {
+        for (const { envelope, line } of messages) this.#handshake.keepIfNeeded(envelope, line);
+        if (link?.hasEnded) await this.#answerForEnded(link);
         return;
       }
-      for (const { id } of noted.requests) link.open.delete(id);
-      await link.ended;
+      await link?.ended;
+      if (this.#isFinishing) break;
+      // The question that an answer is for was that of the daemon that has ended.
+      bytes = filterLines(bytes, (line) => this.#findTarget(readEnvelopes(line)) === "current");
     }
-    await this.#refuseLines(lines);
+    await this.#refuse(requests, reason);
   }
 
-  /** Notes lines of the client, and takes out those for other daemons, or for none. */
-  #noteLines(lines: Uint8Array, link: Link): NotedLines {
-    const [calls, requests, kept]: [NotedCall[], OpenRequest[], Uint8Array[]] = [[], [], []];
-    let isUnchanged = true;
-    for (const line of splitLines(lines)) {
-      let target: Link | undefined = link;
-      for (const envelope of readEnvelopes(line)) {
+  /** Reads lines of the client, and takes out those for other daemons, or for none. */
+  #routeLines(lines: Uint8Array): RoutedLines {
+    const messages: Message[] = [];
+    const requests = new Map<string, OpenRequest>();
+    const { hasSession } = this.#handshake;
+    const forCurrent = filterLines(lines, (line) => {
+      const envelopes = readEnvelopes(line);
+      for (const envelope of envelopes) {
         const { id, method, params } = envelope;
-        if (method !== undefined) calls.push({ envelope, line });
-        if (method === undefined) {
-          if (id !== undefined) target = this.#findAsking(id) ?? target;
-          if (id !== undefined && this.#endedIds.delete(id)) target = undefined;
-        } else if (id !== undefined) {
-          const { hasSession } = this.#handshake;
-          const request = openRequest(envelope, { id, hasSession });
-          link.open.set(id, request);
-          requests.push(request);
-        } else if (method === "notifications/cancelled") {
-          target = this.#cancel(JSON.stringify(params?.requestId)) ?? target;
-        }
+        if (method === undefined) continue;
+        messages.push({ envelope, line });
+        if (id !== undefined) requests.set(id, describeRequest(envelope, { id, hasSession }));
+        else if (method === CANCELLED) requests.delete(readId(params?.requestId) ?? "");
       }
-      isUnchanged &&= target === link;
-      if (target === link) kept.push(line);
-      else void target?.stream.send(line.slice());
-    }
-    return { calls, requests, wanted: isUnchanged ? lines : joinLines(kept) };
+      const target = this.#findTarget(envelopes);
+      if (target === "current" || (target === this.#link && this.isConnected)) return true;
+      void target?.send(line.slice());
+      return false;
+    });
+    return { messages, requests: [...requests.values()], forCurrent };
   }
 
-  /** Returns the connection whose daemon asked the client with this id. */
-  #findAsking(id: string): Link | undefined {
-    return this.#links.values().find(({ asked }) => asked.delete(id));
+  /** Finds the connection for a line; `undefined` if its daemon has ended. */
+  #findTarget(envelopes: readonly RelayEnvelope[]): Link | "current" | undefined {
+    const targets = envelopes.map(({ id, method, params }) => {
+      if (method === CANCELLED) return this.#linkOfCancelled(params) ?? "current";
+      return method === undefined && id !== undefined ? this.#linkThatAsked(id) : "current";
+    });
+    return targets.length === 0 || targets.includes("current") ? "current" : targets[0];
+  }
+
+  /** Returns the connection whose daemon has asked the client with this id. */
+  #linkThatAsked(id: string): Link | undefined {
+    return this.#links.values().find(({ questions }) => questions.delete(id));
   }
 
   /** Forgets a cancelled request, which the daemon does not answer; returns its connection. */
-  #cancel(id: string): Link | undefined {
-    return this.#links.values().find(({ open }) => open.delete(id));
+  #linkOfCancelled(params: RelayEnvelope["params"]): Link | undefined {
+    const id = readId(params?.requestId) ?? "";
+    return this.#links.values().find((link) => link.forget(id));
   }
 
-  /** Returns the connection; opens one if there is none. `undefined` if that fails. */
-  async #findLink(): Promise<Link | undefined> {
-    if (this.#connecting !== undefined) await this.#connecting.catch(() => {});
-    if (this.#link !== undefined) return this.#link;
-    const { atMs = -Infinity } = this.#failure ?? {};
-    const pauseMs = atMs + RETRY_MS - performance.now();
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  /** Returns the connection for new requests; opens one if there is none. */
+  #openIfNeeded(): Promise<Link | undefined> {
+    if (this.#opening === undefined && this.isConnected) return Promise.resolve(this.#link);
+    this.#opening ??= this.#openLink().finally(() => this.#opening = undefined);
+    return this.#opening;
+  }
+
+  async #openLink(): Promise<Link | undefined> {
+    this.#link = undefined;
     try {
-      this.#connecting = this.#connectToAny();
-      await this.#connecting;
-      this.#failure = undefined;
-    } catch (error) {
-      this.#failure = { error, atMs: performance.now() };
+      await this.#pauseAfterFailure();
+      if (!this.#isFinishing) {
+        this.#link = await Promise.race([this.#connect(), this.#stopped.promise]);
+      }
     } finally {
-      this.#connecting = undefined;
+      if (this.#link === undefined) this.#retryAtMs = performance.now() + RETRY_MS;
     }
     return this.#link;
   }
 
-  /** Opens a connection that lasts at least until the handshake is repeated. */
-  async #connectToAny(): Promise<void> {
-    for (let attempt = 0; attempt < CONNECT_ATTEMPTS; attempt++) {
-      await this.#connect();
-      if (this.#link !== undefined) return;
-    }
-    throw new SharingError("each shared gateway ended at once");
+  async #pauseAfterFailure(): Promise<void> {
+    const pauseMs = this.#retryAtMs - performance.now();
+    if (pauseMs > 0) await within(this.#stopped.promise, pauseMs);
   }
 
-  /** Opens a connection, and repeats what the client has said at the beginning. */
-  async #connect(): Promise<void> {
-    const { stream } = await this.#options.open();
-    const link = new Link(stream);
-    this.#link = link;
+  /** Opens a connection, and repeats what the client has said at the beginning; `undefined` if the daemon ends meanwhile. */
+  async #connect(): Promise<Link | undefined> {
+    const daemon = await this.#options.open();
+    if (daemon === undefined) return undefined;
+    const link = new Link(daemon.stream);
     this.#links.add(link);
     link.ended = this.#receive(link).finally(() => this.#endLink(link));
     await this.#repeatHandshake(link);
+    return link.isUsable ? link : undefined;
   }
 
   async #repeatHandshake(link: Link): Promise<void> {
-    const { initialize, others } = this.#handshake;
+    const { initialize, afterInitialize } = this.#handshake;
     if (initialize?.id === undefined) return;
-    const lost = this.#lostInitialize;
-    this.#lostInitialize = undefined;
-    if (lost === undefined) link.repeatedIds.add(initialize.id);
-    else link.open.set(lost.id, lost);
+    link.repeatedIds.add(initialize.id);
     const initialized = new Promise<void>((resolve) => link.onInitialized = resolve);
-    await link.stream.send(initialize.line);
-    if (lost !== undefined) return;
+    await link.send(initialize.line);
     await Promise.race([initialized, link.ended]);
-    for (const { id, line } of others) {
+    for (const { id, line } of afterInitialize) {
       if (id !== undefined) link.repeatedIds.add(id);
-      await link.stream.send(line);
+      await link.send(line);
     }
   }
 
   /** Passes the daemon's lines on until the connection ends. */
   async #receive(link: Link): Promise<void> {
-    const reader = link.stream.getReader();
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      for (const { bytes, isWhole } of link.lines.push(chunk.value)) {
-        await this.#write(isWhole ? this.#takeRepeated(link, bytes) : bytes);
+    const { received } = link;
+    for (let chunk = await link.read(); chunk !== undefined; chunk = await link.read()) {
+      for (const { bytes, isWhole } of received.push(chunk)) {
+        await this.#write(isWhole ? this.#withoutRelayLines(link, bytes) : bytes);
       }
     }
-    if (link.lines.isInLine) await this.#writeText("\n");
+    if (received.isInLongLine) await this.#writeText("\n");
   }
 
-  /** Notes the daemon's lines, and takes out those for the relay. */
-  #takeRepeated(link: Link, lines: Uint8Array): Uint8Array {
-    const kept: Uint8Array[] = [];
-    let isUnchanged = true;
-    for (const line of splitLines(lines)) {
-      const isRepeated = readEnvelopes(line).some((envelope) => this.#noteReceived(link, envelope));
-      isUnchanged &&= !isRepeated;
-      if (!isRepeated) kept.push(line);
-    }
-    return isUnchanged ? lines : joinLines(kept);
+  /** Reads the daemon's lines, and takes out those for the relay. */
+  #withoutRelayLines(link: Link, lines: Uint8Array): Uint8Array {
+    return filterLines(lines, (line) => {
+      const isForRelay = readEnvelopes(line).map((envelope) => this.#isForRelay(link, envelope));
+      return !isForRelay.includes(true);
+    });
   }
 
   /** Notes a message of the daemon; returns whether it is for the relay and not for the client. */
-  #noteReceived(link: Link, { id, method, params }: Envelope): boolean {
-    if (method === "notifications/cancelled") link.asked.delete(JSON.stringify(params?.requestId));
+  #isForRelay(link: Link, { id, method, params }: RelayEnvelope): boolean {
+    if (method === CANCELLED) link.questions.delete(readId(params?.requestId) ?? "");
     if (method === ENDING_METHOD) {
-      if (this.#link === link) this.#link = undefined;
+      link.isUsable = false;
       return true;
     }
     if (id === undefined) return false;
     if (method !== undefined) {
-      link.asked.add(id);
+      link.questions.add(id);
       return false;
     }
     if (!link.repeatedIds.delete(id)) {
-      link.open.delete(id);
+      link.forget(id);
       return false;
     }
     if (id === this.#handshake.initialize?.id) link.onInitialized();
@@ -302,50 +312,33 @@ export class Relay {
   /** Answers everything that the daemon can no longer answer, in both directions. */
   async #endLink(link: Link): Promise<void> {
     link.hasEnded = true;
-    link.stream.close();
+    link.close();
     this.#links.delete(link);
-    if (this.#link === link) this.#link = undefined;
-    const texts = [...link.asked].map((id) => {
-      this.#endedIds.add(id);
-      return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id},"reason":"The shared gateway ended"}}\n`;
-    });
-    const excess = Math.max(0, this.#endedIds.size - MAX_ENDED_IDS);
-    for (const id of [...this.#endedIds].slice(0, excess)) this.#endedIds.delete(id);
-    if (texts.length > 0) await this.#writeText(texts.join(""));
-    const initialize = link.open.get(this.#handshake.initialize?.id ?? "");
-    if (initialize !== undefined && ++this.#lostInitializations < INITIALIZE_ATTEMPTS) {
-      link.open.delete(initialize.id);
-      this.#lostInitialize = initialize;
-    }
-    // Those that are being sent may reach another daemon.
-    const sending = new Set(this.#sending.map(({ id }) => id));
-    await this.#answerEnded(link, [...link.open.values()].filter(({ id }) => !sending.has(id)));
-    // The client sends nothing else before the answer.
-    if (this.#lostInitialize !== undefined) await this.#findLink();
+    const texts = [...link.questions].map((id) =>
+      `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id},"reason":"The shared gateway ended"}}\n`
+    );
+    await this.#writeText(texts.join(""));
+    await this.#answerForEnded(link);
   }
 
-  /** Answers requests that the daemon has not answered before it ended. */
-  async #answerEnded(link: Link, requests: readonly OpenRequest[]): Promise<void> {
-    const texts = requests.flatMap((request) => {
-      return link.open.delete(request.id) ? [writeEndedAnswer(request)] : [];
-    });
-    if (texts.length > 0) await this.#writeText(texts.join(""));
+  /** Answers the requests that a daemon has not answered before it ended; sends `initialize` to the next one. */
+  async #answerForEnded(link: Link): Promise<void> {
+    const requests = link.takeUnanswered();
+    const lost = requests.find(({ id }) => id === this.#handshake.initialize?.id);
+    const canRepeat = lost !== undefined && !this.#isFinishing;
+    const line = canRepeat ? this.#handshake.forgetInitialize() : undefined;
+    if (line !== undefined) {
+      // A daemon that has got a repeated `initialize` refuses another one.
+      this.#link?.close();
+      this.#resending = this.#sendLines(line);
+    }
+    const answered = line === undefined ? requests : requests.filter((request) => request !== lost);
+    await this.#writeText(answered.map(writeEndedAnswer).join(""));
   }
 
-  /** Answers requests that no daemon can receive; other messages are dropped. */
-  async #refuseLines(lines: Uint8Array): Promise<void> {
-    const { error } = this.#failure ?? {};
-    const reason = error instanceof Error ? error.message : String(error);
-    const texts: string[] = [];
-    for (const line of splitLines(lines)) {
-      for (const envelope of readEnvelopes(line)) {
-        const { id, method } = envelope;
-        if (method === undefined || id === undefined) continue;
-        const { hasSession } = this.#handshake;
-        texts.push(writeUnsentAnswer(openRequest(envelope, { id, hasSession }), reason));
-      }
-    }
-    if (texts.length > 0) await this.#writeText(texts.join(""));
+  /** Answers requests that no daemon can receive. */
+  async #refuse(requests: readonly OpenRequest[], reason: string): Promise<void> {
+    await this.#writeText(requests.map((request) => writeUnsentAnswer(request, reason)).join(""));
   }
 
   #writeText(text: string): Promise<void> {
@@ -355,18 +348,8 @@ export class Relay {
   /** Writes to the client, after earlier writes. */
   #write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return Promise.resolve();
-    this.#writing = this.#writing.then(() => this.#options.client.write(bytes))
+    this.#writing = this.#writing.then(() => this.#options.write(bytes))
       .catch(() => this.#clientGone.resolve());
     return this.#writing;
   }
-}
-
-function joinLines(lines: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(lines.reduce((size, { length }) => size + length, 0));
-  let offset = 0;
-  for (const line of lines) {
-    joined.set(line, offset);
-    offset += line.length;
-  }
-  return joined;
 }

@@ -5,11 +5,11 @@ import { SharingError } from "./private_folder.ts";
 /** Number of hex digits of the daemon key in the names of its files. */
 const NAME_LENGTH = 16;
 
-/** The files of one daemon in the private folder. */
+/** The files of one daemon in the private folder. Besides them, there is `ID.log.tmp` for the moment in which a log is cut. */
 export interface DaemonFiles {
   /** The socket; on Windows a file with the port and the token of a listener on loopback. */
   readonly socket: string;
-  /** Locked while a daemon is started. */
+  /** Locked while a daemon is started; it stays until the daemon ends. */
   readonly lock: string;
   /** The daemon's log. */
   readonly log: string;
@@ -28,10 +28,10 @@ export function daemonFiles(folder: string, key: string): DaemonFiles {
 }
 
 /** Names of the files of a daemon, except the lock. */
-const FILE_NAME = /^([0-9a-f]{16})\.(sock|port|log)$/;
+const FILE_NAME = new RegExp(`^([0-9a-f]{${NAME_LENGTH}})\\.(sock|port|log)$`);
 
 /** The files of a daemon that has left some of them, or runs. */
-export interface FoundFiles extends DaemonFiles {
+export interface DaemonEntry extends DaemonFiles {
   /** The beginning of the daemon key, by which people name the daemon. */
   readonly id: string;
   /** Whether there is a socket. */
@@ -39,8 +39,8 @@ export interface FoundFiles extends DaemonFiles {
 }
 
 /** Lists the daemons whose socket or log is in a private folder, by id. */
-export function listDaemonFiles(folder: string): FoundFiles[] {
-  const found = new Map<string, FoundFiles>();
+export function listDaemonFiles(folder: string): DaemonEntry[] {
+  const found = new Map<string, DaemonEntry>();
   for (const { name } of Deno.readDirSync(folder)) {
     const [, id, ending] = FILE_NAME.exec(name) ?? [];
     if (id === undefined) continue;
@@ -125,7 +125,7 @@ export async function connectSocket(path: string): Promise<SharedConnection | un
     return { connection: await Deno.connect({ transport: "unix", path }), proof: undefined };
   } catch (error) {
     if (error instanceof SharingError) throw error;
-    if (isAbsence(error)) return undefined;
+    if (meansNoDaemon(error)) return undefined;
     const reason = error instanceof Error ? error.message : String(error);
     throw new SharingError(`cannot connect to the shared gateway at ${path}: ${reason}`, {
       cause: error,
@@ -134,7 +134,7 @@ export async function connectSocket(path: string): Promise<SharedConnection | un
 }
 
 /** Whether an error means that no daemon listens: it has ended, or it is just ending. */
-function isAbsence(error: unknown): boolean {
+function meansNoDaemon(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound ||
     error instanceof Deno.errors.ConnectionReset || error instanceof SyntaxError;
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../json.ts";
 import { connectSocket } from "./address.ts";
 import { type Hello, MAX_HELLO_BYTES, readHelloAnswer } from "./hello.ts";
 import { SharingError } from "./private_folder.ts";
@@ -23,7 +24,7 @@ export interface GreetedDaemon {
   /** The connection. */
   readonly connection: Deno.Conn;
   /** Bytes that have been read after the answer. */
-  readonly rest: Uint8Array;
+  readonly extraBytes: Uint8Array;
   /** Process id of the daemon. */
   readonly pid: number;
 }
@@ -44,7 +45,7 @@ export async function greetDaemon(
   const { connection, proof } = shared;
   try {
     await writeLine(connection, { ...hello, proof });
-    const { line, rest } = await readFirstLine(connection, {
+    const { line, extraBytes } = await readFirstLine(connection, {
       maxBytes: MAX_HELLO_BYTES,
       withinMs: ANSWER_MS,
     });
@@ -57,17 +58,17 @@ export async function greetDaemon(
     if (!answer.ok) {
       throw new SharingError(`the shared gateway at ${socket} refused the client: ${answer.error}`);
     }
-    return { connection, rest, pid: answer.pid };
+    return { connection, extraBytes, pid: answer.pid };
   } catch (error) {
     closeConnection(connection);
-    if (error instanceof FirstLineError && !error.isEnd) {
+    if (error instanceof FirstLineError && !error.connectionEnded) {
       throw new SharingError(
         `the shared gateway at ${socket} does not answer: ${error.message}. Fix: end its process`,
         { cause: error },
       );
     }
     if (error instanceof SharingError) throw error;
-    // The daemon ended before it answered.
+    // The daemon ended before it answered, or it has closed the connection because the hello came too late.
     return undefined;
   }
 }
@@ -75,12 +76,16 @@ export async function greetDaemon(
 /**
  * Reads the status that a daemon sends after the hello, and closes the connection.
  *
- * @throws {SharingError} If it comes too late, or is none.
+ * @throws {SharingError} If it comes too late, or is no object of JSON.
  */
-export async function readStatus({ connection, rest }: GreetedDaemon): Promise<unknown> {
+export async function readStatus(
+  { connection, extraBytes }: GreetedDaemon,
+): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const limits = { maxBytes: MAX_STATUS_BYTES, withinMs: STATUS_MS, rest };
-    return parseLine((await readFirstLine(connection, limits)).line);
+    const limits = { maxBytes: MAX_STATUS_BYTES, withinMs: STATUS_MS, extraBytes };
+    const status: unknown = JSON.parse((await readFirstLine(connection, limits)).line);
+    if (isRecord(status)) return status;
+    throw new TypeError("it is not an object");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SharingError(`the shared gateway sends no status: ${reason}`, { cause: error });

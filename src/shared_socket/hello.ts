@@ -14,18 +14,13 @@ export const ENDING_METHOD = "notifications/agent-mcp-gateway/ending";
 export interface Hello {
   /** Version of the conversation. */
   readonly hello: 1;
-  /** The daemon key: says which configuration, program and environment the sender expects. */
-  readonly key: string;
-  /** Version of the sender's program. */
-  readonly version: string;
-  /**
-   * The sender wants to be a client, to read the daemon's status, or the daemon's end. After the answer, the
-   * connection carries messages of MCP, one line with the status, or nothing.
-   */
-  readonly do: "connect" | "status" | "end";
+  /** The wish of the sender. After the answer come, in this order: MCP messages, one line of status, nothing. */
+  readonly action: "connect" | "status" | "end";
   /** Process id of the sender. */
   readonly pid: number;
-  /** The agent that the sender is bound to. */
+  /** Only to connect. The daemon key: says which program, configuration and environment the sender expects. */
+  readonly key?: string | undefined;
+  /** Only to connect. The agent that the sender is bound to. */
   readonly agent?: string | undefined;
   /** Proves to a listener that every user of this machine can reach that the sender is this user. */
   readonly proof?: string | undefined;
@@ -33,22 +28,21 @@ export interface Hello {
 
 /** The first line that a daemon sends. */
 export type HelloAnswer =
-  | { readonly ok: true; readonly pid: number; readonly version: string }
+  | { readonly ok: true; readonly pid: number }
   | { readonly ok: false; readonly error: string };
 
 /** Whether a value is a hello that this program understands. */
 export function isHello(value: unknown): value is Hello {
-  const { hello, key, version, do: action, pid, agent, proof } = fieldsOf(value);
-  return hello === 1 && typeof key === "string" && typeof version === "string" &&
-    ["connect", "status", "end"].includes(String(action)) && Number.isSafeInteger(pid) &&
+  const { hello, action, pid, key, agent, proof } = fieldsOf(value);
+  return hello === 1 && ["connect", "status", "end"].includes(String(action)) &&
+    Number.isSafeInteger(pid) && (key === undefined || typeof key === "string") &&
     (agent === undefined || (typeof agent === "string" && isAgentId(agent))) &&
     (proof === undefined || typeof proof === "string");
 }
 
 /** Reads the answer to a hello; returns `undefined` if it is none. */
 export function readHelloAnswer(value: unknown): HelloAnswer | undefined {
-  const { ok, pid, version, error } = fieldsOf(value);
+  const { ok, pid, error } = fieldsOf(value);
   if (ok === false) return { ok, error: String(error) };
-  if (ok !== true || typeof pid !== "number" || typeof version !== "string") return undefined;
-  return { ok, pid, version };
+  return ok === true && typeof pid === "number" ? { ok, pid } : undefined;
 }

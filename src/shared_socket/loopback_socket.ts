@@ -70,7 +70,7 @@ export async function connectLoopback(path: string): Promise<SharedConnection | 
     const proof = await authenticate(connection, String(token));
     if (proof !== undefined) return { connection, proof };
   } catch (error) {
-    if (error instanceof FirstLineError && !error.isEnd) {
+    if (error instanceof FirstLineError && !error.connectionEnded) {
       closeConnection(connection);
       throw new SharingError(
         `the shared gateway of ${path} does not answer: ${error.message}. ` +

@@ -1,20 +1,20 @@
 /**
  * The conventions between relays, daemons and commands: the private folder with the sockets, their addresses, and the
- * first line that each side sends. Knows neither MCP nor the configuration's content. Imports `config/startup` and the leaves.
+ * first line that each side sends. Of MCP it knows only the notification by which a daemon announces its end. Imports
+ * `config/startup` and the leaves.
  *
  * @module
  */
 export {
   connectSocket,
+  type DaemonEntry,
   type DaemonFiles,
   daemonFiles,
-  type FoundFiles,
   listDaemonFiles,
   listenOnSocket,
   type SharedConnection,
   type SharedListener,
 } from "./address.ts";
-export { usesWorkingFolder, variablesOf, wordsOf } from "./file_scan.ts";
 export { readFolderSecret } from "./folder_secret.ts";
 export {
   findPrivateFolders,

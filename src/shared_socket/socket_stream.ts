@@ -1,4 +1,5 @@
-import type { ByteReader } from "../bytes.ts";
+import { type ByteReader, writeAll } from "../bytes.ts";
+import { startTimer } from "../within.ts";
 
 /** Size of a read, in bytes. */
 const READ_BYTES = 64 * 1024;
@@ -10,12 +11,12 @@ export class FirstLineError extends Error {
   /** The name of the class. */
   override readonly name = "FirstLineError";
   /** Whether the connection ended before the line. */
-  readonly isEnd: boolean;
+  readonly connectionEnded: boolean;
 
   /** Creates the error. */
-  constructor(message: string, isEnd = false) {
+  constructor(message: string, connectionEnded = false) {
     super(message);
-    this.isEnd = isEnd;
+    this.connectionEnded = connectionEnded;
   }
 }
 
@@ -24,7 +25,7 @@ export interface FirstLine {
   /** The line. */
   readonly line: string;
   /** The bytes. */
-  readonly rest: Uint8Array;
+  readonly extraBytes: Uint8Array;
 }
 
 /** Limits on a first line. */
@@ -34,7 +35,7 @@ export interface FirstLineLimits {
   /** Time for the line, in milliseconds. */
   readonly withinMs: number;
   /** Bytes that have been read already. */
-  readonly rest?: Uint8Array;
+  readonly extraBytes?: Uint8Array;
 }
 
 /**
@@ -44,47 +45,42 @@ export interface FirstLineLimits {
  */
 export async function readFirstLine(
   connection: Deno.Conn,
-  { maxBytes, withinMs, rest = new Uint8Array() }: FirstLineLimits,
+  { maxBytes, withinMs, extraBytes = new Uint8Array() }: FirstLineLimits,
 ): Promise<FirstLine> {
   const buffer = new Uint8Array(maxBytes);
-  buffer.set(rest);
+  buffer.set(extraBytes);
   let isLate = false;
-  const timer = setTimeout(() => {
+  const stopTimer = startTimer(withinMs, () => {
     isLate = true;
     closeConnection(connection);
-  }, withinMs);
+  });
   try {
-    for (let size = 0; size < maxBytes;) {
-      const isRest = size === 0 && rest.length > 0;
-      const count = isRest ? rest.length : await connection.read(buffer.subarray(size));
+    let size = extraBytes.length;
+    let end = buffer.indexOf(LINE_FEED);
+    while (end < 0) {
+      if (size === maxBytes) throw new FirstLineError("the first line is too long");
+      const count = await connection.read(buffer.subarray(size));
       if (count === null) throw new FirstLineError("it ended before the first line", true);
-      const end = buffer.subarray(0, size + count).indexOf(LINE_FEED, size);
+      end = buffer.subarray(0, size + count).indexOf(LINE_FEED, size);
       size += count;
-      if (end < 0) continue;
-      const line = new TextDecoder().decode(buffer.subarray(0, end));
-      return { line, rest: buffer.slice(end + 1, size) };
     }
-    throw new FirstLineError("the first line is too long");
+    const line = new TextDecoder().decode(buffer.subarray(0, end));
+    return { line, extraBytes: buffer.slice(end + 1, size) };
   } catch (error) {
     if (isLate) throw new FirstLineError(`no first line came within ${withinMs} ms`);
     throw error;
   } finally {
-    clearTimeout(timer);
+    stopTimer();
   }
 }
 
 /** Writes a value as one line of JSON. */
 export async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
-  await writeBytes(connection, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  await writeAll(bytes, (part) => connection.write(part));
 }
 
-async function writeBytes(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length;) {
-    offset += await connection.write(bytes.subarray(offset));
-  }
-}
-
-/** Reads a line of JSON; `undefined` if it is none. */
+/** Reads a line of JSON; `undefined` if the line is not JSON. */
 export function parseLine(line: string): unknown {
   try {
     return JSON.parse(line);
@@ -119,18 +115,18 @@ export function closeConnection(connection: Deno.Conn): void {
 export class SocketStream {
   readonly #connection: Deno.Conn;
   readonly #buffer = new Uint8Array(READ_BYTES);
-  #rest: Uint8Array | undefined;
+  #extraBytes: Uint8Array | undefined;
   #isClosed = false;
   #stopReading = (): void => {};
 
   /**
    * Wraps a connection.
    *
-   * @param rest Bytes that have been read from it already.
+   * @param extraBytes Bytes that have been read from it already.
    */
-  constructor(connection: Deno.Conn, rest: Uint8Array = new Uint8Array()) {
+  constructor(connection: Deno.Conn, extraBytes: Uint8Array = new Uint8Array()) {
     this.#connection = connection;
-    this.#rest = rest.length > 0 ? rest : undefined;
+    this.#extraBytes = extraBytes.length > 0 ? extraBytes : undefined;
   }
 
   /** Reads the next bytes, which are valid until the next call; the end of a broken connection is an end, too. */
@@ -141,7 +137,7 @@ export class SocketStream {
   /** Returns the writer of the connection. */
   getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } {
     return {
-      write: (bytes) => writeBytes(this.#connection, bytes),
+      write: (bytes) => writeAll(bytes, (part) => this.#connection.write(part)),
       close: () => this.endSending(),
     };
   }
@@ -152,13 +148,17 @@ export class SocketStream {
    * @returns Whether the other side can have received any of them.
    */
   async send(bytes: Uint8Array): Promise<boolean> {
-    let offset = 0;
+    let isPartSent = false;
     try {
-      while (offset < bytes.length) offset += await this.#connection.write(bytes.subarray(offset));
+      await writeAll(bytes, async (part) => {
+        const count = await this.#connection.write(part);
+        isPartSent = true;
+        return count;
+      });
       return true;
     } catch {
       // The end of the connection shows in its other direction, too.
-      return offset > 0;
+      return isPartSent;
     }
   }
 
@@ -176,9 +176,9 @@ export class SocketStream {
   }
 
   #read(): Promise<{ done: false; value: Uint8Array } | { done: true }> {
-    const rest = this.#rest;
-    this.#rest = undefined;
-    if (rest !== undefined) return Promise.resolve({ done: false, value: rest });
+    const extraBytes = this.#extraBytes;
+    this.#extraBytes = undefined;
+    if (extraBytes !== undefined) return Promise.resolve({ done: false, value: extraBytes });
     return new Promise((resolve) => {
       const stop = (): void => resolve({ done: true });
       this.#stopReading = stop;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DaemonLog } from "../../src/cli/daemon_log.ts";
+import { DaemonLog, removeOldLogs } from "../../src/cli/daemon_log.ts";
 import { DaemonLogLines } from "../../src/cli/daemon_log_lines.ts";
 
 /** The number at the end of each line. */
@@ -37,5 +37,34 @@ Deno.test("[shared.log-lines] an incomplete line is read when it is complete, an
   assert.deepEqual(reader.read(), []);
   Deno.writeTextFileSync(path, "three\n");
   assert.deepEqual(reader.read(), ["three"]);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("[shared.old-logs] an old log is removed unless its daemon runs, also while other daemons do the same", async () => {
+  const folder = Deno.makeTempDirSync();
+  const old = new Date(Date.now() - 8 * 24 * 60 * 60 * 1000);
+  const write = (name: string, time: Date): void => {
+    Deno.writeTextFileSync(`${folder}/${name}`, "");
+    Deno.utimeSync(`${folder}/${name}`, time, time);
+  };
+  const idOf = (number: number): string => number.toString(16).padStart(16, "0");
+  for (let number = 0; number < 2000; number++) write(`${idOf(number)}.log`, old);
+  const [running, recent] = ["a".repeat(16), "b".repeat(16)];
+  write(`${running}.log`, old);
+  write(`${running}.sock`, old);
+  write(`${recent}.log`, new Date());
+  const module = new URL("../../src/cli/daemon_log.ts", import.meta.url).href;
+  const script = `import { removeOldLogs } from ${JSON.stringify(module)};
+    removeOldLogs(${JSON.stringify(folder)});`;
+  const remove = () => {
+    const args = ["eval", "--no-check", script];
+    return new Deno.Command(Deno.execPath(), { args, stdin: "null" }).output();
+  };
+  for (const { success, stderr } of await Promise.all([remove(), remove(), remove(), remove()])) {
+    assert.ok(success, new TextDecoder().decode(stderr));
+  }
+  removeOldLogs(folder);
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).toSorted();
+  assert.deepEqual(names, [`${running}.log`, `${running}.sock`, `${recent}.log`]);
   Deno.removeSync(folder, { recursive: true });
 });

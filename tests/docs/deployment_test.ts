@@ -4,7 +4,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { checkConfiguration, listSettings, locateFiles } from "../../src/config/mod.ts";
 import { Metrics, writePrometheus } from "../../src/metrics/mod.ts";
 import { HTTP_LIMITS } from "../../src/gateway/http/limits.ts";
-import { SIGNAL_TIME_LIMITS } from "../../src/gateway/signals.ts";
+import { SIGNAL_TIME_LIMITS } from "../../src/gateway/gateway_options.ts";
 import { readDockerfile, readEnv } from "../scripts/dockerfile.ts";
 import { ROOT } from "../e2e/gateway_command.ts";
 import { Setup } from "../e2e/setup.ts";

@@ -55,17 +55,17 @@ async function socketOf(shared: SharedGateway): Promise<string> {
   return `${shared.folder}/${names.find((name) => name.endsWith(".sock"))}`;
 }
 
-/** Listens on a socket, in a program that answers each connection with a text. */
+/** Listens on a socket, in a program that answers each connection with a text, and may close it. */
 async function listenInstead(
   shared: SharedGateway,
   path: string,
-  answer: string,
+  ...answer: readonly string[]
 ): Promise<Program> {
   const script = fileURLToPath(new URL("../fixtures/socket_listener.ts", import.meta.url));
   const flags = ["--quiet", "--no-config", "--no-lock", "--allow-net", "--allow-read"];
   const program = new Program({
     command: Deno.execPath(),
-    args: ["run", ...flags, "--allow-write", script, path, answer],
+    args: ["run", ...flags, "--allow-write", script, path, ...answer],
     cwd: shared.setup.workingFolder,
     env: { ...shared.setup.env, HOME: "/nowhere" },
   });
@@ -253,6 +253,58 @@ Deno.test({
       }
     }
     assert.ok(await (await shared.connect()).callServerToolForText("common", "pid"));
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.folder] the socket of a daemon that closes connections without an answer stays, and the client gets the reason",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const socket = await socketOf(shared);
+    const listener = await listenInstead(shared, socket, "", "close");
+    const { ino } = Deno.lstatSync(socket);
+    const relay = shared.start();
+    await relay.write(INITIALIZE);
+    const line = await waitUntil("the request is answered", () => relay.lines[0]);
+    assert.match(JSON.parse(line).error.message, /each one ended at once/);
+    assert.equal(Deno.lstatSync(socket).ino, ino);
+    assert.deepEqual(await shared.listDaemonIds(), []);
+    await relay.closeInput();
+    assert.equal((await relay.waitForEnd()).code, 0);
+    listener.sendSignal("SIGKILL");
+    await listener.waitForEnd();
+    Deno.removeSync(socket);
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.commands] ps shows what it knows itself of a daemon, whatever that says, and names one without a status",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { common: SHARED } });
+    const socket = await socketOf(shared);
+    const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+    const { workingFolder: cwd, env } = shared.setup;
+    const statuses = [
+      ['{"id":"other","state":"dead","socket":"/x","pid":5}', "running", undefined],
+      ["no status", "silent", /sends no status/],
+      ["5", "silent", /sends no status/],
+    ] as const;
+    for (const [status, state, problem] of statuses) {
+      const listener = await listenInstead(shared, socket, `{"ok":true,"pid":5}\n${status}\n`);
+      const ps = new Program({ command, args: [...words, "ps", "--json"], cwd, env });
+      await ps.waitForEnd();
+      const [report] = JSON.parse(ps.lines.join("\n"));
+      assert.deepEqual([report.state, report.socket], [state, socket]);
+      assert.equal(report.id, socket.slice(socket.lastIndexOf("/") + 1, -".sock".length));
+      if (problem !== undefined) assert.match(report.problem, problem);
+      listener.sendSignal("SIGKILL");
+      await listener.waitForEnd();
+      Deno.removeSync(socket);
+    }
   },
 });
 

@@ -151,7 +151,7 @@ Deno.test({
         run(daemon.setup, "down", ID.slice(0, 4)),
       ]);
       assert.equal(ps[0], 1);
-      assert.match(ps[1], new RegExp(`^${ID.slice(0, 8)} +does not answer\\n.*is ${pid}$`, "s"));
+      assert.match(ps[1], new RegExp(`^${ID.slice(0, 8)} +cannot be used\\n.*is ${pid}$`, "s"));
       assert.deepEqual(down.slice(0, 2), [1, ""]);
       assert.match(down[2], new RegExp(`^${ID} has not ended: .*is ${pid}\\n$`, "s"));
     } finally {

@@ -1,11 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { AgentSession } from "./agent_session.ts";
-import {
-  environmentWithoutDeno,
-  GATEWAY_COMMAND,
-  gatewayCommandLine,
-  VERSION,
-} from "./gateway_command.ts";
+import { environmentWithoutDeno, GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import type { Fields } from "./raw_client.ts";
 import { Setup, type SetupOptions } from "./setup.ts";
@@ -68,7 +63,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Reads the daemon's status. */
   async readStatus(): Promise<Record<string, unknown>> {
-    const { connection } = await this.greet({ do: "status" });
+    const { connection } = await this.greet({ action: "status" });
     const line = await waitUntil("the status is answered", () => connection.lines[1]);
     return JSON.parse(line);
   }
@@ -85,7 +80,7 @@ export class TestDaemon implements AsyncDisposable {
 }
 
 /** A hello that the daemons of tests accept. */
-export const HELLO = { hello: 1, key: KEY, version: VERSION, do: "connect", pid: Deno.pid };
+export const HELLO = { hello: 1, key: KEY, action: "connect", pid: Deno.pid };
 
 /** Starts a daemon. */
 export async function startDaemon(options: SetupOptions = {}): Promise<TestDaemon> {

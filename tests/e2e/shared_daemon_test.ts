@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { misbehavingServer } from "./gateway.ts";
-import { GATEWAY_COMMAND } from "./gateway_command.ts";
+import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
+import { Program } from "./program.ts";
 import { ALLOW_ALL_RULES } from "./setup.ts";
 import { KEY, startDaemon } from "./shared_daemon.ts";
 import { isRunning } from "./shared_gateway.ts";
@@ -71,11 +72,10 @@ Deno.test({
     await using daemon = await startDaemon();
     const refusals: readonly (readonly [object, RegExp])[] = [
       [{ key: KEY.replace("0", "1") }, /another configuration/],
-      [{ version: "0.0.1" }, /has version/],
       [{ hello: 2 }, /hello of another version/],
       [{ proof: "x" }, /access/],
       ...["a b", ["tester"], null, true, 5].map((agent) => [{ agent }, /hello/] as const),
-      [{ do: "reload" }, /hello/],
+      [{ action: "reload" }, /hello/],
     ];
     for (const [hello, error] of refusals) {
       const { connection, answer } = await daemon.greet({ ...hello });
@@ -90,6 +90,32 @@ Deno.test({
     assert.deepEqual(endless.lines, []);
     const { session } = await daemon.connect("tester");
     assert.ok(await session.callGatewayTool("list_servers", {}));
+  },
+});
+
+Deno.test({
+  name:
+    "[shared.hello] of too many connections that send nothing, the oldest are closed, and no client is refused",
+  ignore,
+  async fn() {
+    const env = { AGENT_MCP_GATEWAY_LOOPBACK: "1" };
+    await using daemon = await startDaemon({ env });
+    const path = `${daemon.folder}/${KEY.slice(0, 16)}.port`;
+    const { port } = JSON.parse(Deno.readTextFileSync(path));
+    using stack = new DisposableStack();
+    const silent = await Promise.all(Array.from({ length: 70 }, async () => {
+      return stack.use(await Deno.connect({ hostname: "127.0.0.1", port }));
+    }));
+    const [command, ...words] = await gatewayCommandLine(GATEWAY_COMMAND);
+    const { workingFolder: cwd } = daemon.setup;
+    const args = [...words, "ps", "--json"];
+    const ps = new Program({ command, args, cwd, env: daemon.setup.env });
+    await ps.waitForEnd();
+    assert.equal(JSON.parse(ps.lines.join(""))[0].state, "running");
+    const closed = await Promise.race(
+      silent.map((connection) => connection.read(new Uint8Array(1))),
+    );
+    assert.equal(closed, null);
   },
 });
 
@@ -147,7 +173,7 @@ Deno.test({
     // The launcher of the npm package is another process.
     assert.ok(GATEWAY_COMMAND === "npm" || status.pid === daemon.program.pid);
     const slow = session.callServerToolForText("odd", "slow_progress", { every_ms: 50, times: 10 });
-    await daemon.greet({ do: "end" });
+    await daemon.greet({ action: "end" });
     assert.equal(await slow, "done");
     assert.equal((await daemon.program.waitForEnd()).code, 0);
   },

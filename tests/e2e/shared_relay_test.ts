@@ -227,6 +227,8 @@ Deno.test({
     assert.equal((await relay.waitForEnd()).code, 1);
     assert.deepEqual(relay.lines, []);
     assert.match(relay.stderr, /error: The gateway cannot start:\n.*\.mcp\.json:1:/);
+    const names = [...Deno.readDirSync(shared.folder)].map(({ name }) => name);
+    assert.ok(!names.some((name) => name.endsWith(".lock")), names.join());
     const flag = shared.start({ args: ["--agent=tester", "--face", "none"] });
     assert.equal((await flag.waitForEnd()).code, 2);
     assert.match(flag.stderr, /--face/);
@@ -279,6 +281,54 @@ Deno.test({
 
 Deno.test({
   name:
+    "[shared.further-variables] after an edit that names a relative path, the servers of each open window run in its folder",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const folders = ["one", "two"].map((name) => `${shared.setup.home}/${name}`);
+    for (const folder of folders) Deno.mkdirSync(folder);
+    // Without a file in the working folder, both windows have the same servers.
+    const args = ["--agent", "tester", "--mcp-config", `${shared.setup.workingFolder}/.mcp.json`];
+    const rules = `${shared.setup.workingFolder}/.mcp-gateway-rules.json`;
+    const windows = await Promise.all(folders.map((cwd) => {
+      return shared.connect({ cwd, args: [...args, "--rules", rules] });
+    }));
+    const first = await shared.daemonId();
+    shared.setup.writeFile(".mcp.json", { mcpServers: { odd: misbehavingServer("./data") } });
+    await waitUntil("the daemon has ended", async () => {
+      return !(await shared.listDaemonIds()).includes(first);
+    });
+    const used = await Promise.all(windows.map(async (window) => {
+      const pid = await window.callServerToolForText("odd", "pid");
+      const readlink = new Deno.Command("readlink", { args: [`/proc/${pid}/cwd`] });
+      return new TextDecoder().decode((await readlink.output()).stdout).trim();
+    }));
+    assert.deepEqual(used, folders.map((folder) => Deno.realPathSync(folder)));
+  },
+});
+
+Deno.test({
+  name: "[shared.stop] a relay whose daemon starts slowly ends when it is asked to",
+  ignore: ignore || GATEWAY_COMMAND === "npm",
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const relay = shared.start();
+    const daemon = await waitUntil("a daemon starts", async () => {
+      return (await shared.listDaemonIds())[0];
+    });
+    Deno.kill(daemon, "SIGSTOP");
+    try {
+      relay.sendSignal("SIGTERM");
+      assert.equal((await relay.waitForEnd(10_000)).code, 0);
+      assert.deepEqual(relay.lines, []);
+    } finally {
+      Deno.kill(daemon, "SIGKILL");
+    }
+  },
+});
+
+Deno.test({
+  name:
     "[shared.loopback] without Unix sockets, daemons listen on loopback, and take only clients that know a token that only the user can read",
   ignore,
   async fn() {
@@ -304,7 +354,7 @@ Deno.test({
     };
     const { proof } = await ask({ nonce: "x" });
     assert.match(String(proof), /^[0-9a-f]{64}$/);
-    const hello = { hello: 1, do: "status", pid: 1, key: "", version: "", proof };
+    const hello = { hello: 1, action: "status", pid: 1, proof };
     const { ok, error } = await ask(hello);
     assert.equal(ok, false);
     assert.match(String(error), /no access to the file/);

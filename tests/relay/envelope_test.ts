@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readEnvelopes } from "../../src/relay/envelope.ts";
+import { readEnvelopes, readId } from "../../src/relay/envelope.ts";
 
 const encoder = new TextEncoder();
 
@@ -42,8 +42,18 @@ Deno.test("[shared.envelope] a batch has an envelope for each message, and what 
       false,
     );
   }
-  assert.deepEqual(read('{"id":12345678901234567890,"method":"a"}'), [
-    ["12345678901234567890", "a"],
-  ]);
   assert.deepEqual(read('{"id":"\\u0061","method":"a"}'), [['"a"', "a"]]);
+});
+
+Deno.test("[shared.envelope] a number that is too long for a double is an id with all its digits", () => {
+  const request = '{"params":{"id":1},"id":12345678901234567890,"method":"a"}';
+  assert.deepEqual(read(request), [["12345678901234567890", "a"]]);
+  assert.deepEqual(read(`[${request},{"id":12345678901234567891,"result":{"id":5}}]`), [
+    ["12345678901234567890", "a"],
+    ["12345678901234567891", undefined],
+  ]);
+  const cancelled =
+    '{"method":"notifications/cancelled","params":{"requestId":12345678901234567890}}';
+  const [envelope] = readEnvelopes(encoder.encode(cancelled));
+  assert.equal(readId(envelope?.params?.requestId), "12345678901234567890");
 });

@@ -12,6 +12,10 @@ export const SHARED: Readonly<Record<string, Section>> = {
     "shared.input": "a shared gateway answers what came with the end of the input",
     "shared.daemon-gone":
       "if a shared gateway is killed, calls in flight fail once with SERVER_UNAVAILABLE, and the next call works, in the same session",
+    "shared.initialize":
+      "the initialize of a client is answered, by the next shared gateway or with the reason, if one is killed before it answers",
+    "shared.stop":
+      "a client's process ends when it is asked to, also while its shared gateway starts",
     "shared.drain":
       "a shared gateway that is asked to end answers its calls, while its clients go on with another, and no call fails",
     "shared.start-failure":
@@ -49,6 +53,8 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "ps names the settings, variables and other parts that separate shared gateways of the same files, without their values",
     "init.shared":
       "init --shared writes entries with which all clients share one gateway, also into those that are there, and names those that it cannot change",
+    "shared.old-logs":
+      "the log of a shared gateway that has ended is removed after a week, and that of one that runs is not",
     "shared.log-lines": "a reader that follows the log of a shared gateway gets every line once",
   },
 };

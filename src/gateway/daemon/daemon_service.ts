@@ -15,11 +15,14 @@ import {
   untilClosed,
   writeLine,
 } from "../../shared_socket/mod.ts";
-import { within } from "../../within.ts";
+import { wait, within } from "../../within.ts";
 import type { SharedClient } from "../gateway_options.ts";
 
 /** Time for the first line of a connection, in milliseconds. */
 const HELLO_MS = 5000;
+
+/** Pause after a connection could not be accepted, in milliseconds. */
+const ACCEPT_RETRY_MS = 100;
 
 /** Maximum number of connections whose first line has not come. */
 const MAX_SILENT_CONNECTIONS = 64;
@@ -42,8 +45,6 @@ export interface DaemonServiceOptions {
   readonly listener: SharedListener;
   /** The daemon key that each hello must have. */
   readonly key: string;
-  /** The gateway's version. */
-  readonly version: string;
   /** Time for which the daemon lives without a client, in milliseconds. */
   readonly lingerMs: number;
   /** Starts to serve a client; `onClosed` must be called when the client has closed its end. */
@@ -72,7 +73,7 @@ interface ReceivedHello {
   /** The proof that the hello must have. */
   readonly proof: string | undefined;
   /** Bytes that have been read after the line. */
-  readonly rest: Uint8Array;
+  readonly extraBytes: Uint8Array;
 }
 
 /** The clients of a daemon. */
@@ -83,7 +84,8 @@ export class DaemonService {
   readonly #end: (reason: string) => void;
   readonly #relays = new Set<ConnectedRelay>();
   readonly #connections = new Set<Deno.Conn>();
-  #silentCount = 0;
+  /** The connections whose first line has not come, the oldest first. */
+  readonly #silent = new Set<Deno.Conn>();
   #isClosing = false;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -115,7 +117,7 @@ export class DaemonService {
   async drain(callsMs: number): Promise<void> {
     const relays = [...this.#relays];
     for (const { channel } of relays) channel.send(`{"jsonrpc":"2.0","method":"${ENDING_METHOD}"}`);
-    if (relays.length > 0) await new Promise((resolve) => setTimeout(resolve, LAST_REQUESTS_MS));
+    if (relays.length > 0) await wait(LAST_REQUESTS_MS);
     await Promise.all(relays.map(async ({ channel, client }) => {
       await client.session.end(callsMs);
       await within(channel.close(), CLIENT_GONE_MS);
@@ -137,21 +139,20 @@ export class DaemonService {
         if (this.#isClosing) return;
         log.warn("Cannot accept a client", { reason: String(error) });
         // Usually there are too many open files, and the next attempt would fail immediately, too.
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await wait(ACCEPT_RETRY_MS);
       }
     }
   }
 
   async #receive(connection: Deno.Conn): Promise<void> {
-    if (this.#isClosing || this.#silentCount >= MAX_SILENT_CONNECTIONS) {
-      return closeConnection(connection);
-    }
+    if (this.#isClosing) return closeConnection(connection);
     this.#connections.add(connection);
-    this.#silentCount++;
+    this.#silent.add(connection);
+    if (this.#silent.size > MAX_SILENT_CONNECTIONS) this.#closeOldestSilent();
     try {
-      const { hello, proof, rest } = await this.#readHello(connection)
-        .finally(() => this.#silentCount--);
-      await this.#answer(connection, { hello, proof, rest });
+      const received = await this.#readHello(connection)
+        .finally(() => this.#silent.delete(connection));
+      await this.#answer(connection, received);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log.debug("A connection to the daemon failed", { reason });
@@ -161,29 +162,42 @@ export class DaemonService {
     }
   }
 
+  /** Makes room for the next connection. A relay that was only slow connects again. */
+  #closeOldestSilent(): void {
+    const oldest = this.#silent.values().next().value;
+    if (oldest === undefined) return;
+    this.#silent.delete(oldest);
+    closeConnection(oldest);
+  }
+
   async #readHello(connection: Deno.Conn): Promise<ReceivedHello> {
     const proof = await this.#options.listener.introduce(connection);
-    const { line, rest } = await readFirstLine(connection, {
+    const { line, extraBytes } = await readFirstLine(connection, {
       maxBytes: MAX_HELLO_BYTES,
       withinMs: HELLO_MS,
     });
-    return { hello: parseLine(line), proof, rest };
+    return { hello: parseLine(line), proof, extraBytes };
   }
 
-  async #answer(connection: Deno.Conn, { hello, proof, rest }: ReceivedHello): Promise<void> {
+  async #answer(
+    connection: Deno.Conn,
+    { hello, proof, extraBytes }: ReceivedHello,
+  ): Promise<void> {
     // Without an answer, the relay starts another daemon.
     if (this.#isClosing) return;
-    const fault = this.#findFault(hello, proof);
-    if (fault !== undefined || !isHello(hello)) {
-      const refusal: HelloAnswer = { ok: false, error: fault ?? "this is no hello" };
-      this.#options.log.warn("A connection to the daemon was refused", { reason: refusal.error });
-      return await writeLine(connection, refusal);
+    if (!isHello(hello)) {
+      const error = "this shared gateway does not understand the hello of another version";
+      return await this.#refuse(connection, error);
     }
-    const answer: HelloAnswer = { ok: true, pid: Deno.pid, version: this.#options.version };
+    const fault = this.#findFault(hello, proof);
+    if (fault !== undefined) return await this.#refuse(connection, fault);
+    const answer: HelloAnswer = { ok: true, pid: Deno.pid };
     await writeLine(connection, answer);
-    switch (hello.do) {
+    switch (hello.action) {
       case "connect":
-        return await this.#serve(connection, hello, rest);
+        // The other relays know of the end already. This one has sent nothing yet.
+        if (this.#isClosing) return;
+        return await this.#serve(connection, hello, extraBytes);
       case "status":
         return await writeLine(connection, await this.#readStatus());
       case "end":
@@ -194,25 +208,27 @@ export class DaemonService {
     }
   }
 
-  #findFault(hello: unknown, proof: string | undefined): string | undefined {
-    const { key, version } = this.#options;
-    if (!isHello(hello)) {
-      return "this shared gateway does not understand the hello of another version";
-    }
+  async #refuse(connection: Deno.Conn, error: string): Promise<void> {
+    this.#options.log.warn("A connection to the daemon was refused", { reason: error });
+    const refusal: HelloAnswer = { ok: false, error };
+    await writeLine(connection, refusal);
+  }
+
+  #findFault(hello: Hello, proof: string | undefined): string | undefined {
+    const { key } = this.#options;
     if (hello.proof !== proof) return "the client has no access to the file of the port";
     // Commands of any version may read the status of all daemons, and end them.
-    if (hello.do !== "connect") return undefined;
+    if (hello.action !== "connect") return undefined;
     if (hello.key !== key) return "this shared gateway has another configuration";
-    if (hello.version !== version) return `this shared gateway has version ${version}`;
     return this.#relays.size >= MAX_CLIENTS
       ? `this shared gateway has ${MAX_CLIENTS} clients already`
       : undefined;
   }
 
-  async #serve(connection: Deno.Conn, hello: Hello, rest: Uint8Array): Promise<void> {
+  async #serve(connection: Deno.Conn, hello: Hello, extraBytes: Uint8Array): Promise<void> {
     const { accept, memoryOf, lingerMs, log } = this.#options;
     const { agent, pid } = hello;
-    const stream = new SocketStream(connection, rest);
+    const stream = new SocketStream(connection, extraBytes);
     const channel = new LineChannel(stream, stream, {
       pauseWhenUnread: true,
       memory: memoryOf(agent),
@@ -223,13 +239,16 @@ export class DaemonService {
     this.#relays.add(relay);
     clearTimeout(this.#lingerTimer);
     log.info("A client has connected", { pid, ...(agent === undefined ? {} : { agent }) });
-    await closed;
-    await client.session.end(CLIENT_GONE_MS);
-    client.disconnect();
-    await within(channel.close(), CLIENT_GONE_MS);
-    this.#relays.delete(relay);
-    log.info("A client has disconnected", { pid });
-    if (this.#relays.size === 0 && !this.#isClosing) this.#linger(lingerMs);
+    try {
+      await closed;
+      await client.session.end(CLIENT_GONE_MS);
+      client.disconnect();
+      await within(channel.close(), CLIENT_GONE_MS);
+    } finally {
+      this.#relays.delete(relay);
+      log.info("A client has disconnected", { pid });
+      if (this.#relays.size === 0 && !this.#isClosing) this.#linger(lingerMs);
+    }
   }
 
   #linger(ms: number): void {

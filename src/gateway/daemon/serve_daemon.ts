@@ -1,14 +1,15 @@
 import type { Log } from "../../log.ts";
 import { longWork } from "../../long_work.ts";
-import { listenOnSocket, variablesOf } from "../../shared_socket/mod.ts";
-import { readText } from "../../config/mod.ts";
+import { getHomeFolder, readText, relativeTextsOf, variablesOf } from "../../config/startup/mod.ts";
+import { listenOnSocket } from "../../shared_socket/mod.ts";
 import type { Gateway } from "../gateway.ts";
-import { listenForSignals, SIGNAL_TIME_LIMITS } from "../signals.ts";
+import { listenForSignals } from "../../signals.ts";
+import { SIGNAL_TIME_LIMITS } from "../gateway_options.ts";
 import { DaemonService } from "./daemon_service.ts";
 import { digestVariables } from "./digest_variables.ts";
 import { type ProcessUse, readProcessUse } from "./process_use.ts";
 
-/** Number of ids from which that of the first request to a client is chosen. */
+/** The first id of the requests to a client is random, up to this number, so that daemons do not repeat ids. */
 const FIRST_REQUEST_IDS = 2 ** 40;
 
 /** Options of a daemon. */
@@ -42,10 +43,8 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
   const service = new DaemonService({
     listener,
     key,
-    version,
     lingerMs,
     accept: (channel, client) => {
-      // A relay may connect a client to one daemon after another, so the ids of their requests must differ.
       const firstRequestId = 1 + Math.floor(Math.random() * FIRST_REQUEST_IDS);
       return gateway.connect(channel, { ...client, firstRequestId });
     },
@@ -72,10 +71,10 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     socket: options.socket,
     log: options.logPath,
   });
-  const further = watchVariables(gateway);
+  const needsOtherDaemons = watchServersFile(gateway);
   log.info(`Listening on ${options.socket}`);
   onListening();
-  const reason = await Promise.race([signals.first, service.ended, further]);
+  const reason = await Promise.race([signals.first, service.ended, needsOtherDaemons]);
   log.info(`Ending: ${reason}`);
   await service.refuseNewClients();
   // A second signal means that the user does not want to wait.
@@ -87,19 +86,32 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
 }
 
 /**
- * Resolves when the servers file names a variable that it did not name at the start: the daemon does not have its value,
- * and windows may have different ones. Their relays then find the daemon that has theirs.
+ * Resolves to a reason to end when the servers file names a variable or a relative path that it did not name at the start:
+ * the daemon does not have the variable's value, nor a window's working folder. Each relay then connects to a daemon with
+ * its own value and folder.
  */
-function watchVariables(gateway: Gateway): Promise<string> {
-  const read = (): ReadonlySet<string> => {
+function watchServersFile(gateway: Gateway): Promise<string> {
+  const read = (): string => {
     const file = readText(gateway.configuration.files.mcpConfig);
-    return variablesOf("text" in file ? file.text : "");
+    return "text" in file ? file.text : "";
   };
-  const known = read();
+  // Otherwise all clients have this working folder.
+  const servesAllFolders = Deno.cwd() === getHomeFolder(Deno.env);
+  const relativeIn = (text: string): ReadonlySet<string> => {
+    return servesAllFolders ? relativeTextsOf(text) : new Set();
+  };
+  const text = read();
+  const [knownVariables, knownTexts] = [variablesOf(text), relativeIn(text)];
   return new Promise((resolve) => {
     gateway.onConfigurationChange(() => {
-      const name = read().values().find((name) => !known.has(name));
-      if (name !== undefined) resolve(`the servers file now refers to the variable ${name}`);
+      const text = read();
+      const newVariable = variablesOf(text).difference(knownVariables).values().next().value;
+      const newText = relativeIn(text).difference(knownTexts).values().next().value;
+      if (newVariable !== undefined) {
+        resolve(`the servers file now refers to the variable ${newVariable}`);
+      } else if (newText !== undefined) {
+        resolve(`the servers file now has ${newText}, which may depend on the working folder`);
+      }
     });
   });
 }
@@ -107,22 +119,22 @@ function watchVariables(gateway: Gateway): Promise<string> {
 /** Describes the servers, with the processes that each has. */
 function describeServers(
   gateway: Gateway,
-  use: ReadonlyMap<number, ProcessUse> | undefined,
+  usesByGroup: ReadonlyMap<number, ProcessUse> | undefined,
 ): Readonly<Record<string, unknown>>[] {
   return [...gateway.serverStatuses()].map(([name, status]) => {
     const { state, sessions, calls_in_flight, pids, last_error } = status;
     // Each session's process leads its own group.
-    const groups = pids.flatMap((pid) => use?.get(pid) ?? []);
+    const groups = pids.flatMap((pid) => usesByGroup?.get(pid) ?? []);
     return {
       name,
       state,
       sessions,
       calls_in_flight,
       pids,
-      processes: use === undefined
+      processes: usesByGroup === undefined
         ? pids.length
         : groups.reduce((sum, { processes }) => sum + processes, 0),
-      rss: use === undefined ? null : groups.reduce((sum, { rss }) => sum + rss, 0),
+      rss: usesByGroup === undefined ? null : groups.reduce((sum, { rss }) => sum + rss, 0),
       last_error,
     };
   });

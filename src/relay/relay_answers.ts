@@ -1,9 +1,12 @@
 import { claimOf, RESERVED_META } from "../reserved_meta.ts";
 import { VERSION } from "../version.ts";
-import type { Envelope } from "./envelope.ts";
+import type { RelayEnvelope } from "./envelope.ts";
 
 /** JSON-RPC code of an internal error. */
 const INTERNAL_ERROR = -32603;
+
+/** Maximum length of a reason, in UTF-16 code units. */
+const MAX_REASON_LENGTH = 500;
 
 /** The gateway's own tools that change nothing. */
 const HARMLESS_TOOLS: readonly unknown[] = [
@@ -30,8 +33,8 @@ export interface OpenRequest {
  * @param envelope The envelope of the request, with its id.
  * @param hasSession Whether the client has initialized a session.
  */
-export function openRequest(
-  { method, params }: Envelope,
+export function describeRequest(
+  { method, params }: RelayEnvelope,
   { id, hasSession }: { readonly id: string; readonly hasSession: boolean },
 ): OpenRequest {
   const isToolCall = method === "tools/call";
@@ -43,7 +46,7 @@ export function openRequest(
   };
 }
 
-/** Writes the answer to a request that the daemon cannot answer any more: the error that the gateway gives for a server that is gone. */
+/** Answers a request whose daemon is gone, as the gateway does for a server that is gone. */
 export function writeEndedAnswer(request: OpenRequest): string {
   const { mayChange } = request;
   const message = "The shared gateway ended before it answered.";
@@ -54,14 +57,21 @@ export function writeEndedAnswer(request: OpenRequest): string {
 }
 
 /**
- * Writes the answer to a request that no daemon has received.
+ * Answers a request that no daemon has received.
  *
- * @param reason The reason, as a sentence without its full stop.
+ * @param reason The reason, which may have several lines.
  */
 export function writeUnsentAnswer(request: OpenRequest, reason: string): string {
   const hint = "Tell the user what is wrong with the gateway";
-  const message = `The shared gateway is not available: ${reason}`;
+  const message = `The shared gateway is not available: ${asOneLine(reason)}`;
   return writeAnswer(request, { message, hint, retryable: true });
+}
+
+/** Joins the lines of a reason; that of a daemon that cannot start is its whole standard error. */
+function asOneLine(reason: string): string {
+  const line = reason.slice(0, MAX_REASON_LENGTH).replace(/^error: /, "").replace(/\s+/g, " ")
+    .trim();
+  return reason.length > MAX_REASON_LENGTH ? `${line}…` : line;
 }
 
 function writeAnswer(

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { usesWorkingFolder, variablesOf, wordsOf } from "../../src/shared_socket/mod.ts";
+import {
+  relativeTextsOf,
+  usesWorkingFolder,
+  variablesOf,
+  wordsOf,
+} from "../../src/config/startup/mod.ts";
 
 Deno.test("[shared.separate] all names of variables in a file are found, also in defaults, lists and escapes", () => {
   const words = wordsOf(
@@ -52,4 +57,16 @@ Deno.test("[shared.separate] servers that depend on the working folder are recog
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("[shared.further-variables] a path that is relative in some folders is found without looking into one", () => {
+  const text = JSON.stringify({
+    args: ["-y", "./x", "data/notes.db", "/abs/path", "https://example.com/mcp", "${HOME}/x"],
+    cwd: "sub",
+    env: { ROOT: "${workspaceFolder}" },
+  });
+  assert.deepEqual(
+    [...relativeTextsOf(text)].toSorted(),
+    ['"cwd":"sub', "./x", "data/notes.db", "workspaceFolder"],
+  );
 });

@@ -1,10 +1,8 @@
-import type { EndOptions } from "./gateway_options.ts";
-
-/** Time limits of a shutdown by a signal. */
-export const SIGNAL_TIME_LIMITS: EndOptions = {
-  callsMs: 5000,
-  gracePeriods: { afterInputCloseMs: 2000, afterTerminateMs: 2000 },
-};
+/**
+ * The signals that a process that serves clients reacts to. A leaf: imports nothing of the project.
+ *
+ * @module
+ */
 
 /** The signals that ask the process to end. */
 export interface Signals {

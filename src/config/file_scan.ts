@@ -17,11 +17,14 @@ const STRING = /"((?:[^"\\\n]|\\.)*)"/g;
 /** Matches a path that begins at the working folder, also after a flag: `--root=./data`. */
 const RELATIVE = /(?:^|[=:,;\s])\.{1,2}(?:[\\/]|$)/;
 
-/** Matches the entry `cwd` with a path that is not absolute. */
-const RELATIVE_FOLDER = /"cwd"\s*:\s*"(?![\\/~$]|[A-Za-z]:)/;
+/** Matches an entry `cwd` with a path that is not absolute. */
+const RELATIVE_FOLDER = /"cwd"\s*:\s*"(?![\\/~$]|[A-Za-z]:)[^"]*/g;
 
-/** Matches what is no path of a file, although it has a slash. */
-const NO_PATH = /^(?:[\\/~@$]|[A-Za-z]:[\\/])|:\/\//;
+/** Matches what does not depend on the working folder, although it has a slash. */
+const INDEPENDENT = /^(?:[\\/~@$]|[A-Za-z]:[\\/])|:\/\//;
+
+/** The name of the variable with the working folder. */
+const WORKSPACE_FOLDER = "workspaceFolder";
 
 /** Maximum number of paths that are looked up. */
 const MAX_LOOKUPS = 200;
@@ -51,14 +54,30 @@ export function variablesOf(text: string): ReadonlySet<string> {
  * @param cwd The working folder.
  */
 export function usesWorkingFolder(text: string, cwd: string): boolean {
-  if (text.includes("workspaceFolder") || RELATIVE_FOLDER.test(text)) return true;
   let lookups = 0;
-  for (const [, string = ""] of text.matchAll(STRING)) {
-    if (RELATIVE.test(string)) return true;
-    if (!/[\\/]/.test(string) || NO_PATH.test(string)) continue;
-    if (++lookups > MAX_LOOKUPS || exists(`${cwd}/${string}`)) return true;
+  return findRelativeTexts(text).some(({ found, isCertain }) =>
+    isCertain || ++lookups > MAX_LOOKUPS || exists(`${cwd}/${found}`)
+  );
+}
+
+/** Returns what depends on the working folder in the text of the servers file, or does in some folders. */
+export function relativeTextsOf(text: string): ReadonlySet<string> {
+  return new Set(findRelativeTexts(text).map(({ found }) => found));
+}
+
+/** A text that depends on the working folder: always, or if there is a file with this path in the folder. */
+interface RelativeText {
+  readonly found: string;
+  readonly isCertain: boolean;
+}
+
+function* findRelativeTexts(text: string): Generator<RelativeText> {
+  if (text.includes(WORKSPACE_FOLDER)) yield { found: WORKSPACE_FOLDER, isCertain: true };
+  for (const [found] of text.matchAll(RELATIVE_FOLDER)) yield { found, isCertain: true };
+  for (const [, found = ""] of text.matchAll(STRING)) {
+    if (RELATIVE.test(found)) yield { found, isCertain: true };
+    else if (/[\\/]/.test(found) && !INDEPENDENT.test(found)) yield { found, isCertain: false };
   }
-  return false;
 }
 
 function exists(path: string): boolean {
