@@ -22,6 +22,7 @@ export class Handshake {
   #setLevel: RepeatedMessage | undefined;
   #lostCount = 0;
   readonly #subscriptions = new Map<unknown, RepeatedMessage>();
+  readonly #requestedLists = new Set<string>();
 
   /** Whether the client has sent `initialize`. */
   get hasSession(): boolean {
@@ -37,6 +38,11 @@ export class Handshake {
   get afterInitialize(): RepeatedMessage[] {
     return [this.#initialized, this.#setLevel, ...this.#subscriptions.values()]
       .filter((message) => message !== undefined);
+  }
+
+  /** The lists that the client has requested, of whose changes it is notified. */
+  get requestedLists(): readonly string[] {
+    return [...this.#requestedLists];
   }
 
   /**
@@ -67,6 +73,12 @@ export class Handshake {
         break;
       case "logging/setLevel":
         this.#setLevel = { id, line: line.slice() };
+        break;
+      case "tools/list":
+      case "prompts/list":
+      case "resources/list":
+      case "resources/templates/list":
+        this.#requestedLists.add(method.replace(/\/.*/, ""));
         break;
       case "resources/subscribe":
         if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) break;

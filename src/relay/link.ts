@@ -12,7 +12,7 @@ export class Link {
   /** Ids of repeated requests, whose answers the client must not get again. */
   readonly repeatedIds: Set<string> = new Set();
   /** Called with the answer to the repeated `initialize`. */
-  onInitialized: () => void = () => {};
+  onInitialized: (line: Uint8Array) => void = () => {};
   /** Whether the daemon takes new requests: it has neither ended nor announced its end. */
   isUsable = true;
   hasEnded = false;

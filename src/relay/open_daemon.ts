@@ -34,6 +34,8 @@ export interface OpenedDaemon {
   readonly stream: SocketStream;
   /** Process id of the daemon. */
   readonly pid: number;
+  /** The daemon's warning for the operator, if any. */
+  readonly warning: string | undefined;
 }
 
 /**
@@ -79,8 +81,8 @@ function isSystemError(error: unknown): error is Error {
 async function connectTo(socket: string, hello: Hello): Promise<OpenedDaemon | undefined> {
   const greeted = await greetDaemon(socket, hello);
   if (greeted === undefined) return undefined;
-  const { connection, extraBytes, pid } = greeted;
-  return { stream: new SocketStream(connection, extraBytes), pid };
+  const { connection, extraBytes, pid, warning } = greeted;
+  return { stream: new SocketStream(connection, extraBytes), pid, warning };
 }
 
 /** Starts a daemon, unless another relay has just done so, and connects to it. */

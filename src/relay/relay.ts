@@ -1,4 +1,5 @@
 import type { ByteReader } from "../bytes.ts";
+import { fieldsOf } from "../json.ts";
 import { ENDING_METHOD, SharingError, type SocketStream } from "../shared_socket/mod.ts";
 import { startTimer, within } from "../within.ts";
 import { readEnvelopes, readId, type RelayEnvelope } from "./envelope.ts";
@@ -261,13 +262,27 @@ export class Relay {
     const { initialize, afterInitialize } = this.#handshake;
     if (initialize?.id === undefined) return;
     link.repeatedIds.add(initialize.id);
-    const initialized = new Promise<void>((resolve) => link.onInitialized = resolve);
+    const initialized = new Promise<Uint8Array>((resolve) => link.onInitialized = resolve);
     await link.send(initialize.line);
-    await Promise.race([initialized, link.ended]);
+    const answer = await Promise.race([initialized, link.ended]);
     for (const { id, line } of afterInitialize) {
       if (id !== undefined) link.repeatedIds.add(id);
       await link.send(line);
     }
+    if (answer !== undefined) await this.#announceLists(answer);
+  }
+
+  /** Tells the client that lists may have changed since the last daemon, which knew of the changes it had to announce. */
+  async #announceLists(answer: Uint8Array): Promise<void> {
+    const { result } = fieldsOf(JSON.parse(new TextDecoder().decode(answer)));
+    const capabilities = fieldsOf(fieldsOf(result)["capabilities"]);
+    const lists = this.#handshake.requestedLists
+      .filter((list) => fieldsOf(capabilities[list])["listChanged"] === true);
+    await this.#writeText(
+      lists.map((list) => `{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}\n`).join(
+        "",
+      ),
+    );
   }
 
   /** Passes the daemon's lines on until the connection ends. */
@@ -284,13 +299,14 @@ export class Relay {
   /** Reads the daemon's lines, and takes out those for the relay. */
   #withoutRelayLines(link: Link, lines: Uint8Array): Uint8Array {
     return filterLines(lines, (line) => {
-      const isForRelay = readEnvelopes(line).map((envelope) => this.#isForRelay(link, envelope));
+      const envelopes = readEnvelopes(line);
+      const isForRelay = envelopes.map((envelope) => this.#isForRelay(link, { envelope, line }));
       return !isForRelay.includes(true);
     });
   }
 
   /** Notes a message of the daemon; returns whether it is for the relay and not for the client. */
-  #isForRelay(link: Link, { id, method, params }: RelayEnvelope): boolean {
+  #isForRelay(link: Link, { envelope: { id, method, params }, line }: Message): boolean {
     if (method === CANCELLED) link.questions.delete(readId(params?.requestId) ?? "");
     if (method === ENDING_METHOD) {
       link.isUsable = false;
@@ -305,7 +321,7 @@ export class Relay {
       link.forget(id);
       return false;
     }
-    if (id === this.#handshake.initialize?.id) link.onInitialized();
+    if (id === this.#handshake.initialize?.id) link.onInitialized(line.slice());
     return true;
   }
 

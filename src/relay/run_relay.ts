@@ -52,6 +52,11 @@ function readSettingsIfUsable(flags: SettingFlags, env: Environment): Settings |
  */
 export async function serveShared(flags: SettingFlags, settings: Settings): Promise<number> {
   let daemonPid: number | undefined;
+  const log = createLog({
+    level: settings.logLevel ?? "warn",
+    format: settings.logFormat,
+    write: (line) => void standardError.add(line),
+  });
   const cwd = Deno.cwd();
   const relay = new Relay({
     input: standardInput.getReader(),
@@ -61,6 +66,7 @@ export async function serveShared(flags: SettingFlags, settings: Settings): Prom
       const identity = await identifyDaemon({ flags, settings, env: Deno.env, cwd });
       const daemon = await openDaemon(identity, settings.agent);
       daemonPid = daemon?.pid;
+      if (daemon?.warning !== undefined) log.warn(daemon.warning);
       return daemon;
     },
   });
@@ -75,8 +81,6 @@ export async function serveShared(flags: SettingFlags, settings: Settings): Prom
   } catch (error) {
     if (error instanceof DaemonStartError) standardError.add(error.message);
     else if (error instanceof SharingError) {
-      const { logFormat: format } = settings;
-      const log = createLog({ format, write: (line) => void standardError.add(line) });
       log.error(`The gateway cannot be shared: ${error.message}`);
     } else throw error;
     await standardError.flush(FLUSH_MS);

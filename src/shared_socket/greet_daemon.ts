@@ -27,6 +27,8 @@ export interface GreetedDaemon {
   readonly extraBytes: Uint8Array;
   /** Process id of the daemon. */
   readonly pid: number;
+  /** The daemon's warning for the operator, if any. */
+  readonly warning: string | undefined;
 }
 
 /**
@@ -58,7 +60,7 @@ export async function greetDaemon(
     if (!answer.ok) {
       throw new SharingError(`the shared gateway at ${socket} refused the client: ${answer.error}`);
     }
-    return { connection, extraBytes, pid: answer.pid };
+    return { connection, extraBytes, pid: answer.pid, warning: answer.warning };
   } catch (error) {
     closeConnection(connection);
     if (error instanceof FirstLineError && !error.connectionEnded) {

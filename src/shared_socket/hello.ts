@@ -28,7 +28,11 @@ export interface Hello {
 
 /** The first line that a daemon sends. */
 export type HelloAnswer =
-  | { readonly ok: true; readonly pid: number }
+  | {
+    readonly ok: true;
+    readonly pid: number; /** A sentence for the operator. */
+    readonly warning?: string | undefined;
+  }
   | { readonly ok: false; readonly error: string };
 
 /** Whether a value is a hello that this program understands. */
@@ -42,7 +46,8 @@ export function isHello(value: unknown): value is Hello {
 
 /** Reads the answer to a hello; returns `undefined` if it is none. */
 export function readHelloAnswer(value: unknown): HelloAnswer | undefined {
-  const { ok, pid, error } = fieldsOf(value);
+  const { ok, pid, error, warning } = fieldsOf(value);
   if (ok === false) return { ok, error: String(error) };
-  return ok === true && typeof pid === "number" ? { ok, pid } : undefined;
+  if (ok !== true || typeof pid !== "number") return undefined;
+  return { ok, pid, warning: typeof warning === "string" ? warning : undefined };
 }

@@ -236,6 +236,22 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "[shared.unknown-agent] a client whose agent is not in the rules is warned, and so is the reader of the log",
+  ignore,
+  async fn() {
+    await using shared = await prepareShared({ servers: { odd: misbehavingServer() } });
+    const session = await shared.connect({ args: ["--agent", "testre"] });
+    const warning =
+      /The agent "testre" that a client is bound to is not in the rules; did you mean "tester"\?/;
+    await waitUntil("the warning is printed", () => warning.test(session.program.stderr));
+    const names = [...Deno.readDirSync(shared.folder)].map(({ name }) => name);
+    const log = names.find((name) => name.endsWith(".log"));
+    assert.match(Deno.readTextFileSync(`${shared.folder}/${log}`), warning);
+  },
+});
+
+Deno.test({
   name: "[shared.separate] clients that would get other servers get another daemon",
   ignore,
   async fn() {

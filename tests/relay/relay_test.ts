@@ -268,3 +268,38 @@ Deno.test("[shared.lines] large answers to a daemon that is ending do not mix", 
   }
   assert.ok(!second.received.messages.some(({ id }) => id === 101));
 });
+
+Deno.test("[shared.list-changes] after another daemon has taken over, the client is told of each list that it has requested and that can change", async () => {
+  await using fixture = new RelayFixture();
+  const first = await startInitializing(fixture);
+  await first.send({ id: "first", result: {} });
+  await fixture.client.find({ id: "first" });
+  fixture.send({ method: "notifications/initialized" });
+  const methods = ["tools/list", "resources/templates/list", "prompts/get"];
+  for (const [index, method] of methods.entries()) {
+    fixture.send({ id: index, method });
+    await first.received.find({ id: index });
+    await first.send({ id: index, result: {} });
+    await fixture.client.find({ id: index });
+  }
+  first[Symbol.dispose]();
+  await waitUntil("the connection has ended", () => !fixture.relay.isConnected);
+  const messageCount = fixture.client.messages.length;
+  fixture.send({ id: 9, method: "ping" });
+  using second = await fixture.accept();
+  void second.read();
+  await second.received.find({ id: "first" });
+  const capabilities = {
+    tools: {},
+    resources: { listChanged: true },
+    prompts: { listChanged: true },
+  };
+  await second.send({ id: "first", result: { capabilities } });
+  await second.received.find({ id: 9 });
+  await second.send({ id: 9, result: {} });
+  await fixture.client.find({ id: 9 });
+  assert.deepEqual(
+    fixture.client.messages.slice(messageCount).map(({ id, method }) => method ?? id),
+    ["notifications/resources/list_changed", 9],
+  );
+});

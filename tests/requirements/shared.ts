@@ -18,6 +18,10 @@ export const SHARED: Readonly<Record<string, Section>> = {
       "a client's process ends when it is asked to, also while its shared gateway starts",
     "shared.drain":
       "a shared gateway that is asked to end answers its calls, while its clients go on with another, and no call fails",
+    "shared.list-changes":
+      "a client that goes on with another shared gateway is told that the lists which it has requested may have changed",
+    "shared.unknown-agent":
+      "an agent that is not in the rules is named in the standard error of its client, and in the shared gateway's log",
     "shared.start-failure":
       "an error in the configuration ends a client's process as without --shared",
     "shared.separate":

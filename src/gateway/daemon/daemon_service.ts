@@ -52,6 +52,8 @@ export interface DaemonServiceOptions {
     channel: Channel,
     options: { readonly agent: string | undefined; readonly onClosed: () => void },
   ) => SharedClient;
+  /** Returns a warning about a client's agent, if there is one. */
+  readonly warningOf: (agent: string | undefined) => string | undefined;
   /** Returns the memory budget of a client's agent. */
   readonly memoryOf: (agent: string | undefined) => Budget;
   /** Returns the daemon's status without its clients. */
@@ -191,7 +193,9 @@ export class DaemonService {
     }
     const fault = this.#findFault(hello, proof);
     if (fault !== undefined) return await this.#refuse(connection, fault);
-    const answer: HelloAnswer = { ok: true, pid: Deno.pid };
+    const warning = hello.action === "connect" ? this.#options.warningOf(hello.agent) : undefined;
+    if (warning !== undefined) this.#options.log.warn(warning);
+    const answer: HelloAnswer = { ok: true, pid: Deno.pid, warning };
     await writeLine(connection, answer);
     switch (hello.action) {
       case "connect":

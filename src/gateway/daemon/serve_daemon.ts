@@ -2,6 +2,7 @@ import type { Log } from "../../log.ts";
 import { longWork } from "../../long_work.ts";
 import { getHomeFolder, readText, relativeTextsOf, variablesOf } from "../../config/startup/mod.ts";
 import { listenOnSocket } from "../../shared_socket/mod.ts";
+import { didYouMean } from "../../similar_names.ts";
 import type { Gateway } from "../gateway.ts";
 import { listenForSignals } from "../../signals.ts";
 import { SIGNAL_TIME_LIMITS } from "../gateway_options.ts";
@@ -47,6 +48,13 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     accept: (channel, client) => {
       const firstRequestId = 1 + Math.floor(Math.random() * FIRST_REQUEST_IDS);
       return gateway.connect(channel, { ...client, firstRequestId });
+    },
+    warningOf: (agent) => {
+      const known = gateway.configuration.rules.agents;
+      if (agent === undefined || known.has(agent)) return undefined;
+      return `The agent "${agent}" that a client is bound to is not in the rules${
+        didYouMean(agent, known.keys())
+      }`;
     },
     memoryOf: (agent) => gateway.memory.share(`agent ${agent ?? ""}`),
     status: async () => ({
