@@ -292,6 +292,7 @@ export class Gateway {
     (await this.#statelessService)?.close();
     await Promise.all([...this.#clients].map((client) => client.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()];
+    this.#processes.expectClose();
     await Promise.all(servers.map((server) => server.close(0, gracePeriods)));
     // A process may outlive its session for a moment if the session broke.
     this.#processes.kill();

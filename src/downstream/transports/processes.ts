@@ -59,6 +59,7 @@ export class Processes {
   readonly #groups = new Map<number, ProcessGroup>();
   readonly #endings = new Set<Promise<void>>();
   #lastNumber = 0;
+  #isClosing = false;
   readonly #watchdog: Watchdog;
 
   /**
@@ -126,7 +127,15 @@ export class Processes {
     const group = this.#groups.get(groupId);
     if (group === undefined) return;
     this.#groups.delete(groupId);
-    this.#watchdog.unregister(groupId, group.number);
+    this.#watchdog.unregister(groupId, this.#isClosing ? undefined : group.number);
+  }
+
+  /**
+   * Prepares for `close`, which ends all processes that have left their groups: from now on, they are not searched for at
+   * the end of each group, because a search among hundreds of processes takes long.
+   */
+  expectClose(): void {
+    this.#isClosing = true;
   }
 
   /** Kills all process groups immediately, including those of ending sessions. */
