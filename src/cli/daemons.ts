@@ -7,6 +7,7 @@ import {
   listDaemonFiles,
   SharingError,
 } from "../shared_socket/mod.ts";
+import { ownUserId } from "../file_identity.ts";
 import { DAEMON_COMMAND } from "../hidden_commands.ts";
 import { argument, type Output } from "./command.ts";
 import { UsageError } from "./error_report.ts";
@@ -97,19 +98,25 @@ export async function describeProblem(id: string, { message }: SharingError): Pr
   return pid === undefined ? message : `${message}. Its process is ${pid}`;
 }
 
-/** Finds the process of a daemon by its command line; returns `undefined` where there is no program `ps`. */
+/**
+ * Finds the process of a daemon by its command line, which other users' processes may have, too; returns `undefined` where
+ * there is no program `ps`.
+ */
 async function findDaemonProcess(id: string): Promise<number | undefined> {
-  if (Deno.build.os === "windows") return undefined;
+  const user = ownUserId();
+  if (user === undefined) return undefined;
   try {
     const { stdout } = await new Deno.Command("ps", {
-      args: ["-A", "-ww", "-o", "pid=,args="],
+      args: ["-A", "-ww", "-o", "uid=,pid=,args="],
       stdin: "null",
       stderr: "null",
     }).output();
     const lines = new TextDecoder().decode(stdout).split("\n");
+    const pids = lines.filter((text) => text.includes(` ${DAEMON_COMMAND} ${id}`))
+      .map((text) => text.trim().split(/\s+/, 2).map(Number))
+      .flatMap(([uid, pid]) => uid === user && pid !== undefined ? [pid] : []);
     // A launcher, which comes before the process that it has started, has the same arguments.
-    const line = lines.findLast((text) => text.includes(` ${DAEMON_COMMAND} ${id}`));
-    return line === undefined ? undefined : Number.parseInt(line);
+    return pids.at(-1);
   } catch {
     return undefined;
   }

@@ -39,8 +39,8 @@ export interface ConnectOptions {
   readonly isOnlyClient?: boolean;
   /** Id of the first request to the client; default: 1. */
   readonly firstRequestId?: number;
-  /** Called when the client has closed its end. */
-  readonly onClosed: () => void;
+  /** Called when the client has closed its end, or with the reason if the connection ends for another one. */
+  readonly onClosed: (cause?: Error) => void;
 }
 
 /** A connected client, as those see it who accept clients over a socket. */

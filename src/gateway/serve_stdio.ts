@@ -23,7 +23,7 @@ export async function serveStdio(gateway: Gateway, log: Log): Promise<void> {
   const channel = new LineChannel(standardInput, standardOutput, {
     pauseWhenUnread: true,
   });
-  gateway.connect(channel, { onClosed, isOnlyClient: true });
+  gateway.connect(channel, { onClosed: () => onClosed(), isOnlyClient: true });
   const signalPhrase = await Promise.race([clientGone, signals.first]);
   log.debug(`Ending: ${signalPhrase ?? "the client is gone"}`);
   const end = gateway.end(

@@ -53,8 +53,8 @@ export interface ClientSessionOptions {
   readonly onLogLevel: (connection: ClientConnection, level: string) => void;
   /** Called when the client's roots have changed. */
   readonly onRootsChanged: (connection: ClientConnection) => void;
-  /** Called when the client has closed its end. */
-  readonly onClosed: () => void;
+  /** Called when the client has closed its end, or with the reason if the connection ends for another one. */
+  readonly onClosed: (cause?: Error) => void;
 }
 
 /**
@@ -103,7 +103,7 @@ export class ClientSession {
         // The text may hold anything, such as the arguments of a call.
         noiseLog.write(description, () => ({ length }));
       },
-      closed: () => options.onClosed(),
+      closed: (cause) => options.onClosed(cause),
     });
     const notifier = new LossyNotifier(this.#peer, options.log);
     this.#state = {

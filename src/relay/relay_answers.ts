@@ -49,7 +49,7 @@ export function describeRequest(
 /** Answers a request whose daemon is gone, as the gateway does for a server that is gone. */
 export function writeEndedAnswer(request: OpenRequest): string {
   const { mayChange } = request;
-  const message = "The shared gateway ended before it answered.";
+  const message = "The connection to the shared gateway ended before it answered.";
   const hint = mayChange
     ? "The tool may have run: find out before you call it again. The gateway starts again by itself"
     : "Send the request again: the gateway starts again by itself";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { misbehavingServer } from "./gateway.ts";
 import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
-import { prepareShared, type RelayOptions, type SharedGateway } from "./shared_gateway.ts";
+import { isRoot, prepareShared, type RelayOptions, type SharedGateway } from "./shared_gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const SHARED = { ...misbehavingServer(), gateway: { isolation: "shared" } };
@@ -18,14 +18,6 @@ const INITIALIZE = `${
     params: { protocolVersion: "2025-11-25", capabilities: {} },
   })
 }\n`;
-
-/** Whether the tests run as root, who may give folders to others. */
-function isRoot(): boolean {
-  const path = Deno.makeTempFileSync();
-  const { uid } = Deno.statSync(path);
-  Deno.removeSync(path);
-  return uid === 0;
-}
 
 /** Starts a relay, which must say what is wrong on standard error and in the answer to `initialize`, and end. */
 async function expectRefusal(

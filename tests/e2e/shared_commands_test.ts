@@ -5,7 +5,7 @@ import { GATEWAY_COMMAND, gatewayCommandLine } from "./gateway_command.ts";
 import { Program } from "./program.ts";
 import type { Setup } from "./setup.ts";
 import { KEY, startDaemon } from "./shared_daemon.ts";
-import { prepareShared } from "./shared_gateway.ts";
+import { isRoot, prepareShared } from "./shared_gateway.ts";
 import { waitUntil } from "./wait.ts";
 
 const ID = KEY.slice(0, 16);
@@ -25,6 +25,27 @@ async function run(setup: Setup, ...args: string[]): Promise<[number, string, st
   const program = await start(setup, ...args);
   const { code } = await program.waitForEnd();
   return [code, program.lines.join("\n"), program.stderr];
+}
+
+/** Starts a process of another user with further arguments in its command line. */
+async function startAsOther(...args: string[]): Promise<AsyncDisposable> {
+  const script = "echo ready; read -r _";
+  const child = new Deno.Command("sh", {
+    args: ["-c", script, "x", ...args],
+    uid: 65534,
+    cwd: "/",
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const output = child.stdout.getReader();
+  await output.read();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await child.stdin.close();
+      await output.cancel();
+      await child.status;
+    },
+  };
 }
 
 Deno.test({
@@ -144,6 +165,7 @@ Deno.test({
   async fn() {
     await using daemon = await startDaemon();
     const pid = Number((await daemon.readStatus()).pid);
+    await using _others = isRoot() ? await startAsOther("__daemon", KEY) : undefined;
     Deno.kill(pid, "SIGSTOP");
     try {
       const [ps, down] = await Promise.all([

@@ -121,3 +121,11 @@ export function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+/** Whether the tests run as root, who may give folders to others. */
+export function isRoot(): boolean {
+  const path = Deno.makeTempFileSync();
+  const { uid } = Deno.statSync(path);
+  Deno.removeSync(path);
+  return uid === 0;
+}

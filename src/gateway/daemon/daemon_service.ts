@@ -47,10 +47,16 @@ export interface DaemonServiceOptions {
   readonly key: string;
   /** Time for which the daemon lives without a client, in milliseconds. */
   readonly lingerMs: number;
-  /** Starts to serve a client; `onClosed` must be called when the client has closed its end. */
+  /**
+   * Starts to serve a client; `onClosed` must be called when the client has closed its end, or with the reason why the
+   * connection ends otherwise.
+   */
   readonly accept: (
     channel: Channel,
-    options: { readonly agent: string | undefined; readonly onClosed: () => void },
+    options: {
+      readonly agent: string | undefined;
+      readonly onClosed: (cause?: Error) => void;
+    },
   ) => SharedClient;
   /** Returns a warning about a client's agent, if there is one. */
   readonly warningOf: (agent: string | undefined) => string | undefined;
@@ -76,6 +82,10 @@ interface ReceivedHello {
   readonly proof: string | undefined;
   /** Bytes that have been read after the line. */
   readonly extraBytes: Uint8Array;
+}
+
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
 /** The clients of a daemon. */
@@ -237,20 +247,22 @@ export class DaemonService {
       pauseWhenUnread: true,
       memory: memoryOf(agent),
     });
-    const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+    const { promise: closed, resolve: onClosed } = Promise.withResolvers<Error | undefined>();
     const client = accept(channel, { agent, onClosed });
     const relay: ConnectedRelay = { channel, client, hello, since: new Date().toISOString() };
     this.#relays.add(relay);
     clearTimeout(this.#lingerTimer);
     log.info("A client has connected", { pid, ...(agent === undefined ? {} : { agent }) });
+    let cause: Error | undefined;
     try {
-      await closed;
+      cause = await closed;
       await client.session.end(CLIENT_GONE_MS);
       client.disconnect();
       await within(channel.close(), CLIENT_GONE_MS);
     } finally {
       this.#relays.delete(relay);
-      log.info("A client has disconnected", { pid });
+      if (cause === undefined) log.info("A client has disconnected", { pid });
+      else log.warn("A client was disconnected", { pid, reason: reasonOf(cause) });
       if (this.#relays.size === 0 && !this.#isClosing) this.#linger(lingerMs);
     }
   }
