@@ -4,8 +4,10 @@ import { fieldsOf } from "../json.ts";
 export interface RelayEnvelope {
   /** The id as JSON text, the same for every spelling of the same id; `undefined` in a notification. */
   readonly id: string | undefined;
-  /** The method; `undefined` in an answer. */
+  /** The method; `undefined` in an answer, and in what is no message. */
   readonly method: string | undefined;
+  /** Whether it is an answer. */
+  readonly isAnswer: boolean;
   /** The parameters; `undefined` if there are none, or the message is long. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -47,7 +49,7 @@ const decoder = new TextDecoder();
  */
 export function readEnvelopes(line: Uint8Array): RelayEnvelope[] {
   const [, answeredId] = ANSWER.exec(decoder.decode(line.subarray(0, ANSWER_BYTES))) ?? [];
-  if (answeredId !== undefined) return [{ id: answeredId, method: undefined }];
+  if (answeredId !== undefined) return [{ id: answeredId, method: undefined, isAnswer: true }];
   if (line.length > SMALL_BYTES) {
     const envelope = readFromBothEnds(line);
     if (envelope !== undefined) return [envelope];
@@ -62,11 +64,11 @@ export function readEnvelopes(line: Uint8Array): RelayEnvelope[] {
 function readFromBothEnds(line: Uint8Array): RelayEnvelope | undefined {
   const head = decoder.decode(line.subarray(0, PART_BYTES));
   const [start, firstId, method] = ID_FIRST.exec(head) ?? [];
-  if (start !== undefined) return { id: firstId, method };
+  if (start !== undefined) return { id: firstId, method, isAnswer: method === undefined };
   const [, firstMethod] = METHOD_FIRST.exec(head) ?? [];
   if (firstMethod === undefined) return undefined;
   const [, lastId] = ID_LAST.exec(decoder.decode(line.subarray(-PART_BYTES))) ?? [];
-  return lastId === undefined ? undefined : { id: lastId, method: firstMethod };
+  return lastId === undefined ? undefined : { id: lastId, method: firstMethod, isAnswer: false };
 }
 
 /** Stands for a number of which a double does not have all digits. */
@@ -87,9 +89,10 @@ function parseEnvelopes(text: string): RelayEnvelope[] {
     )
   );
   return (isExact ? messages : messagesIn(JSON.parse(text, keepLongNumber))).map(
-    ({ id, method, params }) => ({
+    ({ id, method, params, ...others }) => ({
       id: readId(id),
       method: typeof method === "string" ? method : undefined,
+      isAnswer: method === undefined && ("result" in others || "error" in others),
       params: fieldsOf(params),
     }),
   );

@@ -204,9 +204,9 @@ export class Relay {
 
   /** Finds the connection for a line; `undefined` if its daemon has ended. */
   #findTarget(envelopes: readonly RelayEnvelope[]): Link | "current" | undefined {
-    const targets = envelopes.map(({ id, method, params }) => {
+    const targets = envelopes.map(({ id, method, isAnswer, params }) => {
       if (method === CANCELLED) return this.#linkOfCancelled(params) ?? "current";
-      return method === undefined && id !== undefined ? this.#linkThatAsked(id) : "current";
+      return isAnswer && id !== undefined ? this.#linkThatAsked(id) : "current";
     });
     return targets.length === 0 || targets.includes("current") ? "current" : targets[0];
   }

@@ -45,6 +45,17 @@ Deno.test("[shared.envelope] a batch has an envelope for each message, and what 
   assert.deepEqual(read('{"id":"\\u0061","method":"a"}'), [['"a"', "a"]]);
 });
 
+Deno.test("[shared.envelope] an answer is distinguished from a message with neither a method nor a result, which is for the daemon", () => {
+  const isAnswer = (text: string) =>
+    readEnvelopes(encoder.encode(text)).map((read) => read.isAnswer);
+  assert.deepEqual(isAnswer('{"jsonrpc":"2.0","id":1}'), [false]);
+  assert.deepEqual(isAnswer('{"jsonrpc":"2.0","id":1,"method":5}'), [false]);
+  assert.deepEqual(isAnswer('{"id":1,"jsonrpc":"2.0","error":{}}'), [true]);
+  assert.deepEqual(isAnswer(`{"jsonrpc":"2.0","id":1,"result":${LONG}}`), [true]);
+  assert.deepEqual(isAnswer(`{"jsonrpc": "2.0", "id": 1, "result": ${LONG}}`), [true]);
+  assert.deepEqual(isAnswer('[{"id":1,"method":"a"},{"id":2,"result":{}}]'), [false, true]);
+});
+
 Deno.test("[shared.envelope] a number that is too long for a double is an id with all its digits", () => {
   const request = '{"params":{"id":1},"id":12345678901234567890,"method":"a"}';
   assert.deepEqual(read(request), [["12345678901234567890", "a"]]);
