@@ -11,8 +11,20 @@ const LONG_WORD = /[A-Za-z_][\w.()]*/g;
 const REFERENCE = /\$\{(?:env:)?([A-Za-z_]\w*)/g;
 const INHERITED = /"inherit_env"\s*:\s*\[([^\]]*)\]/g;
 
-/** Matches a string of JSON. */
-const STRING = /"((?:[^"\\\n]|\\.)*)"/g;
+/** Matches a string of JSON, and the colon after it if it is a key. */
+const STRING = /"((?:[^"\\\n]|\\.)*)"(\s*:)?/g;
+
+/** Matches a reference to a variable, with its default, in which no other reference is. */
+const RESOLVABLE = /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^{}]*))?\}/g;
+
+/** Maximum depth of references in defaults. */
+const MAX_NESTED = 5;
+
+/** Matches the name of a file or folder without a slash, also after a flag: `--db=store.db`. */
+const PLAIN_NAME = /^(?:-[^=\s]*=)?([^-\s=:,;@~$"*<>|?\\/][^\s=:,;"*<>|?\\/]*)$/;
+
+/** Matches a name that is probably that of a file. */
+const FILE_NAME = /\.[A-Za-z]\w{0,4}$/;
 
 /** Matches a path that begins at the working folder, also after a flag: `--root=./data`. */
 const RELATIVE = /(?:^|[=:,;\s])\.{1,2}(?:[\\/]|$)/;
@@ -27,13 +39,11 @@ const INDEPENDENT = /^(?:[\\/~@$]|[A-Za-z]:[\\/])|:\/\//;
 const WORKSPACE_FOLDER = "workspaceFolder";
 
 /** Maximum number of paths that are looked up. */
-const MAX_LOOKUPS = 200;
+const MAX_LOOKUPS = 1000;
 
 /** Returns all words of a text, among which are the names of all variables that it uses. */
 export function wordsOf(text: string): ReadonlySet<string> {
-  const plain = text.replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, digits) => {
-    return String.fromCharCode(parseInt(digits, 16));
-  });
+  const plain = withoutEscapes(text);
   return new Set([...plain.match(WORD) ?? [], ...plain.match(LONG_WORD) ?? []]);
 }
 
@@ -42,42 +52,88 @@ export function wordsOf(text: string): ReadonlySet<string> {
  * folder, `${userHome}`, is no variable.
  */
 export function variablesOf(text: string): ReadonlySet<string> {
-  const references = [...text.matchAll(REFERENCE)].map(([, name = ""]) => name);
-  const inherited = [...text.matchAll(INHERITED)].flatMap(([, names = ""]) => [...wordsOf(names)]);
+  const plain = withoutEscapes(text);
+  const references = [...plain.matchAll(REFERENCE)].map(([, name = ""]) => name);
+  const inherited = [...plain.matchAll(INHERITED)].flatMap(([, names = ""]) => [...wordsOf(names)]);
   return new Set([...references.filter((name) => name !== "userHome"), ...inherited]);
 }
 
+/** Resolves the escapes that can hide a name or a path. */
+function withoutEscapes(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replaceAll(/\\u([0-9a-fA-F]{4})|\\\//g, (_, digits?: string) => {
+    return digits === undefined ? "/" : String.fromCharCode(parseInt(digits, 16));
+  });
+}
+
+/** The process whose servers are in question. */
+export interface FolderContext {
+  /** The working folder. */
+  readonly cwd: string;
+  /** The values of variables. */
+  readonly env: { get(name: string): string | undefined };
+}
+
 /**
- * Whether servers depend on the working folder.
+ * Whether servers depend on the working folder: they name a path that begins there, or a file or folder in it.
  *
  * @param text The text of the servers file.
- * @param cwd The working folder.
  */
-export function usesWorkingFolder(text: string, cwd: string): boolean {
-  let lookups = 0;
-  return findRelativeTexts(text).some(({ found, isCertain }) =>
-    isCertain || ++lookups > MAX_LOOKUPS || exists(`${cwd}/${found}`)
-  );
+export function usesWorkingFolder(text: string, { cwd, env }: FolderContext): boolean {
+  const names = new Set<string>();
+  for (const { found, isCertain } of findRelativeTexts(text, env)) {
+    if (isCertain) return true;
+    // A file that a server is to create is in a folder that exists.
+    names.add(found.replace(/[\\/].*$/, ""));
+  }
+  return names.size > MAX_LOOKUPS || names.values().some((name) => exists(`${cwd}/${name}`));
 }
 
 /** Returns what depends on the working folder in the text of the servers file, or does in some folders. */
 export function relativeTextsOf(text: string): ReadonlySet<string> {
-  return new Set(findRelativeTexts(text).map(({ found }) => found));
+  const found = new Set<string>();
+  // Values of variables may be secrets, and all windows have the same.
+  for (const relative of findRelativeTexts(text, { get: () => undefined })) {
+    if (relative.isCertain || relative.isPath) found.add(relative.found);
+  }
+  return found;
 }
 
 /** A text that depends on the working folder: always, or if there is a file with this path in the folder. */
 interface RelativeText {
   readonly found: string;
   readonly isCertain: boolean;
+  /** Whether the text looks like the path of a file, and not like any other word. */
+  readonly isPath: boolean;
 }
 
-function* findRelativeTexts(text: string): Generator<RelativeText> {
-  if (text.includes(WORKSPACE_FOLDER)) yield { found: WORKSPACE_FOLDER, isCertain: true };
-  for (const [found] of text.matchAll(RELATIVE_FOLDER)) yield { found, isCertain: true };
-  for (const [, found = ""] of text.matchAll(STRING)) {
-    if (RELATIVE.test(found)) yield { found, isCertain: true };
-    else if (/[\\/]/.test(found) && !INDEPENDENT.test(found)) yield { found, isCertain: false };
+function* findRelativeTexts(text: string, env: FolderContext["env"]): Generator<RelativeText> {
+  const plain = withoutEscapes(text);
+  const certain = { isCertain: true, isPath: true };
+  if (plain.includes(WORKSPACE_FOLDER)) yield { found: WORKSPACE_FOLDER, ...certain };
+  for (const [found] of plain.matchAll(RELATIVE_FOLDER)) yield { found, ...certain };
+  for (const [, written = "", colon] of plain.matchAll(STRING)) {
+    if (colon !== undefined) continue;
+    const found = resolveVariables(written, env);
+    const [, name] = PLAIN_NAME.exec(found) ?? [];
+    if (RELATIVE.test(found)) yield { found, ...certain };
+    else if (name !== undefined) {
+      yield { found: name, isCertain: false, isPath: FILE_NAME.test(name) };
+    } else if (/[\\/]/.test(found) && !INDEPENDENT.test(found)) {
+      yield { found, isCertain: false, isPath: true };
+    }
   }
+}
+
+/** Replaces references to variables by values or defaults. */
+function resolveVariables(text: string, env: FolderContext["env"]): string {
+  let resolved = text;
+  for (let depth = 0; depth < MAX_NESTED && resolved.includes("${"); depth++) {
+    resolved = resolved.replaceAll(RESOLVABLE, (_, name: string, fallback = "") => {
+      return env.get(name) || fallback;
+    });
+  }
+  return resolved;
 }
 
 function exists(path: string): boolean {

@@ -68,7 +68,7 @@ export async function identifyDaemon(context: IdentityContext): Promise<DaemonId
   const isInFolder = [files.mcpConfig, files.rules].some(({ origin }) =>
     origin === "working-folder"
   );
-  const folder = isInFolder || home === undefined || usesWorkingFolder(serversText, cwd)
+  const folder = isInFolder || home === undefined || usesWorkingFolder(serversText, { cwd, env })
     ? cwd
     : home;
   const variables = listVariables(context, wordsOf(`${serversText}\n${rules}`));

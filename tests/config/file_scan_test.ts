@@ -19,6 +19,7 @@ Deno.test("[shared.further-variables] the variables that a file refers to are fo
   const text =
     '{"mcpServers":{"a":{"env":{"X":"${ONE:-${env:TWO}}","Y":"${userHome}"},"gateway":{"inherit_env":["THREE"]}}}}';
   assert.deepEqual([...variablesOf(text)].toSorted(), ["ONE", "THREE", "TWO"]);
+  assert.deepEqual([...variablesOf('{"X":"\\u0024{HIDDEN:-none}"}')], ["HIDDEN"]);
 });
 
 Deno.test("[shared.separate] servers that depend on the working folder are recognized", () => {
@@ -26,8 +27,15 @@ Deno.test("[shared.separate] servers that depend on the working folder are recog
   try {
     Deno.mkdirSync(`${folder}/data`);
     Deno.writeTextFileSync(`${folder}/data/notes.db`, "");
+    Deno.writeTextFileSync(`${folder}/server.mjs`, "");
+    const values: Record<string, string> = {
+      HOME: "/home/user",
+      RELATIVE: "./data",
+      ABSOLUTE: "/data",
+    };
+    const env = { get: (name: string) => values[name] };
     const uses = (...strings: string[]) =>
-      usesWorkingFolder(JSON.stringify({ args: strings }), folder);
+      usesWorkingFolder(JSON.stringify({ args: strings }), { cwd: folder, env });
     const dependent = [
       "${workspaceFolder}",
       ".",
@@ -36,10 +44,18 @@ Deno.test("[shared.separate] servers that depend on the working folder are recog
       "../x",
       "--root=./x",
       "data/notes.db",
+      "data/not-yet.db",
+      "server.mjs",
+      "--db=server.mjs",
+      "data",
+      "${NONE:-./data}",
+      "${NONE:-${RELATIVE}}",
+      "${RELATIVE}",
+      "${env:RELATIVE}/x",
     ];
     for (const text of dependent) assert.ok(uses("-y", text), text);
     for (const cwd of ["sub", "./sub"]) {
-      assert.ok(usesWorkingFolder(JSON.stringify({ cwd }), folder), cwd);
+      assert.ok(usesWorkingFolder(JSON.stringify({ cwd }), { cwd: folder, env }), cwd);
     }
     const independent = [
       "/abs/path",
@@ -50,10 +66,17 @@ Deno.test("[shared.separate] servers that depend on the working folder are recog
       "1.2.3",
       "a...b",
       "${HOME}/x",
+      "${NONE:-/data}",
+      "${ABSOLUTE:-./data}",
+      "other.mjs",
+      "other/not-yet.db",
       "C:\\\\Users\\\\x",
     ];
+    for (const text of ['"\\u002e/x"', '".\\/x"', '"\\u0024{workspace\\u0046older}"']) {
+      assert.ok(usesWorkingFolder(`{"args":[${text}]}`, { cwd: folder, env }), text);
+    }
     for (const text of independent) assert.ok(!uses("-y", text), text);
-    assert.ok(!usesWorkingFolder(JSON.stringify({ cwd: "/abs" }), folder));
+    assert.ok(!usesWorkingFolder(JSON.stringify({ cwd: "/abs", data: 1 }), { cwd: folder, env }));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

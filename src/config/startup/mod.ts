@@ -8,7 +8,13 @@ export { DEPTH_VARIABLE, MARK_VARIABLE, MAX_DEPTH, readDepth } from "../depth.ts
 export { type Environment, getHomeFolder, getStateFilePath } from "../environment.ts";
 export { getFolderVariable, isSafeVariable } from "../environment.ts";
 export { isAbsolutePath, resolvePath } from "../file_path.ts";
-export { relativeTextsOf, usesWorkingFolder, variablesOf, wordsOf } from "../file_scan.ts";
+export {
+  type FolderContext,
+  relativeTextsOf,
+  usesWorkingFolder,
+  variablesOf,
+  wordsOf,
+} from "../file_scan.ts";
 export { type LocatedFile, type LocatedFiles, locateFiles } from "../locate.ts";
 export { readServeFlags } from "../serve_flags.ts";
 export { readSettings } from "../read_settings.ts";
