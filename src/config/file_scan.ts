@@ -26,6 +26,9 @@ const PLAIN_NAME = /^(?:-[^=\s]*=)?([^-\s=:,;@~$"*<>|?\\/][^\s=:,;"*<>|?\\/]*)$/
 /** Matches a name that is probably that of a file. */
 const FILE_NAME = /\.[A-Za-z]\w{0,4}$/;
 
+/** Keys whose values are words of the gateway, such as `shared`, which is also a usual name of a folder. */
+const CHOICES: ReadonlySet<string> = new Set(["type", "isolation"]);
+
 /** Matches a path that begins at the working folder, also after a flag: `--root=./data`. */
 const RELATIVE = /(?:^|[=:,;\s])\.{1,2}(?:[\\/]|$)/;
 
@@ -112,8 +115,10 @@ function* findRelativeTexts(text: string, env: FolderContext["env"]): Generator<
   const certain = { isCertain: true, isPath: true };
   if (plain.includes(WORKSPACE_FOLDER)) yield { found: WORKSPACE_FOLDER, ...certain };
   for (const [found] of plain.matchAll(RELATIVE_FOLDER)) yield { found, ...certain };
+  let key = "";
   for (const [, written = "", colon] of plain.matchAll(STRING)) {
-    if (colon !== undefined) continue;
+    if (colon !== undefined) key = written;
+    if (colon !== undefined || CHOICES.has(key)) continue;
     const found = resolveVariables(written, env);
     const [, name] = PLAIN_NAME.exec(found) ?? [];
     if (RELATIVE.test(found)) yield { found, ...certain };

@@ -77,6 +77,8 @@ Deno.test("[shared.separate] servers that depend on the working folder are recog
     }
     for (const text of independent) assert.ok(!uses("-y", text), text);
     assert.ok(!usesWorkingFolder(JSON.stringify({ cwd: "/abs", data: 1 }), { cwd: folder, env }));
+    const choices = JSON.stringify({ type: "data", gateway: { isolation: "data" } });
+    assert.ok(!usesWorkingFolder(choices, { cwd: folder, env }));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
