@@ -69,10 +69,11 @@ export async function findUvxStart(launch: Launch): Promise<DirectStart | undefi
   const environment = await findEnvironment(wanted, env);
   if (environment === undefined) return undefined;
   const binFolder = `${environment}/bin`;
+  const { PATH } = env;
   return {
     command: `${binFolder}/${wanted.program}`,
     args: wanted.args,
-    env: { ...env, UV: uv, PATH: `${binFolder}:${env["PATH"]}` },
+    env: { ...env, UV: uv, PATH: PATH === undefined ? binFolder : `${binFolder}:${PATH}` },
   };
 }
 
