@@ -171,7 +171,7 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
     } catch {
       return text;
     }
-    // A number that would be rounded stays a text.
+    // A number that is written in another form, such as one that would be rounded, stays a text.
     return typeof value === "number" && toText(value) !== text.trim() ? text : value;
   };
 
