@@ -47,7 +47,7 @@ export const UNCHECKED: readonly string[] = [
   "docs/security.md: sh no-run: agent-mcp-gateway audit stats --since 1d",
   "docs/sharing.md: json no-check: {",
   "docs/sharing.md: sh no-run: agent-mcp-gateway ps",
-  "docs/sharing.md: text no-check: 45c6c37b  version 0.1.0, process 28291, since 2026-11-30 21:",
+  "docs/sharing.md: text no-check: 3e3b61f9  version 0.1.0, process 25265, since 2026-12-01 00:",
   "docs/tools.md: text no-check: agent ──> MCP client ──stdio──> Agent MCP Gateway ──stdio──>",
   "docs/tools.md: text no-check: type Node = {name: string, children?: Node[]}",
   "docs/tools.md: json no-check: {",
