@@ -20,7 +20,7 @@ export interface WatchedProcess {
   readonly pid: number;
   /** Maximum resident memory in bytes. */
   readonly maxBytes: number;
-  /** Called when the process has more memory. */
+  /** Called each time that the process has more than that. */
   exceeded(): void;
   /** Called when the memory cannot be watched any longer. */
   lost(): void;
@@ -74,7 +74,7 @@ export class MemoryWatch {
     this.#shell = shell;
     this.#writer = shell.stdin.getWriter();
     this.#writer.closed.catch(() => {});
-    void this.#readAnswers(shell.stdout);
+    void this.#readAnswers(shell);
   }
 
   #ask(): void {
@@ -83,15 +83,16 @@ export class MemoryWatch {
     this.#writer?.write(this.#encoder.encode(ids)).catch(() => {});
   }
 
-  async #readAnswers(output: ReadableStream<Uint8Array>): Promise<void> {
+  async #readAnswers(shell: Deno.ChildProcess): Promise<void> {
     const decoder = new TextDecoder();
     let incompleteLine = "";
-    for await (const chunk of output) {
+    for await (const chunk of shell.stdout) {
       const [...lines] = (incompleteLine + decoder.decode(chunk)).split("\n");
       incompleteLine = lines.pop() ?? "";
       for (const line of lines) this.#readAnswer(line);
     }
     await this.#writer?.abort().catch(() => {});
+    await shell.status;
     this.#shell = undefined;
     this.#writer = undefined;
     for (const process of [...this.#processes]) {
