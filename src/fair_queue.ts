@@ -19,9 +19,9 @@ interface CallerKey {
 }
 
 /**
- * Limits the number of concurrent calls; further calls wait for a slot. Agents get slots round robin,
- * so that an agent with a thousand calls does not starve an agent with a single call, and so do the connections of one
- * agent. If several agents may use the queue, no agent gets more than its share, so that long calls of one agent do not hold all slots.
+ * Limits the number of concurrent calls; further calls wait for a slot. Agents take turns, and so do the connections of
+ * one agent, so that a thousand calls do not starve a single one. If several agents may use the queue, no agent gets more
+ * than its share, so that long calls of one agent do not hold all slots.
  */
 export class FairQueue {
   readonly #limit: number;

@@ -23,10 +23,15 @@ import {
   warnUnknownVariables,
 } from "../config/mod.ts";
 import { ConfigError, formatProblem, problemWithoutPosition } from "../errors.ts";
-import { Gateway, type ReloadOptions, serveHttp, serveStdio } from "../gateway/mod.ts";
+import {
+  describeUnknownAgent,
+  Gateway,
+  type ReloadOptions,
+  serveHttp,
+  serveStdio,
+} from "../gateway/mod.ts";
 import { standardError, standardStream } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
-import { didYouMean } from "../similar_names.ts";
 import { loadTracer } from "../trace.ts";
 import { LogRedactor } from "./log_redactor.ts";
 import { auditFallback } from "./audit_path.ts";
@@ -236,13 +241,14 @@ function logTerminalHint(log: Log): void {
 /** Warns about agents in the settings that are unknown or have no effect. */
 function warnOfAgentSettings(settings: Settings, { rules }: Configuration, log: Log): void {
   const { agent, defaultAgent } = settings;
-  for (
-    const [name, relation] of [[agent, "is bound to"], [defaultAgent, "has by default"]] as const
-  ) {
-    if (name === undefined || rules.agents.has(name)) continue;
-    const suggestion = didYouMean(name, rules.agents.keys());
-    log.warn(`The agent "${name}" that the gateway ${relation} is not in the rules${suggestion}`);
-  }
+  const warnings = [
+    describeUnknownAgent(agent, { agents: rules.agents, role: "that the gateway is bound to" }),
+    describeUnknownAgent(defaultAgent, {
+      agents: rules.agents,
+      role: "that the gateway has by default",
+    }),
+  ];
+  for (const warning of warnings) if (warning !== undefined) log.warn(warning);
   if (defaultAgent !== undefined && agent === undefined && rules.denyOnMissingAgent) {
     log.warn(
       `The default agent "${defaultAgent}" has no effect: defaults.deny_on_missing_agent is true`,

@@ -20,6 +20,7 @@ export { listedOwnServer } from "./listed_own_server.ts";
 export { loadDirectTools, readOfferedName } from "./offered/mod.ts";
 export { serveHttp, type ServeHttpOptions } from "./serve_http.ts";
 export { serveStdio } from "./serve_stdio.ts";
+export { describeUnknownAgent } from "./unknown_agent.ts";
 export {
   type Arguments,
   type ArgumentSchema,

@@ -272,17 +272,16 @@ export class Relay {
     if (answer !== undefined) await this.#announceLists(answer);
   }
 
-  /** Tells the client that lists may have changed since the last daemon, which knew of the changes it had to announce. */
+  /** Tells the client that its lists may have changed: the new daemon does not know which lists the client has. */
   async #announceLists(answer: Uint8Array): Promise<void> {
     const { result } = fieldsOf(JSON.parse(new TextDecoder().decode(answer)));
     const capabilities = fieldsOf(fieldsOf(result)["capabilities"]);
     const lists = this.#handshake.requestedLists
       .filter((list) => fieldsOf(capabilities[list])["listChanged"] === true);
-    await this.#writeText(
-      lists.map((list) => `{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}\n`).join(
-        "",
-      ),
+    const lines = lists.map((list) =>
+      `{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}\n`
     );
+    await this.#writeText(lines.join(""));
   }
 
   /** Passes the daemon's lines on until the connection ends. */

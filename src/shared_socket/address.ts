@@ -1,4 +1,5 @@
 import { identityAt, linkInfoAt } from "../file_identity.ts";
+import { wait } from "../within.ts";
 import { connectLoopback, listenOnLoopback } from "./loopback_socket.ts";
 import { SharingError } from "./private_folder.ts";
 
@@ -50,8 +51,10 @@ export function listDaemonFiles(folder: string): DaemonEntry[] {
   return [...found.values()].sort((one, two) => one.id < two.id ? -1 : 1);
 }
 
-/** Number of times that a listener which has closed looks whether its socket is gone, and the time between, in milliseconds. */
+/** Maximum number of looks for the socket of a listener that has closed. */
 const REMOVAL_CHECKS = 100;
+
+/** Time between two of them, in milliseconds. */
 const REMOVAL_CHECK_MS = 5;
 
 /** Variable that makes daemons listen on loopback, as on Windows, for tests. */
@@ -92,7 +95,7 @@ export async function listenOnSocket(path: string): Promise<SharedListener> {
       if (identityAt(path) !== identity) return;
       listener.close();
       for (let count = 0; count < REMOVAL_CHECKS && identityAt(path) === identity; count++) {
-        await new Promise((resolve) => setTimeout(resolve, REMOVAL_CHECK_MS));
+        await wait(REMOVAL_CHECK_MS);
       }
     },
   };

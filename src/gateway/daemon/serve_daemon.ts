@@ -2,10 +2,10 @@ import type { Log } from "../../log.ts";
 import { longWork } from "../../long_work.ts";
 import { getHomeFolder, readText, relativeTextsOf, variablesOf } from "../../config/startup/mod.ts";
 import { listenOnSocket } from "../../shared_socket/mod.ts";
-import { didYouMean } from "../../similar_names.ts";
 import type { Gateway } from "../gateway.ts";
 import { listenForSignals } from "../../signals.ts";
 import { SIGNAL_TIME_LIMITS } from "../gateway_options.ts";
+import { describeUnknownAgent } from "../unknown_agent.ts";
 import { DaemonService } from "./daemon_service.ts";
 import { digestVariables } from "./digest_variables.ts";
 import { type ProcessUse, readProcessUse } from "./process_use.ts";
@@ -50,11 +50,8 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
       return gateway.connect(channel, { ...client, firstRequestId });
     },
     warningOf: (agent) => {
-      const known = gateway.configuration.rules.agents;
-      if (agent === undefined || known.has(agent)) return undefined;
-      return `The agent "${agent}" that a client is bound to is not in the rules${
-        didYouMean(agent, known.keys())
-      }`;
+      const { agents } = gateway.configuration.rules;
+      return describeUnknownAgent(agent, { agents, role: "that a client is bound to" });
     },
     memoryOf: (agent) => gateway.memory.share(`agent ${agent ?? ""}`),
     status: async () => ({
