@@ -24,8 +24,8 @@ export const MAX_LOG_LENGTH: number = 256 * 1024;
 export const MAX_ARGUMENT_LENGTH: number = 16 * 1024 * 1024;
 
 /**
- * Maximum length of the returned value as JSON, in UTF-16 code units. The result has it as a text, whose quotes are
- * escaped again: a longer one could be too complex to parse, and would delay the calls of others.
+ * Maximum length of the returned value as JSON, in UTF-16 code units. The result holds it as a text in which its quotes
+ * are escaped again. A longer text could be too complex to parse, and would delay the calls of others.
  */
 export const MAX_RETURNED_LENGTH: number = 4 * 1024 * 1024;
 

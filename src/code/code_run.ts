@@ -83,7 +83,7 @@ export interface CodeError {
 /** The outcome of code, with its output. */
 export type CodeOutcome =
   & {
-    /** The output, one line for each call of `console`; cut at 256 KiB. */
+    /** The output, one line for each call of `console`; cut after `MAX_LOG_LENGTH`. */
     readonly logs: string;
   }
   & (
@@ -156,13 +156,13 @@ export class CodeRun {
     const logs = this.#logs.join("\n");
     if (reply.ok) {
       const { text: result } = reply.result;
-      // The process keeps the limit itself, for well-behaved code.
+      // The process itself refuses a longer value of well-behaved code.
       if (result.json.length <= MAX_RETURNED_LENGTH) return { ok: true, result, logs };
       const description = "it sent an invalid value, which is too long";
       return this.fail(this.#describeEnd({ ranOutOfMemory: false, description }));
     }
-    const { kind, code, line, column, stack, call } = fieldsOf(reply.error.data);
-    const callError = this.#callErrors.get(String(call));
+    const { kind, code, line, column, stack, callId } = fieldsOf(reply.error.data);
+    const callError = this.#callErrors.get(String(callId));
     return this.fail({
       kind: kind === "syntax" ? "syntax" : "threw",
       message: startOfText(reply.error.message, MAX_ERROR_LENGTH),
@@ -182,7 +182,7 @@ export class CodeRun {
           `${MAX_RESIDENT_MIB} MiB in all`,
       };
     }
-    return { kind: "ended", message: `The code's process ended before the code: ${description}` };
+    return { kind: "ended", message: `The process ended before its code did: ${description}` };
   }
 
   #addLog(text: string): boolean {
@@ -191,13 +191,16 @@ export class CodeRun {
     if (room < 0) return false;
     this.#logLength += text.length + 1;
     this.#logs.push(text.length <= room ? text : startOfText(text, room));
-    if (this.#logLength > MAX_LOG_LENGTH) this.#logs.push("… (the output is cut at 256 KiB)");
+    if (this.#logLength > MAX_LOG_LENGTH) {
+      const limit = MAX_LOG_LENGTH.toLocaleString("en-US");
+      this.#logs.push(`… (the output is cut after ${limit} characters)`);
+    }
     return true;
   }
 
   #handleCall(request: IncomingRequest): boolean {
     const { server, tool, args: parsedArgs } = fieldsOf(request.params);
-    // The process itself keeps the limits for the code.
+    // The process itself keeps well-behaved code within the limits.
     const isAllowed = typeof server === "string" && typeof tool === "string" &&
       this.#callCount < MAX_CALLS && this.#pendingCount < MAX_PENDING_CALLS;
     if (!isAllowed) return false;

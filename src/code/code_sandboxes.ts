@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import { MemoryWatch, Watchdog } from "../processes/mod.ts";
 import { type CodeOutcome, CodeRun, type RunOptions } from "./code_run.ts";
 import { RunClock } from "./run_clock.ts";
-import { type SandboxCommand, sandboxCommand } from "./sandbox_command.ts";
+import { createSandboxCommand, type SandboxCommand } from "./sandbox_command.ts";
 import { SandboxProcess } from "./sandbox_process.ts";
 
 /** Time for which an unused process is kept, in milliseconds. */
@@ -68,14 +68,14 @@ export class CodeSandboxes {
     const onAbort = (): void => cancellation.cancel(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     const clock = new RunClock(timeoutMs, () => cancellation.cancel(TIME_OVER));
-    const run = new CodeRun({ clock, call });
+    const codeRun = new CodeRun({ clock, call });
     let hasStarted = false;
     try {
-      const turn = this.#queue.acquire(agent, cancellation);
-      if (turn !== undefined) await turn;
+      const admission = this.#queue.acquire(agent, cancellation);
+      if (admission !== undefined) await admission;
       hasStarted = true;
-      const process = this.#take();
-      const outcome = await run.run(code, { process, signal: cancellation });
+      const process = this.#takeProcess();
+      const outcome = await codeRun.run(code, { process, signal: cancellation });
       if (!cancellation.aborted) return outcome;
       throw cancellation.reason;
     } catch (error) {
@@ -83,7 +83,7 @@ export class CodeSandboxes {
       const message = hasStarted
         ? `The code did not end within ${timeoutMs} ms`
         : `The code did not start within ${timeoutMs} ms, because other code was running`;
-      return run.fail({ kind: "timeout", message });
+      return codeRun.fail({ kind: "timeout", message });
     } finally {
       clock.stop();
       signal.removeEventListener("abort", onAbort);
@@ -94,7 +94,7 @@ export class CodeSandboxes {
     }
   }
 
-  /** Starts the process of the next run if there is no other process. */
+  /** Starts a process for the next run if there is none at all. */
   prepare(): void {
     if (!this.#hasClosed && this.#processes.size === 0) this.#ensureSpare();
   }
@@ -111,14 +111,14 @@ export class CodeSandboxes {
   }
 
   /** Returns the spare process, or starts one. */
-  #take(): SandboxProcess {
+  #takeProcess(): SandboxProcess {
     const spare = this.#spare;
     this.#spare = undefined;
     clearTimeout(this.#spareTimer);
-    return spare === undefined || spare.hasEnded ? this.#start() : spare;
+    return spare === undefined || spare.hasEnded ? this.#startProcess() : spare;
   }
 
-  #start(): SandboxProcess {
+  #startProcess(): SandboxProcess {
     if (this.#hasClosed) throw new Error("The gateway is ending");
     const process = new SandboxProcess(this.#options.command ?? ownCommand(), {
       memory: this.#options.memory,
@@ -133,7 +133,7 @@ export class CodeSandboxes {
     return process;
   }
 
-  /** Starts a spare process soon, or keeps the one there is for longer. */
+  /** Starts a spare process soon, or keeps the existing one for longer. */
   #scheduleSpare(): void {
     if (this.#hasClosed) return;
     clearTimeout(this.#spareTimer);
@@ -147,9 +147,9 @@ export class CodeSandboxes {
     Deno.unrefTimer(Number(this.#spareTimer));
     if (this.#spare !== undefined) return;
     try {
-      this.#spare = this.#start();
+      this.#spare = this.#startProcess();
     } catch (error) {
-      this.#options.log.warn("No process for the next code could be started", {
+      this.#options.log.warn("No process for the next run of code could be started", {
         reason: error instanceof Error ? error.message : String(error),
       });
     }
@@ -163,7 +163,7 @@ export class CodeSandboxes {
 
 /** Returns the command of a process that runs this program. */
 function ownCommand(): SandboxCommand {
-  return sandboxCommand(
+  return createSandboxCommand(
     { standalone: Deno.build.standalone, execPath: Deno.execPath(), main: Deno.mainModule },
     {
       readVariable,

@@ -16,4 +16,8 @@ export type {
   RunOptions,
 } from "./code_run.ts";
 export { CodeSandboxes, type CodeSandboxesOptions } from "./code_sandboxes.ts";
-export { type SandboxCommand, sandboxCommand, type SandboxProgram } from "./sandbox_command.ts";
+export {
+  createSandboxCommand,
+  type SandboxCommand,
+  type SandboxProgram,
+} from "./sandbox_command.ts";

@@ -22,27 +22,27 @@ export interface SandboxCommand extends CommandLine {
   readonly watchesMemory?: boolean;
 }
 
-/** Variables that Deno needs to find the packages and the compiled code that it has kept. */
+/** Variables by which Deno finds its cache of packages and compiled code. */
 const DENO_VARIABLES = ["DENO_DIR", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA", "USERPROFILE"];
 
-/** Variables without which Windows starts no program. */
+/** Variables that programs need to start on Windows. */
 const SYSTEM_VARIABLES = ["SYSTEMROOT", "SystemRoot"];
 
 /**
- * Sets limits that no permission of Deno's sets, and then becomes the program: no file can grow, so that nothing
- * outlives the process even if Deno wrote it for itself; no memory is written to disk after a crash; and other work
- * of the machine goes first.
+ * Sets limits for which Deno has no permission, and then becomes the program. No file can grow, so nothing that Deno
+ * writes for itself outlives the process; no memory is written to disk after a crash; and other processes get the
+ * processor first.
  */
-const LIMITING_SHELL = `ulimit -f 0; ulimit -c 0; trap '' XFSZ; exec nice -n 10 "$@"`;
+const LIMITING_SCRIPT = `ulimit -f 0; ulimit -c 0; trap '' XFSZ; exec nice -n 10 "$@"`;
 
 /**
  * Returns the command of the process in which code runs: this program with the hidden command.
  *
  * @param program The running program.
- * @param options Reads a variable of the environment; whether to limit the process by a shell; whether it has to
- * watch its own memory.
+ * @param options `readVariable` reads a variable of the environment. `usesShell`: a shell limits the process.
+ * `watchesMemory`: the process watches its own memory.
  */
-export function sandboxCommand(
+export function createSandboxCommand(
   program: SandboxProgram,
   options: {
     readonly readVariable: (name: string) => string | undefined;
@@ -57,7 +57,7 @@ export function sandboxCommand(
     const value = readVariable(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  const [file = "", ...args] = usesShell ? ["sh", "-c", LIMITING_SHELL, "sh", ...words] : words;
+  const [file = "", ...args] = usesShell ? ["sh", "-c", LIMITING_SCRIPT, "sh", ...words] : words;
   return {
     file,
     args,

@@ -19,7 +19,7 @@ import { within } from "../within.ts";
 import { MAX_ARGUMENT_LENGTH, MAX_RESIDENT_MIB, MEMORY_EXIT_CODE } from "../code_sandbox.ts";
 import type { SandboxCommand } from "./sandbox_command.ts";
 
-/** Maximum size of a message from the process, in bytes: an argument, each character of which takes up to three bytes. */
+/** Maximum size of a message from the process, in bytes: the longest argument, with three bytes for each character. */
 const MAX_LINE_BYTES = 3 * MAX_ARGUMENT_LENGTH + 64 * 1024;
 
 /**
@@ -52,7 +52,7 @@ export interface SandboxEnd {
 
 /** Options of a process. */
 export interface SandboxProcessOptions {
-  /** The budget that messages which are held count against. */
+  /** The budget that held messages count against. */
   readonly memory: Budget | undefined;
   /** Ends the process if the gateway is killed. */
   readonly watchdog: Watchdog;
@@ -116,7 +116,7 @@ export class SandboxProcess {
       watchdog.unregister(child.pid);
       await within(Promise.all([this.#closed.promise, stderr]), LAST_OUTPUT_MS);
       await channel.close();
-      // V8 ends a process whose heap is full with one of several signals, and a system without memory with SIGKILL.
+      // V8 ends a process whose heap is full with one of several signals; a system that runs out of memory sends SIGKILL.
       const wasEndedBySystem = signal !== null && !(signal === "SIGKILL" && this.#wasKilled);
       const ranOutOfMemory = this.#isOutOfMemory || code === MEMORY_EXIT_CODE || wasEndedBySystem;
       const description = this.#misbehavior ??
@@ -185,8 +185,7 @@ export class SandboxProcess {
       for await (const chunk of stream) {
         if (start.length >= STDERR_BYTES) continue;
         start += decoder.decode(chunk.subarray(0, STDERR_BYTES));
-        if (!/out of memory/i.test(start)) continue;
-        this.#killForMemory();
+        if (/out of memory/i.test(start)) this.#killForMemory();
       }
     } catch {
       // The end of the process broke the pipe.
@@ -223,7 +222,7 @@ export class SandboxProcess {
   }
 }
 
-/** A folder that every user can enter, and in which nothing of the user is. */
+/** Returns a folder that every user can enter and that holds none of the user's files. */
 function workingFolder(): string | undefined {
   return Deno.build.os === "windows" ? undefined : "/";
 }

@@ -197,7 +197,7 @@ Deno.test("[code.limits] calls and output are limited", async () => {
   assert.deepEqual(resultOf(outcome), [1000, "RATE_LIMITED", "RATE_LIMITED"]);
   assert.equal(callCount, 1000);
   assert.equal(maxPendingCount, 32);
-  assert.match(outcome.logs, /cut at 256 KiB\)$/);
+  assert.match(outcome.logs, /cut after 262,144 characters\)$/);
   assert.ok(outcome.logs.length < 257 * 1024, `${outcome.logs.length}`);
 });
 

@@ -6,13 +6,13 @@ import {
   type CodeOutcome,
   CodeSandboxes,
   type CodeSandboxesOptions,
-  sandboxCommand,
+  createSandboxCommand,
 } from "../../src/code/mod.ts";
 import { JsonText } from "../../src/jsonrpc/mod.ts";
 import { createLog } from "../../src/log.ts";
 
 /** The command of a process that runs code with the source. */
-export const SOURCE_COMMAND = sandboxCommand({
+export const SOURCE_COMMAND = createSandboxCommand({
   standalone: false,
   execPath: Deno.execPath(),
   main: new URL("../../src/main.ts", import.meta.url).href,

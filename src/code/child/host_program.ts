@@ -11,12 +11,13 @@ export type HostMessage = readonly [kind: RealmMessage, text: string];
 
 /**
  * Creates a realm that has nothing but ECMAScript, and runs the program of `realm_program.ts` in it. Deno's permissions
- * alone would not do: a compiled program imports files without permission, and the caches of the web outlive the
- * process. In a compiled program, a worker uses this function as text, so that it refers to nothing but its
- * parameters and globals.
+ * alone are not enough: a compiled program imports files without permission, and entries of the Cache API outlive the
+ * process. In a compiled program, a worker runs the text of this function, which may therefore refer only to its
+ * parameters and to globals.
  *
  * @param vm The module `node:vm`.
- * @param options The text of the realm's program, and what removes the types from code; a message is its answer.
+ * @param options `realmText` is the text of the realm's program. `stripTypes` asks for the code without its types; the
+ * answer is a message.
  * @returns The function that receives messages.
  */
 export function hostProgram(
@@ -38,7 +39,9 @@ export function hostProgram(
   const timers = new Map<number, ReturnType<typeof setTimeout>>();
   const send: HostFunctions["send"] = (line) => {
     const bytes = encoder.encode(`${line}\n`);
-    for (let at = 0; at < bytes.length;) at += stdout.writeSync(bytes.subarray(at));
+    for (let offset = 0; offset < bytes.length;) {
+      offset += stdout.writeSync(bytes.subarray(offset));
+    }
   };
   const receive = (kind: RealmMessage, text: string): void => {
     receiveInRealm(kind, text);
@@ -62,7 +65,7 @@ export function hostProgram(
   scope.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     try {
-      // A promise of this realm may have an error of it, which must not reach the code.
+      // A promise of this realm may be rejected with an error of this realm, which must not reach the code.
       if (!(event.promise instanceof Promise)) receiveInRealm("uncaught", event.reason);
     } catch {
       // The code's promise has a prototype that throws.
@@ -75,9 +78,9 @@ export function hostProgram(
   ) => (kind: RealmMessage, value: unknown) => void;
   const receiveInRealm = program({ send, stripTypes, startTimer, stopTimer });
 
-  // If an object of this realm ever reached the code, it would lead to no function that compiles text here.
-  for (const compiled of [() => {}, async () => {}, function* () {}, async function* () {}]) {
-    Object.defineProperty(Object.getPrototypeOf(compiled), "constructor", { value: undefined });
+  // Even if an object of this realm reached the code, no constructor behind it could compile text in this realm.
+  for (const anyFunction of [() => {}, async () => {}, function* () {}, async function* () {}]) {
+    Object.defineProperty(Object.getPrototypeOf(anyFunction), "constructor", { value: undefined });
   }
   // Deno's `exit` needs the global `globalThis`.
   for (const name of Object.getOwnPropertyNames(scope)) {

@@ -1,6 +1,6 @@
 /**
- * The process in which code runs, without any permission. It reads messages of JSON-RPC from standard input and writes
- * others to standard output, one per line; `../sandbox_process.ts` is the other side. Imports the leaves and `jsonrpc`.
+ * The process in which code runs, without any permission. It reads JSON-RPC messages from standard input and writes its
+ * own to standard output, one per line; `../sandbox_process.ts` is the other side. Imports the leaves and `jsonrpc`.
  *
  * @module
  */
@@ -81,7 +81,7 @@ type Send = (message: HostMessage) => void;
 
 /**
  * Creates the realm of the code on this thread. If needed, a worker watches the memory, because code may keep this thread
- * busy. To have the code in a worker instead would make each answer wait for another thread.
+ * busy. If the code ran in a worker instead, each answer would have to wait for another thread.
  */
 async function startRealm({ watchesMemory }: SandboxOptions): Promise<Send> {
   const vm = await import("node:vm");
@@ -96,7 +96,7 @@ async function startRealm({ watchesMemory }: SandboxOptions): Promise<Send> {
   return send;
 }
 
-/** Reports too much memory to the gateway, which then kills the process. A worker runs its text. */
+/** Reports too much memory to the gateway, which then kills the process. A worker may run the text of this function. */
 function watchMemory(maxBytes: number, intervalMs: number): void {
   setInterval(() => {
     if (Deno.memoryUsage().rss <= maxBytes) return;
@@ -104,7 +104,7 @@ function watchMemory(maxBytes: number, intervalMs: number): void {
   }, intervalMs);
 }
 
-/** Creates the realm of the code in a worker that limits the heap: a compiled program takes no flags. */
+/** Creates the realm of the code in a worker with a limited heap: a compiled program takes no flag that limits it. */
 async function startRealmInWorker({ watchesMemory }: SandboxOptions): Promise<Send> {
   if (watchesMemory) watchMemory(MAX_RESIDENT_BYTES, MEMORY_CHECK_MS);
   const { Worker } = await import("node:worker_threads");

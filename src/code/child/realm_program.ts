@@ -15,16 +15,21 @@ export interface HostFunctions {
   stopTimer(id: number): void;
 }
 
-/** The text of the program of the code's realm: an expression, whose value takes the `HostFunctions`. */
-export function writeRealmText(createValues: string, limits: string): string {
-  return `"use strict";(host)=>(${realmProgram})(host,(${createValues})(${limits}))`;
+/**
+ * Writes the program of the code's realm: an expression, whose value is a function that takes the `HostFunctions`.
+ *
+ * @param createValuesText The text of `createRealmValues`.
+ * @param limitsJson The limits as JSON.
+ */
+export function writeRealmText(createValuesText: string, limitsJson: string): string {
+  return `"use strict";(host)=>(${realmProgram})(host,(${createValuesText})(${limitsJson}))`;
 }
 
 /**
- * The program of the realm in which the code runs; see `host_program.ts`. It is used as text only, so that it refers
- * to nothing but its parameters and ECMAScript.
+ * The program of the realm in which the code runs; see `host_program.ts`. Only its text is used, so it may refer only to
+ * its parameters and to ECMAScript.
  *
- * If the code got hold of an object or a function of the host's realm, it could leave its own. So the host's
+ * If the code got hold of an object or a function of the host's realm, it could escape from its own. So the host's
  * functions are called directly, and never passed on or stored in an object; their errors are caught without a binding.
  *
  * @param host The host's functions.
@@ -75,7 +80,7 @@ function realmProgram(
     }
   };
 
-  const answer = (member: "result" | "error", text: string): void => {
+  const setAnswer = (member: "result" | "error", text: string): void => {
     if (runId === undefined) return;
     // The lines about uncaught errors come first.
     answerLine = `{"jsonrpc":"2.0","id":${runId},"${member}":${text}}`;
@@ -85,8 +90,8 @@ function realmProgram(
   const fail = (kind: "threw" | "syntax", thrown: unknown): void => {
     const { message, ...details } = describe(thrown);
     // The gateway knows the other fields of the call's error.
-    const call = refusedCalls.get(thrown);
-    answer("error", stringify({ code: -32000, message, data: { kind, ...details, call } }));
+    const callId = refusedCalls.get(thrown);
+    setAnswer("error", stringify({ code: -32000, message, data: { kind, ...details, callId } }));
   };
 
   const finish = (value: unknown): void => {
@@ -97,7 +102,7 @@ function realmProgram(
     } catch (error) {
       return fail("threw", error);
     }
-    answer("result", text);
+    setAnswer("result", text);
   };
 
   const compileAndRun = (code: string): void => {
@@ -175,12 +180,12 @@ function realmProgram(
     pending.reject(error);
   };
 
-  const log = (...shown: unknown[]): void => {
+  const log = (...values: unknown[]): void => {
     const room = limits.maxLogLength - logLength;
     if (room < 0) return;
     let text = "";
-    for (let index = 0; index < shown.length && text.length <= room; index++) {
-      text += `${index === 0 ? "" : " "}${show(shown[index])}`;
+    for (let index = 0; index < values.length && text.length <= room; index++) {
+      text += `${index === 0 ? "" : " "}${show(values[index])}`;
     }
     // One character too many lets the gateway say that the output was cut.
     text = text.slice(0, room + 1);
@@ -192,15 +197,17 @@ function realmProgram(
     defineProperty(globalThis, name, { value, writable: true, configurable: true });
   };
   /** Creates an object with a member for each name, except those that promises and JSON look for. */
-  const createNames = (create: (name: string) => unknown): object =>
+  const createObject = (createMember: (name: string) => unknown): object =>
     new OwnProxy({}, {
       get: (_, name) =>
-        typeof name !== "string" || name === "then" || name === "toJSON" ? undefined : create(name),
+        typeof name !== "string" || name === "then" || name === "toJSON"
+          ? undefined
+          : createMember(name),
     });
   define("call", call);
   define(
     "tools",
-    createNames((server) => createNames((tool) => (args: unknown) => call(server, tool, args))),
+    createObject((server) => createObject((tool) => (args: unknown) => call(server, tool, args))),
   );
   define("console", { log, info: log, warn: log, error: log, debug: log });
   define("queueMicrotask", (action: () => unknown) => {
@@ -247,7 +254,7 @@ function realmProgram(
     } else if (kind === "stripped" || kind === "unstripped") {
       isStripping = false;
       if (kind === "stripped") compileAndRun(text);
-      else answer("error", text);
+      else setAnswer("error", text);
     } else if (kind === "timer") {
       const action = timers.get(Number(text));
       timers.delete(Number(text));
@@ -266,7 +273,7 @@ function realmProgram(
       if (kind === "uncaught") log("Uncaught", value);
       else receive(kind, value as string);
     } catch {
-      // The code has replaced a function that is used here: it gets no answer, and ends when its time is over.
+      // The code has replaced a function that is used here. It gets no answer, and its run ends with a timeout.
     }
   };
 }

@@ -1,4 +1,4 @@
-/** Limits that well-behaved code keeps in its own process; the gateway keeps them, too. */
+/** Limits of the code that its process enforces. The gateway checks them again: code may take over its process. */
 export interface RealmLimits {
   /** Number of calls. */
   readonly maxCalls: number;
@@ -34,7 +34,7 @@ export interface ThrownValue {
 /** Turns values of the code into texts, and results of tools into values. */
 export interface RealmValues {
   readonly limits: RealmLimits;
-  /** Describes what was thrown; reading it may run functions of the code. */
+  /** Describes a thrown value, and may call functions of the code to read it. */
   describe(thrown: unknown): ThrownValue;
   /** Shows a value in the output. */
   show(value: unknown): string;
@@ -55,7 +55,7 @@ export interface RealmValues {
 }
 
 /**
- * Creates the functions for values. Like `realmProgram`, this function is used as text only, in the realm of the
+ * Creates the functions for values. Like `realmProgram`, only the text of this function is used, in the realm of the
  * code.
  */
 export function createRealmValues(limits: RealmLimits): RealmValues {
@@ -63,8 +63,8 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
   const { isArray } = Array;
   const [OwnError, OwnTypeError, toText] = [Error, TypeError, String];
 
-  // `AsyncFunction` puts two lines before the code.
-  const headLines = 2;
+  // `AsyncFunction` puts these before the code.
+  const addedLineCount = 2;
 
   /** Returns the frames of the code's own lines. */
   const framesOf = (stack: string): string => {
@@ -75,7 +75,7 @@ export function createRealmValues(limits: RealmLimits): RealmValues {
       const name = /^\s*at (?:async )?([\w$.<>]+) \(/.exec(frame)?.[1];
       const isNamed = name !== undefined && name !== "eval" && name !== "anonymous";
       frames += `${frames === "" ? "" : "\n"}at ${isNamed ? `${name}, ` : ""}` +
-        `line ${Number(line) - headLines}:${column}`;
+        `line ${Number(line) - addedLineCount}:${column}`;
     }
     return frames;
   };

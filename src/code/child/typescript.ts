@@ -1,9 +1,9 @@
 import type { HostMessage } from "./host_program.ts";
 
 /**
- * Removes the types of TypeScript code; lines stay the same. The package is loaded at the first use.
+ * Removes the types from TypeScript code; line numbers stay the same. The package is loaded at the first use.
  *
- * @returns The code, or the error of JSON-RPC that says why it is neither JavaScript nor TypeScript.
+ * @returns A message with the code, or with the JSON-RPC error that says why it is neither JavaScript nor TypeScript.
  */
 export async function stripTypes(code: string): Promise<HostMessage> {
   const { transform } = await import("sucrase");
