@@ -137,7 +137,8 @@ function endOfLiteral(json: string, start: number): number {
   return at;
 }
 
-function isSpace(code: number): boolean {
+/** Whether a character code is whitespace of JSON. */
+export function isSpace(code: number): boolean {
   return code === 32 || code === 9 || code === 10 || code === 13;
 }
 

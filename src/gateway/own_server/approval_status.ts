@@ -97,7 +97,7 @@ function describe(
 ): Readonly<Record<string, string>> {
   const isDenial = state === "denied" || state === "declined";
   const status = isDenial ? "denied" : state === "session" ? "allowed" : state;
-  const isInForce = isDenial || status === "pending" || status === "allowed";
+  const canExpire = isDenial || status === "pending" || status === "allowed";
   return {
     id,
     status,
@@ -105,7 +105,7 @@ function describe(
     tool,
     ...(isDenial && { by: state === "denied" ? "shell" : "client" }),
     ...(reason !== undefined && { reason }),
-    ...(isInForce && { expires: new Date(expiresAt).toISOString() }),
+    ...(canExpire && { expires: new Date(expiresAt).toISOString() }),
     hint: HINTS[status],
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The gateway's own server: tools that the gateway itself offers beside those of the servers. The pipeline calls them
- * as it calls tools of all servers, over a channel in this process. Only what a tool needs to know of its call takes
+ * as it calls the tools of any server, over a channel in this process. Only what a tool needs to know about its call takes
  * another path (`OwnServer.begin`). `own_server.ts` is loaded at the start, everything else with the first
  * connection to the server. Imports `gateway/tools`, and what that may import.
  *

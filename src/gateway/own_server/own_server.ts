@@ -68,12 +68,14 @@ export class OwnServer {
   readonly results = (): Promise<ResultStore> => {
     return this.#results ??= import("./results/mod.ts").then(({ ResultStore }) => {
       const { resultsFolder: folder, memoryOf, log } = this.#options;
-      const ofResults = (agent: string) => memoryOf(agent).share("results", RESULTS_FRACTION);
-      return new ResultStore({ folder, memoryOf: ofResults, log });
+      const memoryOfResults = (agent: string) => {
+        return memoryOf(agent).share("results", RESULTS_FRACTION);
+      };
+      return new ResultStore({ folder, memoryOf: memoryOfResults, log });
     });
   };
 
-  /** Starts the process of the first run of code, which then gets ready while the gateway connects to the server. */
+  /** Starts the process of the first run of code, so that it gets ready while the gateway connects to the server. */
   async prepareCode(): Promise<void> {
     (await this.#loadSandboxes()).prepare();
   }
@@ -89,7 +91,7 @@ export class OwnServer {
    * @returns The `_meta` to send to the server with the call.
    */
   begin(call: OwnCall): Disposable & { readonly meta: Meta } {
-    // Only the gateway can name a call: the client's own value is overwritten.
+    // A client cannot refer to a call of another, because the gateway overwrites the client's own value.
     const id = crypto.randomUUID();
     this.#calls.set(id, call);
     return { meta: { [CALL_ID]: id }, [Symbol.dispose]: () => this.#calls.delete(id) };

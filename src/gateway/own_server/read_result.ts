@@ -52,11 +52,11 @@ export const readResultTool: OwnTool = {
     if (kept === undefined) throw unknownHandle();
     const answer = await readResult(kept, {
       args: {
-        offset: toNumber(args.offset),
-        limit: toNumber(args.limit),
+        offset: ifNumber(args.offset),
+        limit: ifNumber(args.limit),
         unit: args.unit === "lines" ? "lines" : "chars",
-        grep: toText(args.grep),
-        path: toText(args.path),
+        grep: ifText(args.grep),
+        path: ifText(args.path),
       },
       maxTokens: isNested ? NESTED_MAX_TOKENS : Math.min(kept.maxTokens, maxResultTokens),
       party: `agent ${agent}`,
@@ -65,10 +65,10 @@ export const readResultTool: OwnTool = {
   },
 };
 
-function toNumber(value: unknown): number | undefined {
+function ifNumber(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-function toText(value: unknown): string | undefined {
+function ifText(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }

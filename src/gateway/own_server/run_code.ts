@@ -19,7 +19,7 @@ const MAX_NAME_LENGTH = 128;
 /** The key of `_meta` with the list of the calls that the code made. */
 const CALLS_KEY = "agent-mcp-gateway/calls";
 
-/** The code of each kind of error that ends code, unless the error has a code of its own. */
+/** The error code for each reason why a run has no result, unless the error has a code of its own. */
 const ERROR_CODES: Readonly<Record<CodeErrorKind, string>> = {
   syntax: "SYNTAX_ERROR",
   threw: "CODE_ERROR",
@@ -32,7 +32,7 @@ const ERROR_CODES: Readonly<Record<CodeErrorKind, string>> = {
 interface ListedCall {
   readonly server: string;
   readonly tool: string;
-  /** The error that the code received, or would have received if it had not ended; absent if it received none. */
+  /** Error code of the call, also if the run ended before it received the error; absent if the call succeeded. */
   code?: string;
 }
 
@@ -65,7 +65,7 @@ export const runCode: OwnTool = {
     );
     const calls: ListedCall[] = [];
     const sandboxes = await context.sandboxes();
-    // The code must not hold a place that its own calls need.
+    // The run must not hold a slot that its own calls need.
     permit?.pause();
     try {
       const outcome = await sandboxes.run(String(code), {
@@ -78,12 +78,12 @@ export const runCode: OwnTool = {
       const meta = { [CALLS_KEY]: calls };
       return outcome.ok
         ? { json: `{"result":${outcome.result.json},"logs":${logs}}`, meta }
-        : { json: `{"error":${errorText(outcome.error)},"logs":${logs}}`, isError: true, meta };
+        : { json: `{"error":${writeError(outcome.error)},"logs":${logs}}`, isError: true, meta };
     } catch (error) {
       if (signal.aborted) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      const message =
-        `No process for code could be started: ${reason}. Call the tools with execute_tool instead`;
+      const message = `The process that runs code could not be started: ${reason}. ` +
+        "Call the tools with execute_tool instead";
       throw new DownstreamError("SERVER_UNAVAILABLE", OWN_SERVER, message, { cause: error });
     } finally {
       permit?.resume();
@@ -109,15 +109,15 @@ async function makeCall(
   };
   calls.push(listed);
   const nested = await context.callNested({ ...call, signal, clock: callContext });
-  const outcome = toCallOutcome(server === OWN_SERVER ? refusalOfOwnTool(nested) : nested);
+  const outcome = toCallOutcome(server === OWN_SERVER ? unpackOwnError(nested) : nested);
   if (outcome.ok && nested.kind === "result" && nested.isToolError) listed.code = "TOOL_ERROR";
   else if (outcome.ok) delete listed.code;
   else listed.code = outcome.error.code;
   return outcome;
 }
 
-/** Unpacks the error in a result of an own tool, none of which fails in another way. */
-function refusalOfOwnTool(outcome: NestedOutcome): NestedOutcome {
+/** Unpacks the error in a result of an own tool: the own tools answer each error as such a result. */
+function unpackOwnError(outcome: NestedOutcome): NestedOutcome {
   if (outcome.kind !== "result" || !outcome.isToolError) return outcome;
   const { content } = outcome.value as { readonly content: readonly { readonly text: string }[] };
   return { kind: "error", error: JSON.parse(content[0]?.text ?? "null").error };
@@ -130,22 +130,22 @@ function toCallOutcome(outcome: NestedOutcome): CodeCallOutcome {
     case "error":
       return { ok: false, error: outcome.error };
     case "rpc-error":
-      return fail("TOOL_ERROR", outcome.message);
+      return failed("TOOL_ERROR", outcome.message);
     case "internal-error":
-      return fail(
+      return failed(
         "INTERNAL_ERROR",
         `The gateway failed; its log has the reason under ${outcome.id}`,
       );
     case "cancelled":
-      return fail("CANCELLED", "The call was cancelled");
+      return failed("CANCELLED", "The call was cancelled");
   }
 }
 
-function fail(code: string, message: string): CodeCallOutcome {
+function failed(code: string, message: string): CodeCallOutcome {
   return { ok: false, error: { code, message } };
 }
 
-function errorText(
+function writeError(
   { kind, code = ERROR_CODES[kind], message, line, column, stack, callError }: CodeError,
 ): string {
   return JSON.stringify({ ...callError, code, message, line, column, stack });

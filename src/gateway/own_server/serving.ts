@@ -26,14 +26,14 @@ interface ServingOptions extends OwnServices, Pick<OwnServerOptions, "version" |
 /** Serves a connection of the gateway to its own server. */
 export function serveOwnTools(channel: Channel, options: ServingOptions): void {
   new Peer(channel, {
-    request: (request) => answer(request, options),
+    request: (request) => answerRequest(request, options),
     notification: () => {},
     unexpected: (description) => options.log.error(description, { server: OWN_SERVER }),
     closed: () => {},
   });
 }
 
-function answer(request: IncomingRequest, options: ServingOptions): void | Promise<void> {
+function answerRequest(request: IncomingRequest, options: ServingOptions): void | Promise<void> {
   switch (request.method) {
     case "initialize":
       return request.reply({
@@ -78,7 +78,7 @@ async function callTool(request: IncomingRequest, options: ServingOptions): Prom
   }
 }
 
-/** Writes a result. The texts are inserted as they are, because they may be long. */
+/** Writes a result as JSON. Its text is inserted without being parsed, because it may be long. */
 function encodeResult(
   { json, isStructured = false, isError = false, meta }: OwnResult,
 ): JsonText {

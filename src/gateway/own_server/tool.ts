@@ -75,13 +75,13 @@ export interface NestedCall
   extends Pick<CodeCall, "server" | "tool" | "args" | "parsedArgs" | "memory"> {
   /** Cancels the call. */
   readonly signal: CancelSignal;
-  /** Is paused while the call waits for a person. */
+  /** The clock of the run, which is paused while the call waits for a person. */
   readonly clock: Pausable;
 }
 
 /** The outcome of a call that code makes. */
 export type NestedOutcome =
-  /** The result of the tool, which may be an error of its own. */
+  /** The result of the tool, which may report an error of the tool. */
   | {
     /** The kind of outcome. */
     readonly kind: "result";

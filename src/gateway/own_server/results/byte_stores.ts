@@ -1,12 +1,12 @@
 import { removeIfThere } from "../../../atomic_file.ts";
 import type { ByteStore } from "./kept_text.ts";
 
-/** Matches the names of files, which are random. */
+/** Matches the random names of the files. */
 export const FILE_NAME = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Keeps bytes in memory. */
 export class MemoryBytes implements ByteStore {
-  // By position.
+  // By the position of their first byte.
   readonly #chunks = new Map<number, Uint8Array>();
   #size = 0;
 
@@ -61,19 +61,19 @@ export class FileBytes implements ByteStore {
    * @throws Any error of the system, for example of a full disk.
    */
   async append(bytes: Uint8Array): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
-      written += await this.#file.write(bytes.subarray(written));
+    for (let offset = 0; offset < bytes.length;) {
+      offset += await this.#file.write(bytes.subarray(offset));
     }
   }
 
-  /** Reads bytes. The system has them in memory mostly, so waiting for them is not worth a turn of the event loop. */
+  /** Reads bytes. The system usually has them in memory, so an asynchronous read would take longer. */
   read(position: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     this.#file.seekSync(position, Deno.SeekMode.Start);
-    for (let size = 0; size < length;) {
-      const count = this.#file.readSync(bytes.subarray(size));
+    for (let offset = 0; offset < length;) {
+      const count = this.#file.readSync(bytes.subarray(offset));
       if (count === null) throw new RangeError("The file ends before these bytes");
-      size += count;
+      offset += count;
     }
     return bytes;
   }

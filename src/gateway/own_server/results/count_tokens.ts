@@ -4,11 +4,11 @@ import { estimateTokens } from "../../tools/mod.ts";
 /** Length of the parts that are counted at a time, in UTF-16 code units. */
 const PART_LENGTH = 32 * 1024;
 
-/** Number of tokens that the estimate may lack because a part begins in the middle of a word. */
+/** Number of tokens that the estimate may miss because a part begins in the middle of a word. */
 const BOUNDARY_TOKENS = 2;
 
 /** Maximum number of tokens per UTF-16 code unit; an accented letter after a digit costs 2.2. */
-const MAX_PER_UNIT = 2.5;
+const MAX_TOKENS_PER_UNIT = 2.5;
 
 /** Options of counting tokens. */
 export interface CountOptions {
@@ -19,8 +19,8 @@ export interface CountOptions {
 }
 
 /** Whether a text is so short that it cannot have more than `max` tokens. */
-export function hasAtMost(text: string, max: number): boolean {
-  return text.length * MAX_PER_UNIT <= max;
+export function cannotExceed(text: string, max: number): boolean {
+  return text.length * MAX_TOKENS_PER_UNIT <= max;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { fieldsOf } from "../../../json.ts";
 import { elementTexts, JsonText, otherMembers, textAt, utf8Bytes } from "../../../jsonrpc/mod.ts";
 import { longWork } from "../../../long_work.ts";
-import { countTokens, hasAtMost } from "./count_tokens.ts";
+import { cannotExceed, type CountOptions, countTokens } from "./count_tokens.ts";
 import { type Excerpt, writeExcerpt } from "./excerpt.ts";
 import { type KeepOutcome, KEPT_MINUTES } from "./result_store.ts";
 import { findTexts, type ResultTexts, type TextPart } from "./result_texts.ts";
 
-/** Minimum share of a text in the limit, in tokens: enough for the note and some words. */
+/** Minimum number of tokens to which a text is cut: enough for the note and some words. */
 const MIN_SHARE = 100;
 
 /** The result of a server's tool. */
@@ -25,7 +25,7 @@ export interface CutOptions {
   readonly maxTokens: number;
   /** Keeps a whole text. */
   readonly keep: (text: string) => Promise<KeepOutcome>;
-  /** The words of the hint for a call of `read_result`, up to its arguments. */
+  /** The part of the hint that says how to call `read_result`, up to its arguments. */
   readonly readCall: string;
   /** The party of the steps, such as `agent a`. */
   readonly party: string;
@@ -37,7 +37,7 @@ interface CountedText {
   readonly tokens: number;
   /** The part of the content that has the text; `undefined` for structured content that no part has. */
   readonly part: TextPart | undefined;
-  /** The structured content with the text; absent if it has another one. */
+  /** Present if the structured content holds the text. */
   readonly structured?: {
     /** The key under which it has the text; `undefined` if the text is all of it. */
     readonly key: string | undefined;
@@ -56,24 +56,24 @@ export async function cutResult<R extends CuttableResult>(
 ): Promise<R> {
   const { result: { json }, value } = answer;
   const { maxTokens, party } = options;
-  if (hasAtMost(json, maxTokens)) return answer;
+  if (cannotExceed(json, maxTokens)) return answer;
   const texts = await findTexts(json, { value, party });
   const counted = await countTexts(texts, options);
-  const share = shareOf(counted, maxTokens);
+  const share = findShare(counted, maxTokens);
   if (share === Infinity) return answer;
-  const cut = share < MIN_SHARE && texts.parts.length > 1
+  const replacements = share < MIN_SHARE && texts.parts.length > 1
     ? await cutTexts({ ...await joinTexts(json, { texts, options }), options })
     : await cutTexts({ counted, share, options });
   // Scanning a long text is a step.
   const cutJson = await longWork.runFor({ party, bytes: json.length }, () => {
-    return replaceTexts(answer, { texts, cut });
+    return replaceTexts(answer, { texts, replacements });
   });
   const bytes = await longWork.runFor({ party, bytes: json.length }, () => utf8Bytes(cutJson));
   return { ...answer, result: new JsonText(cutJson), bytes };
 }
 
 /** The texts that replace those of a result. */
-interface CutTexts {
+interface Replacements {
   /** The texts of parts, by their index in the content; `undefined` for a part that is left out. */
   readonly parts: ReadonlyMap<number, string | undefined>;
   /** The structured content as JSON; `undefined` if it stays. */
@@ -83,31 +83,31 @@ interface CutTexts {
 /** Returns a result with other texts. All that stays is as the server wrote it. */
 function replaceTexts(
   { result: { json }, value }: CuttableResult,
-  { texts, cut }: { readonly texts: ResultTexts; readonly cut: CutTexts },
+  { texts, replacements }: { readonly texts: ResultTexts; readonly replacements: Replacements },
 ): string {
   const { content, isError, ...others } = fieldsOf(value);
-  const parsed: readonly unknown[] = Array.isArray(content) ? content : [];
-  // Most results consist of one part, so that nothing has to be scanned for the others.
-  const isAllCut = parsed.every((_, index) => cut.parts.has(index));
+  const parsedBlocks: readonly unknown[] = Array.isArray(content) ? content : [];
+  // Most results have a single part, so nothing has to be scanned for other parts.
+  const isAllCut = parsedBlocks.every((_, index) => replacements.parts.has(index));
   const blocks = isAllCut ? [] : elementTexts(textAt(json, "content") ?? "[]");
-  const cutBlocks = parsed.flatMap((block, index) => {
-    if (!cut.parts.has(index)) return blocks[index] ?? [];
-    const text = cut.parts.get(index);
+  const cutBlocks = parsedBlocks.flatMap((block, index) => {
+    if (!replacements.parts.has(index)) return blocks[index] ?? [];
+    const text = replacements.parts.get(index);
     return text === undefined ? [] : JSON.stringify(withText(fieldsOf(block), text));
   });
   const members = [`"content":[${withCommas(cutBlocks)}]`];
-  const written = ["content"];
-  const structured = cut.structured ?? texts.structured?.text;
+  const writtenKeys = ["content"];
+  const structured = replacements.structured ?? texts.structured?.text;
   if (structured !== undefined) {
     members.push(`"structuredContent":${structured}`);
-    written.push("structuredContent");
+    writtenKeys.push("structuredContent");
   }
   if (typeof isError === "boolean") {
     members.push(`"isError":${isError}`);
-    written.push("isError");
+    writtenKeys.push("isError");
   }
-  const hasOthers = Object.keys(others).some((key) => !written.includes(key));
-  return `{${withCommas([...members, ...hasOthers ? otherMembers(json, written) : []])}}`;
+  const hasOthers = Object.keys(others).some((key) => !writtenKeys.includes(key));
+  return `{${withCommas([...members, ...hasOthers ? otherMembers(json, writtenKeys) : []])}}`;
 }
 
 /** Joins texts. Unlike `join`, the operator copies nothing yet, so that an image of 50 MB is copied only once. */
@@ -130,25 +130,22 @@ async function countTexts(
   const counted: CountedText[] = [];
   for (const part of parts) {
     const tokens = await countTokens(part.text, { max, party });
-    const { twin } = structured ?? {};
-    const shared = twin?.part === part ? { structured: { key: twin.key } } : {};
-    counted.push({ text: part.text, tokens, part, ...shared });
+    const { duplicate } = structured ?? {};
+    const target = duplicate?.part === part ? { structured: { key: duplicate.key } } : {};
+    counted.push({ text: part.text, tokens, part, ...target });
   }
-  if (structured !== undefined && structured.twin === undefined) {
+  if (structured !== undefined && structured.duplicate === undefined) {
     counted.push(await countStructured(structured.text, { max, party }));
   }
   return counted;
 }
 
-async function countStructured(
-  text: string,
-  options: Parameters<typeof countTokens>[1],
-): Promise<CountedText> {
+async function countStructured(text: string, options: CountOptions): Promise<CountedText> {
   const tokens = await countTokens(text, options);
   return { text, tokens, part: undefined, structured: { key: undefined } };
 }
 
-/** Makes one text of all parts that have one: a JSON array of the parts, each on its own line. */
+/** Joins all parts that have a text into one text: a JSON array of the parts, each on its own line. */
 async function joinTexts(
   json: string,
   { texts: { parts, structured }, options }: {
@@ -167,19 +164,19 @@ async function joinTexts(
   if (structured !== undefined) {
     counted.push(await countStructured(structured.text, { max, party }));
   }
-  // The joined text is cut even if it fits its share, because only what is cut is written into its part.
-  const share = Math.min(shareOf(counted, max), tokens - 1);
+  // The joined text is cut even if it would fit, because only a text that is cut replaces its part.
+  const share = Math.min(findShare(counted, max), tokens - 1);
   return { counted, share, omitted: parts };
 }
 
 /** Returns the number of tokens to which the longest texts are cut, so that all fit the limit; `Infinity` if they fit uncut. */
-function shareOf(counted: readonly CountedText[], maxTokens: number): number {
-  let left = maxTokens;
-  const sorted = counted.map(({ tokens }) => tokens).sort((a, b) => a - b);
-  for (const [index, tokens] of sorted.entries()) {
-    const share = Math.floor(left / (sorted.length - index));
+function findShare(counted: readonly CountedText[], maxTokens: number): number {
+  let remainingTokens = maxTokens;
+  const ascending = counted.map(({ tokens }) => tokens).sort((a, b) => a - b);
+  for (const [index, tokens] of ascending.entries()) {
+    const share = Math.floor(remainingTokens / (ascending.length - index));
     if (tokens > share) return share;
-    left -= tokens;
+    remainingTokens -= tokens;
   }
   return Infinity;
 }
@@ -187,16 +184,16 @@ function shareOf(counted: readonly CountedText[], maxTokens: number): number {
 /** The texts to cut, and the length to which they are cut. */
 interface CutPlan {
   readonly counted: readonly CountedText[];
-  /** Number of tokens to which those above it are cut. */
+  /** Number of tokens to which longer texts are cut. */
   readonly share: number;
-  /** Parts that are in the text of another one. */
+  /** Parts to leave out, because the text of another part contains them. */
   readonly omitted?: readonly TextPart[];
   readonly options: CutOptions;
 }
 
 async function cutTexts(
   { counted, share, omitted = [], options }: CutPlan,
-): Promise<CutTexts> {
+): Promise<Replacements> {
   const parts = new Map<number, string | undefined>();
   for (const { index } of omitted) parts.set(index, undefined);
   let structured: string | undefined;
@@ -212,7 +209,7 @@ async function cutTexts(
 /**
  * Keeps a text, and returns its head and tail with a note: as lines, or as an object if it is structured content.
  *
- * @returns The text, and the structured content as JSON if it is to have the text.
+ * @returns The new text, and the new structured content as JSON if it held the text.
  */
 async function cutText(
   text: string,
@@ -220,21 +217,21 @@ async function cutText(
     readonly target: CountedText["structured"];
   },
 ): Promise<{ readonly text: string; readonly structured?: string }> {
-  const kept = await keep(text);
+  const outcome = await keep(text);
   const chars = text.length;
-  const note = "handle" in kept
-    ? { size: { chars, lines: kept.lines }, handle: kept.handle, hint: hintFor(readCall) }
+  const note = "handle" in outcome
+    ? { size: { chars, lines: outcome.lines }, handle: outcome.handle, hint: writeHint(readCall) }
     : {
       size: { chars },
-      hint: `The rest could not be kept (${kept.reason}). Ask the tool for less.`,
+      hint: `The rest could not be kept (${outcome.reason}). Ask the tool for less.`,
     };
-  const asLines = ({ head, tail, from, to }: Excerpt): string => {
+  const writeLines = ({ head, tail, from, to }: Excerpt): string => {
     const gap = `[… characters ${from} to ${to} left out …]`;
-    return [...linesOf(head), gap, ...linesOf(tail), JSON.stringify(note)].join("\n");
+    return [...lineBlock(head), gap, ...lineBlock(tail), JSON.stringify(note)].join("\n");
   };
   const options = { maxTokens: share, party };
   if (target === undefined) {
-    return { text: await writeExcerpt(text, { ...options, write: asLines }) };
+    return { text: await writeExcerpt(text, { ...options, write: writeLines }) };
   }
   const { key } = target;
   const structured = await writeExcerpt(text, {
@@ -244,19 +241,19 @@ async function cutText(
       return JSON.stringify(
         key === undefined
           ? { head, left_out: { from, to }, tail, ...note }
-          : { [key]: asLines(excerpt) },
+          : { [key]: writeLines(excerpt) },
       );
     },
   });
   return { text: key === undefined ? structured : JSON.parse(structured)[key], structured };
 }
 
-function hintFor(readCall: string): string {
+function writeHint(readCall: string): string {
   return `The whole is kept for ${KEPT_MINUTES} minutes: ${readCall} {handle, offset?, limit?, ` +
     "unit?: lines, grep?, path?}";
 }
 
-/** Returns a text without its last line feed; none if it is empty. */
-function linesOf(text: string): string[] {
+/** Returns a text without its last line feed, to be joined with others; an empty text adds nothing, not even a line. */
+function lineBlock(text: string): string[] {
   return text === "" ? [] : [text.endsWith("\n") ? text.slice(0, -1) : text];
 }

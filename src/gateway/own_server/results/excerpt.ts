@@ -20,7 +20,7 @@ export interface ExcerptOptions {
   readonly maxTokens: number;
   /** The party of the steps, such as `agent a`. */
   readonly party: string;
-  /** Writes an excerpt, with all that belongs to it. */
+  /** Writes an excerpt, with the note about what is left out. */
   readonly write: (excerpt: Excerpt) => string;
 }
 
@@ -35,28 +35,28 @@ export async function writeExcerpt(
 ): Promise<string> {
   let length = Math.min(maxTokens * CHARS_PER_TOKEN, text.length);
   for (;;) {
-    const written = write(excerptOf(text, length));
+    const written = write(takeExcerpt(text, length));
     const tokens = await countTokens(written, { max: Infinity, party });
     if (tokens <= maxTokens || length === 0) return written;
     length = Math.floor(length * Math.min(0.9, maxTokens / tokens));
   }
 }
 
-function excerptOf(text: string, length: number): Excerpt {
+function takeExcerpt(text: string, length: number): Excerpt {
   const headLength = Math.floor(length * HEAD_SHARE);
   const from = endAtLine(text, headLength);
   const to = Math.max(from, startAtLine(text, text.length - (length - headLength)));
   return { head: text.slice(0, from), tail: text.slice(to), from, to };
 }
 
-/** Returns the end of the last line that ends in the first `length` code units, if those are not mostly after it. */
+/** Returns the end of a head of `length` code units: the end of a line, if that costs at most half of the head. */
 function endAtLine(text: string, length: number): number {
   const end = text.lastIndexOf("\n", length - 1) + 1;
   if (length > 0 && 2 * end >= length) return end;
   return splitsPair(text, length) ? length - 1 : length;
 }
 
-/** Returns the start of the first line at or after a position, if most of the rest is not before it. */
+/** Returns the start of a tail from a position on: the start of a line, if that costs at most half of the tail. */
 function startAtLine(text: string, position: number): number {
   if (position === 0 || text[position - 1] === "\n") return position;
   const start = text.indexOf("\n", position) + 1;

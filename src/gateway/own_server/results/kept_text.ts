@@ -8,7 +8,7 @@ const DECODED_LENGTH = 8 * 1024;
 
 const LINE_FEED = 10;
 
-/** A store of bytes, which a text fills once, and which is then only read. */
+/** A store of bytes. A text is written to it once, and then only read. */
 export interface ByteStore {
   /** Appends bytes. */
   append(bytes: Uint8Array): Promise<void>;
@@ -124,7 +124,7 @@ export class KeptText {
     const { linesBefore = 0 } = this.#chunks[index] ?? {};
     const piece = this.#read(index);
     let at = 0;
-    for (let missing = line - linesBefore; missing > 0; missing--) {
+    for (let remaining = line - linesBefore; remaining > 0; remaining--) {
       const lineFeed = piece.indexOf("\n", at);
       if (lineFeed < 0) return this.length;
       at = lineFeed + 1;
@@ -167,14 +167,15 @@ function encode(
 ): { bytes: Uint8Array; unitBytes: 1 | 2; lineFeeds: number } {
   const units = new Uint16Array(length);
   let lineFeeds = 0;
-  let all = 0;
+  // The bits of all code units together show whether one of them is above 255.
+  let allBits = 0;
   for (let index = 0; index < length; index++) {
     const unit = text.charCodeAt(start + index);
     units[index] = unit;
-    all |= unit;
+    allBits |= unit;
     if (unit === LINE_FEED) lineFeeds++;
   }
-  return all < 256
+  return allBits < 256
     ? { bytes: new Uint8Array(units), unitBytes: 1, lineFeeds }
     : { bytes: new Uint8Array(units.buffer), unitBytes: 2, lineFeeds };
 }
@@ -185,7 +186,8 @@ function decode(bytes: Uint8Array, unitBytes: 1 | 2): string {
     : new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
   let text = "";
   for (let at = 0; at < units.length; at += DECODED_LENGTH) {
-    // `TextDecoder` would replace lone surrogates. `apply` takes a twentieth of the time of `...`, but not by its type.
+    // `TextDecoder` would replace lone surrogates. `apply` takes a twentieth of the time of `...`; it accepts a typed
+    // array, although its type does not.
     const part = units.subarray(at, at + DECODED_LENGTH) as unknown as number[];
     text += String.fromCharCode.apply(undefined, part);
   }

@@ -1,4 +1,4 @@
-/** Length of the parts into which a longer line is split, which count as lines of their own, in UTF-16 code units. */
+/** Length of the parts into which a longer line is split, in UTF-16 code units. Each counts as a line of its own. */
 export const LONG_LINE_LENGTH = 1000;
 
 /** A line that holds the text. */
@@ -13,12 +13,12 @@ export interface MatchingLine {
 
 /** Finds the lines that hold a text, in a text that is read piece by piece. */
 export class LineSearch {
-  readonly #text: string;
+  readonly #needle: string;
   readonly #offset: number;
   readonly #limit: number;
   readonly #lines: MatchingLine[] = [];
   #count = 0;
-  // The end of the pieces so far, in which the beginning of the text may be.
+  // The end of the pieces so far, in which a match may begin.
   #rest = "";
   #restStart = 0;
   #line = 0;
@@ -30,14 +30,14 @@ export class LineSearch {
   /**
    * Starts before the first piece.
    *
-   * @param text The text to find, on one line and not empty.
+   * @param needle The text to find, on one line and not empty.
    * @param options Number of lines to skip, and maximum number of lines to return.
    */
   constructor(
-    text: string,
+    needle: string,
     { offset, limit }: { readonly offset: number; readonly limit: number },
   ) {
-    this.#text = text;
+    this.#needle = needle;
     this.#offset = offset;
     this.#limit = limit;
   }
@@ -57,31 +57,31 @@ export class LineSearch {
     const text = this.#rest + piece;
     const start = this.#restStart;
     const end = start + text.length;
-    this.#endPartAtLine(text);
+    this.#resumeAfterLine(text);
     for (;;) {
-      const index = text.indexOf(this.#text, this.#searchedUntil - start);
+      const index = text.indexOf(this.#needle, this.#searchedUntil - start);
       if (index < 0) break;
       const at = start + index;
       this.#countLines(text, at);
-      this.#add(at);
+      this.#addMatch(at);
       this.#searchedUntil = this.#endOfPart(text, at);
     }
     this.#countLines(text, end);
-    const restLength = Math.min(this.#text.length - 1, text.length);
+    const restLength = Math.min(this.#needle.length - 1, text.length);
     this.#rest = text.slice(text.length - restLength);
     this.#restStart = end - restLength;
     this.#searchedUntil = Math.max(this.#searchedUntil, this.#restStart);
   }
 
-  /** Ends a part that began in an earlier piece at the end of its line. */
-  #endPartAtLine(text: string): void {
+  /** If the line of the last match ends in this piece, resumes the search after that end. */
+  #resumeAfterLine(text: string): void {
     const [from, to] = [this.#countedUntil, this.#searchedUntil];
     if (from >= to) return;
     const lineFeed = text.slice(from - this.#restStart, to - this.#restStart).indexOf("\n");
     if (lineFeed >= 0) this.#searchedUntil = from + lineFeed + 1;
   }
 
-  #add(at: number): void {
+  #addMatch(at: number): void {
     const isReturned = this.#count >= this.#offset && this.#lines.length < this.#limit;
     if (isReturned) this.#lines.push({ line: this.#line, start: this.#lineStart, at });
     this.#count++;
@@ -89,8 +89,8 @@ export class LineSearch {
 
   /** Returns the end of the line that holds a position, or of the part of it if the line is long. */
   #endOfPart(text: string, at: number): number {
-    const parts = Math.floor((at - this.#lineStart) / LONG_LINE_LENGTH) + 1;
-    const end = this.#lineStart + parts * LONG_LINE_LENGTH;
+    const partCount = Math.floor((at - this.#lineStart) / LONG_LINE_LENGTH) + 1;
+    const end = this.#lineStart + partCount * LONG_LINE_LENGTH;
     const lineFeed = text.slice(at - this.#restStart, end - this.#restStart).indexOf("\n");
     return lineFeed < 0 ? end : at + lineFeed + 1;
   }

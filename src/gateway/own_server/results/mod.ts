@@ -1,5 +1,5 @@
 /**
- * Results that are too large for an agent: cuts them, keeps the whole in memory or in files, and reads parts of it.
+ * Results that are too large for an agent: cuts them, keeps them whole in memory or in files, and reads parts of them.
  * Knows neither calls nor rules. Loaded with the first result that may have to be cut. Imports `gateway/tools`, and what
  * that may import.
  *

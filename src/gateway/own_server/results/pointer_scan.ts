@@ -1,3 +1,5 @@
+import { isSpace } from "../../../exact_json.ts";
+
 /** Maximum depth of a document. */
 const MAX_DEPTH = 10_000;
 
@@ -23,7 +25,7 @@ const CLOSING_BRACKET = 93;
 const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 
-/** The next token, or the one that is being read. */
+/** The token that must follow, or the one that is being read. */
 type State =
   | ("value" | "first-value" | "key" | "first-key" | "colon" | "after-value")
   | ("string" | "literal");
@@ -52,15 +54,15 @@ export class PointerScan {
   // The open containers from the outermost one inwards: the index of the next element, or -1 for an object.
   readonly #open: number[] = [];
   // Number of open containers that are on the path, from the outermost one inwards.
-  #matched = 0;
+  #matchedCount = 0;
   #state: State = "value";
   #isKey = false;
   // The key or literal that is being read; `undefined` if it does not matter.
   #token: string | undefined;
-  // Number of hexadecimal digits that an escape still has; -1 after its backslash.
+  // Number of hexadecimal digits that the current escape still needs; -1 after its backslash, 0 outside of escapes.
   #escape = 0;
   #pieceStart = 0;
-  #isTarget = false;
+  #isNextOnPath = false;
   #start: number | undefined;
   #end: number | undefined;
 
@@ -81,13 +83,7 @@ export class PointerScan {
    * @throws {InvalidJson} if the document is not valid, as far as it has been read.
    */
   read(piece: string): void {
-    for (let at = 0; at < piece.length;) {
-      at = this.#state === "string"
-        ? this.#readString(piece, at)
-        : this.#state === "literal"
-        ? this.#readLiteral(piece, at)
-        : this.#readToken(piece, at);
-    }
+    for (let at = 0; at < piece.length;) at = this.#readFrom(piece, at);
     this.#pieceStart += piece.length;
   }
 
@@ -106,9 +102,21 @@ export class PointerScan {
     return start === undefined || end === undefined ? undefined : { start, end };
   }
 
+  /** Reads on from a position; returns the next one to read. */
+  #readFrom(piece: string, at: number): number {
+    switch (this.#state) {
+      case "string":
+        return this.#readString(piece, at);
+      case "literal":
+        return this.#readLiteral(piece, at);
+      default:
+        return this.#readToken(piece, at);
+    }
+  }
+
   #readToken(piece: string, at: number): number {
     const code = piece.charCodeAt(at);
-    if (code === 32 || code === 10 || code === 13 || code === 9) return at + 1;
+    if (isSpace(code)) return at + 1;
     const position = this.#pieceStart + at;
     switch (this.#state) {
       case "first-value":
@@ -127,16 +135,13 @@ export class PointerScan {
         return at + 1;
       default: {
         const container = this.#open.at(-1);
-        if (code === COMMA && container !== undefined) {
-          this.#state = container < 0 ? "key" : "value";
+        if (container === undefined) throw new InvalidJson(position);
+        const isObject = container < 0;
+        if (code === COMMA) {
+          this.#state = isObject ? "key" : "value";
           return at + 1;
         }
-        const closing = container === undefined
-          ? undefined
-          : container < 0
-          ? CLOSING_BRACE
-          : CLOSING_BRACKET;
-        if (code !== closing) throw new InvalidJson(position);
+        if (code !== (isObject ? CLOSING_BRACE : CLOSING_BRACKET)) throw new InvalidJson(position);
         return this.#close(at);
       }
     }
@@ -152,19 +157,19 @@ export class PointerScan {
 
   #beginValue(code: number, at: number): number {
     const depth = this.#open.length;
-    const element = this.#open[depth - 1] ?? -1;
-    if (element >= 0) {
-      this.#noteKey(this.#isOnPath() && this.#path[depth - 1] === String(element));
-      this.#open[depth - 1] = element + 1;
-    } else if (depth === 0) this.#noteKey(true);
-    const isNext = this.#isTarget;
-    if (isNext && depth === this.#path.length) this.#start = this.#pieceStart + at;
+    const elementIndex = this.#open[depth - 1] ?? -1;
+    if (elementIndex >= 0) {
+      this.#setNextOnPath(this.#isOnPath() && this.#path[depth - 1] === String(elementIndex));
+      this.#open[depth - 1] = elementIndex + 1;
+    } else if (depth === 0) this.#setNextOnPath(true);
+    const isValueOnPath = this.#isNextOnPath;
+    if (isValueOnPath && depth === this.#path.length) this.#start = this.#pieceStart + at;
     switch (code) {
       case OPENING_BRACE:
       case OPENING_BRACKET:
         if (depth === MAX_DEPTH) throw new InvalidJson(this.#pieceStart + at);
         this.#open.push(code === OPENING_BRACE ? -1 : 0);
-        if (isNext) this.#matched = depth + 1;
+        if (isValueOnPath) this.#matchedCount = depth + 1;
         this.#state = code === OPENING_BRACE ? "first-key" : "first-value";
         return at + 1;
       case QUOTE:
@@ -181,12 +186,12 @@ export class PointerScan {
 
   /** Whether all open containers are on the path. */
   #isOnPath(): boolean {
-    return this.#matched === this.#open.length;
+    return this.#matchedCount === this.#open.length;
   }
 
-  /** Notes whether the next value is on the path. If so, it replaces a value of the same key. */
-  #noteKey(isOnPath: boolean): void {
-    this.#isTarget = isOnPath;
+  /** Sets whether the next value is on the path. If so, it replaces an earlier value with the same key. */
+  #setNextOnPath(isOnPath: boolean): void {
+    this.#isNextOnPath = isOnPath;
     if (isOnPath) this.#start = this.#end = undefined;
   }
 
@@ -216,7 +221,9 @@ export class PointerScan {
     if (!this.#isKey) return this.#endValue(at);
     const depth = this.#open.length;
     this.#state = "colon";
-    this.#noteKey(this.#token !== undefined && JSON.parse(this.#token) === this.#path[depth - 1]);
+    const isOnPath = this.#token !== undefined &&
+      JSON.parse(this.#token) === this.#path[depth - 1];
+    this.#setNextOnPath(isOnPath);
   }
 
   #readLiteral(piece: string, start: number): number {
@@ -246,7 +253,7 @@ export class PointerScan {
 
   #close(at: number): number {
     this.#open.pop();
-    this.#matched = Math.min(this.#matched, this.#open.length);
+    this.#matchedCount = Math.min(this.#matchedCount, this.#open.length);
     this.#endValue(at + 1);
     return at + 1;
   }

@@ -99,7 +99,7 @@ async function findValue(
 ): Promise<ReadableText> {
   const keys = readPointer(path);
   if (keys === undefined) {
-    throw invalid(`"path" is no JSON pointer: ${JSON.stringify(path)}.`, {
+    throw invalidArguments(`"path" is not a JSON pointer: ${JSON.stringify(path)}.`, {
       hint: 'A pointer is empty, or each of its keys begins with "/", as in /items/0/name.',
     });
   }
@@ -114,9 +114,9 @@ async function findValue(
     if (!(error instanceof InvalidJson)) throw error;
     const message =
       `The result is not JSON (at character ${error.position}), so "path" cannot be used.`;
-    throw invalid(message, { hint: 'Leave out "path".' });
+    throw invalidArguments(message, { hint: 'Leave out "path".' });
   }
-  throw invalid(`The result has no value at ${JSON.stringify(path)}.`, {
+  throw invalidArguments(`The result has no value at ${JSON.stringify(path)}.`, {
     hint: "Read a shorter path to see the keys there.",
   });
 }
@@ -128,7 +128,8 @@ async function openValue(range: TextRange, party: string): Promise<ReadableText>
 
 /** @see {@link https://www.rfc-editor.org/rfc/rfc6901} */
 function readPointer(path: string): readonly string[] | undefined {
-  return path === "" ? [] : path.startsWith("/") ? parseArgumentPointer(path) : undefined;
+  if (path === "") return [];
+  return path.startsWith("/") ? parseArgumentPointer(path) : undefined;
 }
 
 async function readChars(
@@ -139,20 +140,27 @@ async function readChars(
   const { length: total } = range;
   checkOffset(offset, { total, unit: "characters" });
   const start = splitsPairAt(range, offset) ? offset - 1 : offset;
-  const longest = Math.min(limit, total - start, longestLength(limits));
+  const maxCount = Math.min(limit, total - start, maxAnswerLength(limits));
   const build = (length: number): ReadAnswer => {
-    const end = Math.min(start + length, total);
-    // A pair is read whole, even if the limit is one character.
-    const whole = !splitsPairAt(range, end) ? end : end - start > 1 ? end - 1 : end + 1;
+    const end = avoidSplitPair(range, { start, end: Math.min(start + length, total) });
     return {
-      text: range.slice(start, whole),
+      text: range.slice(start, end),
       unit: "chars",
       offset: start,
-      ...nextOffset(whole, total),
+      ...nextOffset(end, total),
       total,
     };
   };
-  return await fit(limits, { longest, build, shorten: () => build(1) });
+  return await fitToLimit(limits, { maxCount, build, shorten: () => build(1) });
+}
+
+/** Returns the end of a part that splits no surrogate pair. A pair is read whole, even if the limit is one character. */
+function avoidSplitPair(
+  range: ReadableText,
+  { start, end }: { readonly start: number; readonly end: number },
+): number {
+  if (!splitsPairAt(range, end)) return end;
+  return end - start > 1 ? end - 1 : end + 1;
 }
 
 function splitsPairAt(range: ReadableText, position: number): boolean {
@@ -167,21 +175,21 @@ async function readLines(
   const { lineCount: total } = range;
   checkOffset(offset, { total, unit: "lines" });
   const start = range.lineStart(offset);
-  const text = range.slice(start, start + longestLength(limits));
+  const text = range.slice(start, start + maxAnswerLength(limits));
   const isRest = start + text.length === range.length;
   const lines = text.match(isRest ? /[^\n]*\n|[^\n]+$/g : /[^\n]*\n/g) ?? [];
-  const tooLong = (): never => {
+  const failAsTooLong = (): never => {
     const length = range.lineStart(offset + 1) - start;
     const message = `Line ${offset} has ${length} characters, which are too many for one answer.`;
-    throw invalid(message, { hint: `Read it with unit "chars" from offset ${start}.` });
+    throw invalidArguments(message, { hint: `Read it with unit "chars" from offset ${start}.` });
   };
-  if (lines.length === 0 && total > offset) return tooLong();
+  if (lines.length === 0 && total > offset) return failAsTooLong();
   const build = (count: number): ReadAnswer => {
     const part = lines.slice(0, count).join("");
     return { text: part, unit: "lines", offset, ...nextOffset(offset + count, total), total };
   };
-  const longest = Math.min(limit, lines.length);
-  return await fit(limits, { longest, build, shorten: tooLong });
+  const maxCount = Math.min(limit, lines.length);
+  return await fitToLimit(limits, { maxCount, build, shorten: failAsTooLong });
 }
 
 async function readMatches(
@@ -189,10 +197,12 @@ async function readMatches(
   { grep, offset = 0, limit = Infinity }: ReadArguments & { readonly grep: string },
   limits: ReadLimits,
 ): Promise<ReadAnswer> {
-  if (grep === "" || /[\n]/.test(grep)) {
-    throw invalid('"grep" must be a text on one line.', { hint: "Search for a part of one line." });
+  if (grep === "" || grep.includes("\n")) {
+    throw invalidArguments('"grep" must be a text on one line.', {
+      hint: "Search for a part of one line.",
+    });
   }
-  // Each line takes a token at least.
+  // Each line takes at least one token.
   const search = new LineSearch(grep, { offset, limit: Math.min(limit, limits.maxTokens) });
   for (const piece of range.pieces()) {
     const { party } = limits;
@@ -205,7 +215,7 @@ async function readMatches(
   for (const line of lines) {
     const row = await longWork.runOrWait(limits.party, () => writeRow(range, { line, grep }));
     length += row.length;
-    if (rows.length > 0 && length > longestLength(limits)) break;
+    if (rows.length > 0 && length > maxAnswerLength(limits)) break;
     rows.push(row);
   }
   const [first] = lines;
@@ -215,13 +225,13 @@ async function readMatches(
   const write = (text: string, count: number): ReadAnswer => {
     return { text, unit: "lines", offset, ...nextOffset(offset + count, total), total };
   };
-  return await fit(limits, {
-    longest: rows.length,
+  return await fitToLimit(limits, {
+    maxCount: rows.length,
     build: (count) => write(rows.slice(0, count).join("\n"), count),
     // The row of a single line keeps the text, with less around it.
     shorten: () =>
-      fit(limits, {
-        longest: CONTEXT_LENGTH,
+      fitToLimit(limits, {
+        maxCount: CONTEXT_LENGTH,
         build: (context) => write(writeFirst({ context }), 1),
         shorten: () => {
           const maxLength = Math.floor(limits.maxTokens / 4);
@@ -245,7 +255,7 @@ interface PartOptions {
   readonly maxLength?: number;
 }
 
-/** Writes a line with its number; of a long line the part around the text. */
+/** Writes a line with its number; if the line is long, only its part around the text. */
 function writeRow(range: ReadableText, match: Match): string {
   const { line, start } = match.line;
   const text = range.slice(start, start + LONG_LINE_LENGTH + 1);
@@ -269,22 +279,22 @@ function writeAround(
   return `${line} (from character ${from}, found at ${at}): ${shortenText(part, maxLength)}`;
 }
 
-/** An answer whose length is still open. */
-interface OpenAnswer {
+/** An answer that may have to be shortened. */
+interface AdjustableAnswer {
   /** Maximum number of characters or lines. */
-  readonly longest: number;
-  /** Writes the answer with so many characters or lines. */
+  readonly maxCount: number;
+  /** Writes the answer with this number of characters or lines. */
   readonly build: (count: number) => ReadAnswer;
   /** Writes the answer if a single character or line is above the limit. */
   readonly shorten: () => ReadAnswer | Promise<ReadAnswer>;
 }
 
 /** Returns an answer that is within the limit. */
-async function fit(
+async function fitToLimit(
   { maxTokens, party }: ReadLimits,
-  { longest, build, shorten }: OpenAnswer,
+  { maxCount, build, shorten }: AdjustableAnswer,
 ): Promise<ReadAnswer> {
-  for (let count = longest;;) {
+  for (let count = maxCount;;) {
     const answer = build(count);
     const tokens = await countTokens(JSON.stringify(answer), { max: Infinity, party });
     if (tokens <= maxTokens || count === 0) return answer;
@@ -293,7 +303,7 @@ async function fit(
   }
 }
 
-function longestLength({ maxTokens }: ReadLimits): number {
+function maxAnswerLength({ maxTokens }: ReadLimits): number {
   return Math.min(MAX_LENGTH, CHARS_PER_TOKEN * maxTokens);
 }
 
@@ -307,9 +317,9 @@ function checkOffset(
 ): void {
   if (offset <= total) return;
   const message = `"offset" is ${offset}, which is beyond the end: there are ${total} ${unit}.`;
-  throw invalid(message, { hint: `Use an offset of at most ${total}.` });
+  throw invalidArguments(message, { hint: `Use an offset of at most ${total}.` });
 }
 
-function invalid(message: string, details: { readonly hint: string }): CallerError {
+function invalidArguments(message: string, details: { readonly hint: string }): CallerError {
   return new CallerError("INVALID_ARGUMENTS", message, details);
 }

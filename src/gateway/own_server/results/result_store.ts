@@ -9,10 +9,10 @@ const MIB = 1024 * 1024;
 /** Time for which a result is kept, in minutes. */
 export const KEPT_MINUTES = 15;
 
-/** Maximum size of a result in memory, in bytes. A file counts as at least as many, which limits their number. */
+/** Maximum size of a result in memory, in bytes. A result in a file counts as at least as large: this limits the files. */
 const MAX_MEMORY_BYTES = MIB;
 
-/** Memory of a result besides its text, in bytes (measured): thousands of short results must not be for free. */
+/** Memory of a result besides its text, in bytes (measured): thousands of short results must not count as nothing. */
 const RESULT_BYTES = 2048;
 
 /** Size of a handle in bytes. */
@@ -113,7 +113,7 @@ export class ResultStore {
     const tooLarge = { reason: `it is larger than ${Math.floor(connectionBytes / MIB)} MiB` };
     if (text.length > connectionBytes) return tooLarge;
     const memory = this.#memoryFor(text, owner.agent);
-    // Makes room before the text is written, by its length: the size is known only afterwards.
+    // Makes room for the length of the text, because its size is known only after it is written.
     this.#count(owner, text.length);
     this.#makeRoom(owner);
     let kept: KeptText | undefined;
@@ -191,7 +191,7 @@ export class ResultStore {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     if (!this.#hasSwept) {
       // A link could lead to files that are not the gateway's.
-      if (linkInfoAt(folder)?.isDirectory !== true) throw new Error(`${folder} is no folder`);
+      if (linkInfoAt(folder)?.isDirectory !== true) throw new Error(`${folder} is not a folder`);
       this.#hasSwept = true;
       if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o700);
       await sweep(folder);
@@ -199,7 +199,10 @@ export class ResultStore {
     return await FileBytes.create(folder);
   }
 
-  /** Drops the oldest results of a connection, and those of the agent with the most, until all are within their limits. */
+  /**
+   * Drops the oldest results of a connection until it is within its limit, and then the oldest results of the agent that
+   * has the most, until all connections together are within theirs.
+   */
   #makeRoom({ connectionId }: ResultOwner): void {
     const { connectionBytes, totalBytes } = this.#caps;
     const isOver = () => (this.#connectionBytes.get(connectionId) ?? 0) > connectionBytes;
@@ -209,9 +212,9 @@ export class ResultStore {
     }
     while (this.#totalBytes > totalBytes) {
       // Other agents must not lose their results because of one that has many connections.
-      const most = Math.max(...this.#agentBytes.values());
+      const mostBytes = Math.max(...this.#agentBytes.values());
       const oldest = this.#entries.values().find(({ owner: { agent } }) => {
-        return this.#agentBytes.get(agent) === most;
+        return this.#agentBytes.get(agent) === mostBytes;
       }) ?? this.#entries.values().next().value;
       // The remaining bytes are those of texts that are being written.
       if (oldest === undefined) return;
@@ -276,7 +279,7 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** Returns the reason of a failure for agents, which do not learn where the gateway keeps files. */
+/** Returns the reason of a failure for agents, without the folder in which the gateway keeps files. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const [text = "the disk failed"] = /^[^:]*\(os error \d+\)/.exec(message) ?? [];

@@ -1,4 +1,5 @@
 import { fieldsOf } from "../../../json.ts";
+import { isSpace } from "../../../exact_json.ts";
 import { skipSpace, textAt } from "../../../jsonrpc/mod.ts";
 import { longWork } from "../../../long_work.ts";
 
@@ -36,7 +37,7 @@ export interface StructuredPart {
   /** The content as JSON, as the server wrote it. */
   readonly text: string;
   /** A part with the same content; `undefined` if there is none. */
-  readonly twin: { readonly part: TextPart; readonly key: string | undefined } | undefined;
+  readonly duplicate: { readonly part: TextPart; readonly key: string | undefined } | undefined;
 }
 
 /**
@@ -63,19 +64,19 @@ export async function findTexts(
   // It may be any value, not only an object.
   const text = structuredContent === undefined ? undefined : textAt(json, "structuredContent");
   if (text === undefined) return { parts, structured: undefined };
-  const twin = await findTwin(text, { structuredContent, parts, party });
-  return { parts, structured: { text, twin } };
+  const duplicate = await findDuplicate(text, { structuredContent, parts, party });
+  return { parts, structured: { text, duplicate } };
 }
 
-/** Finds the part that has the structured content as JSON, or the text that is all that the structured content has. */
-async function findTwin(
+/** Finds the part that repeats the structured content: either as JSON, or as the text that is its only member. */
+async function findDuplicate(
   structuredText: string,
   { structuredContent, parts, party }: {
     readonly structuredContent: unknown;
     readonly parts: readonly TextPart[];
     readonly party: string;
   },
-): Promise<StructuredPart["twin"]> {
+): Promise<StructuredPart["duplicate"]> {
   const [member, ...others] = Object.entries(fieldsOf(structuredContent));
   const candidates = parts.values().filter(({ isEmbedded }) => !isEmbedded);
   for (const part of candidates.take(MAX_COMPARED_PARTS)) {
@@ -87,7 +88,7 @@ async function findTwin(
   return undefined;
 }
 
-/** Whether a text is a JSON document, except for the space between its tokens. */
+/** Whether a text equals a JSON document, apart from the whitespace between tokens. */
 async function isSameJson(
   text: string,
   { json, party }: { readonly json: string; readonly party: string },
@@ -114,8 +115,4 @@ async function isSameJson(
     if (!await longWork.runFor({ party, bytes: json.length }, compareSome)) return false;
   }
   return skipSpace(text, at) === text.length;
-}
-
-function isSpace(code: number): boolean {
-  return code === 32 || code === 9 || code === 10 || code === 13;
 }

@@ -2,15 +2,15 @@ import { longWork } from "../../../long_work.ts";
 import type { TextRange } from "./text_range.ts";
 
 /** Length of an escape such as `\u00e9`, in UTF-16 code units. */
-const LONG_ESCAPE = 6;
+const LONG_ESCAPE_LENGTH = 6;
 
-/** The members of a range that reading parts of it needs. */
+/** A text of which parts can be read. */
 export type ReadableText = Pick<
   TextRange,
   "length" | "lineCount" | "slice" | "lineStart" | "pieces"
 >;
 
-/** A part of the string, which ends with a whole escape. */
+/** A part of the string that splits no escape. */
 interface Segment {
   /** Position of its first code unit, and the one after its last, in the JSON text. */
   readonly from: number;
@@ -32,7 +32,7 @@ export class StringText implements ReadableText {
   readonly lineCount: number;
   readonly #json: TextRange;
   readonly #segments: readonly Segment[];
-  // The segment that was read last, because neighbors are mostly read together.
+  // The segment that was read last, because the next read is usually near it.
   #last: { readonly segment: Segment; readonly text: string } | undefined;
 
   private constructor(
@@ -68,7 +68,9 @@ export class StringText implements ReadableText {
         if (to === from) return;
         last = decode(text.slice(0, to - from));
         segments.push({ from, to, start, linesBefore });
-        [from, start, linesBefore] = [to, start + last.length, linesBefore + lineFeedsIn(last)];
+        from = to;
+        start += last.length;
+        linesBefore += countLineFeeds(last);
       });
     }
     const lineCount = linesBefore + (start === 0 || last.endsWith("\n") ? 0 : 1);
@@ -95,7 +97,7 @@ export class StringText implements ReadableText {
     if (segment === undefined) return 0;
     const text = this.#read(segment);
     let at = 0;
-    for (let missing = line - segment.linesBefore; missing > 0; missing--) {
+    for (let remaining = line - segment.linesBefore; remaining > 0; remaining--) {
       const lineFeed = text.indexOf("\n", at);
       if (lineFeed < 0) return this.length;
       at = lineFeed + 1;
@@ -115,7 +117,7 @@ export class StringText implements ReadableText {
     return this.#last.text;
   }
 
-  /** Returns the last segment for which a condition holds that holds for all before it; `undefined` if there is none. */
+  /** Returns the last segment for which a condition holds; it must hold for all segments before that one, too. */
   #lastBefore(holds: (segment: Segment) => boolean): Segment | undefined {
     let [low, high] = [0, this.#segments.length];
     while (low < high) {
@@ -132,18 +134,18 @@ function decode(json: string): string {
   return JSON.parse(`"${json}"`);
 }
 
-function lineFeedsIn(text: string): number {
+function countLineFeeds(text: string): number {
   return text.split("\n").length - 1;
 }
 
-/** Returns the length of a part of a string without an escape that is not complete at its end. */
+/** Returns the length of a part of a string without an incomplete escape at its end. */
 function lengthOfWholeEscapes(text: string): number {
   const backslash = text.lastIndexOf("\\");
-  if (backslash < text.length - LONG_ESCAPE) return text.length;
+  if (backslash < text.length - LONG_ESCAPE_LENGTH) return text.length;
   let first = backslash;
   while (text[first - 1] === "\\") first--;
   // The last of an even number of backslashes ends an escape.
   if ((backslash - first) % 2 === 1 || backslash < 0) return text.length;
-  const length = text[backslash + 1] === "u" ? LONG_ESCAPE : 2;
-  return backslash + length > text.length ? backslash : text.length;
+  const escapeLength = text[backslash + 1] === "u" ? LONG_ESCAPE_LENGTH : 2;
+  return backslash + escapeLength > text.length ? backslash : text.length;
 }

@@ -6,7 +6,7 @@ export class TextRange {
   readonly length: number;
   readonly #text: KeptText;
   readonly #start: number;
-  // The piece that was read last, because neighbors are mostly read together.
+  // The piece that was read last, because the next read is usually near it.
   #piece: { readonly index: number; readonly text: string } | undefined;
 
   /**

@@ -123,8 +123,8 @@ Deno.test("[results.read] an error says what to do instead", async () => {
   assert.match((await reader.fail({ offset: 2, unit: "lines" })).message, /there are 1 lines/);
   assert.match((await reader.fail({ grep: "" })).message, /on one line/);
   assert.match((await reader.fail({ grep: "1\n2" })).message, /on one line/);
-  assert.match((await reader.fail({ path: "a" })).message, /no JSON pointer: "a"/);
-  assert.match((await reader.fail({ path: "/a~2" })).message, /no JSON pointer/);
+  assert.match((await reader.fail({ path: "a" })).message, /is not a JSON pointer: "a"/);
+  assert.match((await reader.fail({ path: "/a~2" })).message, /is not a JSON pointer/);
   assert.match((await reader.fail({ path: "/a" })).message, /no value at "\/a"/);
   await reader.keep("no JSON");
   assert.match((await reader.fail({ path: "/a" })).message, /not JSON \(at character 2\)/);
