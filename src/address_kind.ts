@@ -45,8 +45,8 @@ export function kindOfAddress(address: string): AddressKind {
 
 function kindOfIpv4(address: number): AddressKind {
   const range = IPV4_RANGES.find(([cidr]) => {
-    const [start = "", length = ""] = cidr.split("/");
-    const shift = 32 - Number(length);
+    const [start = "", prefixLength = ""] = cidr.split("/");
+    const shift = 32 - Number(prefixLength);
     return address >>> shift === parseIpv4(start) >>> shift;
   });
   return range?.[1] ?? "public";

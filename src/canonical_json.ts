@@ -15,7 +15,7 @@ interface OpenValue {
 
 /**
  * Writes a JSON value in the canonical form of RFC 8785: without spaces, with sorted keys, and with numbers and strings
- * as ECMAScript writes them. Works without recursion, because of deep values.
+ * as ECMAScript writes them. Works without recursion, because a deep value would exhaust the stack.
  *
  * @param value A value as `JSON.parse` returns it.
  * @throws {RangeError} if the value has no canonical form: it has a number that is not finite, or half a surrogate pair.

@@ -8,7 +8,7 @@
 export interface Decimal {
   /** The sign; 0 for zero. */
   readonly sign: -1 | 0 | 1;
-  /** Without zeros at its ends. */
+  /** The digits, without zeros at either end. */
   readonly digits: string;
   /** The power of ten. */
   readonly exponent: number;
@@ -20,14 +20,14 @@ const ZERO: Decimal = { sign: 0, digits: "", exponent: 0 };
 export function parseDecimal(text: string): Decimal {
   const [, minus, whole = "", fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
-  const all = whole + fraction;
-  const start = all.search(/[1-9]/);
+  const allDigits = whole + fraction;
+  const start = allDigits.search(/[1-9]/);
   if (start < 0) return ZERO;
-  let end = all.length;
-  while (all[end - 1] === "0") end--;
+  let end = allDigits.length;
+  while (allDigits[end - 1] === "0") end--;
   return {
     sign: minus === "-" ? -1 : 1,
-    digits: all.slice(start, end),
+    digits: allDigits.slice(start, end),
     exponent: whole.length - start + Number(exponent),
   };
 }

@@ -73,8 +73,8 @@ export type ErrorCode =
   | "AUDIT_UNAVAILABLE";
 
 /**
- * Whether the same request may succeed later, or after what the error's hint says was done; by code. An error whose
- * request differs says so in its details.
+ * Whether the same request may succeed later, or after the step that the error's hint names; by code. An error to which
+ * the value does not apply has another one in its details.
  */
 export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
   INVALID_AGENT_ID: false,
@@ -82,7 +82,7 @@ export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
   FALLBACK_AGENT_NOT_IN_RULES: false,
   DENIED_BY_POLICY: false,
   APPROVAL_REQUIRED: true,
-  // Not if a server may have carried out the call, and repeating it may do harm.
+  // Unless a server may have carried out the call, and repeating it may do harm.
   SERVER_UNAVAILABLE: true,
   AUTH_REQUIRED: true,
   TOOL_NOT_FOUND: false,
@@ -99,7 +99,7 @@ export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
 
 /** The fields of an error answer besides code and message. */
 export interface ErrorDetails {
-  /** Whether the same request may succeed later; by default `RETRYABLE` has it. */
+  /** Whether the same request may succeed later; default: the value of `RETRYABLE`. */
   readonly retryable?: boolean;
   /** Path of the deciding rule. */
   readonly rule?: string;

@@ -1,5 +1,6 @@
 /**
- * Identifies files independently of their names. A leaf: imports nothing of the project.
+ * Looks up files, their identities, which do not depend on their names, and the user who runs the process. A leaf:
+ * imports nothing of the project.
  *
  * @module
  */

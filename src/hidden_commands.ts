@@ -1,6 +1,6 @@
 /**
- * The names of the commands that the program starts itself with, and that no help mentions. A leaf: imports nothing of
- * the project.
+ * The names of the commands with which the program starts itself, and which no help text mentions. A leaf: imports
+ * nothing of the project.
  *
  * @module
  */
@@ -8,5 +8,5 @@
 /** Runs the code of an agent. */
 export const SANDBOX_COMMAND = "__sandbox";
 
-/** Serves the relays of a daemon key, which is its argument. */
+/** Serves the relays with a daemon key, which is the argument of the command. */
 export const DAEMON_COMMAND = "__daemon";

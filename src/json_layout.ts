@@ -10,12 +10,13 @@ import { skipSpace, skipString } from "./exact_json.ts";
 const LITERAL = /[-+.\w]+/y;
 
 /**
- * Writes a JSON text anew, one member a line: every string as it reads, every number as it was written, and no layout of
- * its own. Works without recursion, because of deep values.
+ * Lays out a JSON text with one member per line. Strings lose escapes that they do not need, numbers stay as they are
+ * written, and the layout of the text itself is dropped. Works without recursion, because a deep value would exhaust the
+ * stack.
  *
  * @param json The text, which must be valid.
- * @param options `levels`: how many levels are laid out. What is nested deeper is on one line: each level adds two spaces
- * to each of its lines, so that a text of 16 KiB could become one of 64 MiB.
+ * @param options `levels` is the number of levels to lay out. Deeper values stay on one line, because each level indents
+ * its lines by two more spaces: a text of 16 KiB could become one of 64 MiB.
  */
 export function layOutJson(json: string, { levels }: { readonly levels: number }): string {
   const parts: string[] = [];

@@ -38,11 +38,6 @@ export class LineQueue {
     this.#write = write;
   }
 
-  /** Number of queued lines, including those of the current write. */
-  get waiting(): number {
-    return this.#lines.length;
-  }
-
   /** Whether a write is in progress. */
   get isBusy(): boolean {
     return this.#writing !== undefined;

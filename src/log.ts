@@ -60,12 +60,13 @@ const RESET = "\x1b[0m";
 
 /** Creates a log. */
 export function createLog(options: LogOptions = {}): Log {
-  const lowest = LEVELS.indexOf(options.level ?? "info");
+  const lowestIndex = LEVELS.indexOf(options.level ?? "info");
   const { redact = (text: string): string => text, colors = false } = options;
-  const format = options.format === "json" ? formatJson : colors ? formatColored : formatText;
+  const formatForPeople = colors ? formatColored : formatText;
+  const format = options.format === "json" ? formatJson : formatForPeople;
   const write = options.write ?? tryWriteLine;
   const logAt = (level: LogLevel) => (message: string, fields: LogFields = {}): void => {
-    if (LEVELS.indexOf(level) < lowest) return;
+    if (LEVELS.indexOf(level) < lowestIndex) return;
     const text = level === "info" ? message : redact(message);
     write(format(level, text, redactFields(fields, redact)));
   };
@@ -101,10 +102,9 @@ function formatText(level: LogLevel, message: string, fields: LogFields): string
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quote(value) : value}`);
   // The fields follow the first line, because further lines may be quoted output.
-  const [firstLine = "", ...furtherLines] = escapeLines(message).replaceAll("\n", "\n  ").split(
-    "\n",
-  );
-  return `${[`${mark}${firstLine}${fieldTexts.join("")}`, ...furtherLines].join("\n")}\n`;
+  const [firstLine = "", ...furtherLines] = escapeLines(message).split("\n");
+  const indentedLines = furtherLines.map((line) => `  ${line}`);
+  return `${[`${mark}${firstLine}${fieldTexts.join("")}`, ...indentedLines].join("\n")}\n`;
 }
 
 function formatJson(level: LogLevel, message: string, fields: LogFields): string {

@@ -23,11 +23,11 @@ const READ_MS = 3.5e-6;
 
 /**
  * A party whose recent work is below `LIGHT_MS` milliseconds does not wait for its turn. Recent work decays by
- * `LIGHT_SHARE` milliseconds per millisecond. The limit is generous because a step is measured by the clock, which
+ * `DECAY_RATE` milliseconds per millisecond. The limit is generous because a step is measured by the clock, which
  * also runs while other programs use the processor.
  */
 const LIGHT_MS = 20;
-const LIGHT_SHARE = 0.03;
+const DECAY_RATE = 0.03;
 
 /** The recent work of a party: a leaky bucket. */
 interface RecentWork {
@@ -110,7 +110,7 @@ export class LongWork {
 
   #recentMs(party: string, now: number): number {
     const work = this.#recentWork.get(party);
-    return work === undefined ? 0 : Math.max(0, work.ms - LIGHT_SHARE * (now - work.at));
+    return work === undefined ? 0 : Math.max(0, work.ms - DECAY_RATE * (now - work.at));
   }
 
   /**

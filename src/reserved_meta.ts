@@ -41,10 +41,10 @@ export function withoutReserved(
 }
 
 /**
- * Returns the claim in the parameters of a message: the revision without sessions to which it belongs, rightly or not.
- * It may be of any type; `undefined` without a claim.
+ * Returns the revision that a message without a session claims to be of. The value is not checked, and may be of any
+ * type; `undefined` if the message claims none.
  */
-export function claimOf(params: unknown): unknown {
+export function claimedRevisionOf(params: unknown): unknown {
   const meta = isRecord(params) ? params._meta : undefined;
   return isRecord(meta) ? meta[RESERVED_META.protocolVersion] : undefined;
 }

@@ -11,7 +11,7 @@
 /** Interval at which the clocks are compared, in milliseconds. */
 const TICK_MS = 5000;
 
-/** Minimum time without an explanation that counts as sleep, in milliseconds. A shorter one harms no connection. */
+/** Smallest jump of a clock that counts as sleep, in milliseconds. A shorter sleep harms no connection. */
 const MIN_SLEEP_MS = 10_000;
 
 /** Called after a sleep with its duration, in milliseconds. A wall clock that is set forward counts as a sleep. */
@@ -23,12 +23,12 @@ export class SleepWatch {
   #timer: ReturnType<typeof setInterval> | undefined;
   #wallAt = Date.now();
   #monotonicAt = performance.now();
-  #count = 0;
+  #sleepCount = 0;
 
-  /** The number of sleeps so far. */
-  get count(): number {
-    this.look();
-    return this.#count;
+  /** Compares the clocks, and returns the number of sleeps so far. */
+  countSleeps(): number {
+    this.compareClocks();
+    return this.#sleepCount;
   }
 
   /**
@@ -37,10 +37,10 @@ export class SleepWatch {
    * @returns Removes the listener.
    */
   watch(onWake: WakeListener): () => void {
-    this.look();
+    this.compareClocks();
     this.#listeners.add(onWake);
     if (this.#timer === undefined) {
-      this.#timer = setInterval(() => this.look(), TICK_MS);
+      this.#timer = setInterval(() => this.compareClocks(), TICK_MS);
       Deno.unrefTimer(this.#timer);
     }
     return () => {
@@ -52,16 +52,16 @@ export class SleepWatch {
   }
 
   /** Compares the clocks now, so that work that begins immediately after a sleep need not wait for the timer. */
-  look(): void {
+  compareClocks(): void {
     const wallMs = Date.now() - this.#wallAt;
     const monotonicMs = performance.now() - this.#monotonicAt;
     this.#wallAt += wallMs;
     this.#monotonicAt += monotonicMs;
-    // Without the timer, a long time between two looks means nothing.
+    // Without the timer nobody compares the clocks regularly, so a long interval is no sleep.
     const lateMs = this.#timer === undefined ? 0 : monotonicMs - TICK_MS;
     const sleptMs = Math.max(wallMs - monotonicMs, lateMs);
     if (sleptMs < MIN_SLEEP_MS) return;
-    this.#count++;
+    this.#sleepCount++;
     for (const listener of [...this.#listeners]) listener(sleptMs);
   }
 }

@@ -78,8 +78,8 @@ export function escapeJson(json: string): string {
 }
 
 /**
- * Like `escapeJson`, for a person who has to see all that a text holds: everything that cannot be told from a space, or
- * from nothing, becomes an escape, too, such as fillers and selectors of variants.
+ * Like `escapeJson`, for a person who has to see everything in a text: characters that look like a space or like
+ * nothing, such as fillers and variation selectors, become escapes, too.
  */
 export function escapeUnprintable(json: string): string {
   if (PLAIN_LINES.test(json)) return json;
@@ -97,14 +97,12 @@ function escapeUnits(character: string): string {
 }
 
 function escapeCharacter(character: string): string {
+  const shortEscape = SHORT_ESCAPES[character];
+  if (shortEscape !== undefined) return shortEscape;
   const code = character.codePointAt(0) ?? 0;
   const digits = code.toString(16);
-  return SHORT_ESCAPES[character] ??
-    (code < 0x100
-      ? `\\x${digits.padStart(2, "0")}`
-      : code < 0x10000
-      ? `\\u${digits.padStart(4, "0")}`
-      : `\\u{${digits}}`);
+  if (code < 0x100) return `\\x${digits.padStart(2, "0")}`;
+  return code < 0x10000 ? `\\u${digits.padStart(4, "0")}` : `\\u{${digits}}`;
 }
 
 /** Quotes a text whose control characters are escaped already; JSON would escape them again. */
@@ -134,7 +132,7 @@ export function unquoteLines(text: string): string {
   return text.replaceAll(/^> /gm, "");
 }
 
-/** The folded forms of characters beyond ASCII that were folded before; at most all characters of Unicode. */
+/** Cache of the folded forms of characters beyond ASCII; it holds at most all characters of Unicode. */
 const foldedCharacters = new Map<string, string>();
 
 /**
@@ -158,7 +156,7 @@ export function foldCase(text: string): string {
 }
 
 function foldCharacter(character: string): string {
-  // The two letters i of Turkish are no forms of the others.
+  // The Turkish letters `ı` and `İ` have no simple case folding.
   if (character === "\u0131" || character === "\u0130") return character;
   const upper = character.toUpperCase();
   const base = isCharacter(upper) ? upper : character;

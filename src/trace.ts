@@ -109,15 +109,12 @@ class LiveSpan implements Span {
   ) {
     const { kind, attributes } = start.options ?? {};
     const { SpanKind } = otel;
+    const spanKinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT };
     this.#otel = otel;
     this.#tracer = tracer;
     this.#traceState = start.state;
     this.#span = tracer.startSpan(start.name, {
-      kind: kind === "server"
-        ? SpanKind.SERVER
-        : kind === "client"
-        ? SpanKind.CLIENT
-        : SpanKind.INTERNAL,
+      kind: kind === undefined ? SpanKind.INTERNAL : spanKinds[kind],
       ...(attributes === undefined ? {} : { attributes }),
     }, start.parent);
     this.#context = otel.trace.setSpan(start.parent, this.#span);

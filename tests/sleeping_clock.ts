@@ -14,7 +14,7 @@ export class SleepingClock implements Disposable {
   sleep(ms: number): void {
     this.#sleptMs += ms;
     // In place of the watch's own timer.
-    sleepWatch.look();
+    sleepWatch.compareClocks();
   }
 
   [Symbol.dispose](): void {

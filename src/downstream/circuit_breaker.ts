@@ -80,7 +80,7 @@ export class CircuitBreaker {
     while (this.#trial !== undefined) await this.#trial;
     if (!this.#isOpen) return await this.#try(start);
     // The failures before a sleep of the machine, such as those without a network, say nothing about now.
-    const hasSlept = sleepWatch.count !== this.#sleepCount;
+    const hasSlept = sleepWatch.countSleeps() !== this.#sleepCount;
     if (!hasSlept && this.#now() < this.#retryAt) throw this.#createRefusal();
     const trial = this.#try(start);
     const endTrial = (): void => {
@@ -121,7 +121,7 @@ export class CircuitBreaker {
       return;
     }
     this.#failures++;
-    this.#sleepCount = sleepWatch.count;
+    this.#sleepCount = sleepWatch.countSleeps();
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - MAX_FAILURES), LAST_PAUSE_MS);
     this.#retryAt = this.#now() + pauseMs * (1 + JITTER * Math.random());
   }

@@ -75,7 +75,7 @@ export class WakeCheck {
    * @throws {DownstreamError} The promise rejects if the server does not answer. Nothing was sent.
    */
   untilChecked(signal: CancelSignal): Promise<void> | undefined {
-    sleepWatch.look();
+    sleepWatch.compareClocks();
     return this.#sleptMs === 0 ? undefined : untilAborted(this.#await(this.#start()), signal);
   }
 

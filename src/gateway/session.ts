@@ -7,7 +7,7 @@ import {
 } from "../downstream/mod.ts";
 import { type Channel, type IncomingRequest, Peer, RPC_CODES } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { claimOf } from "../reserved_meta.ts";
+import { claimedRevisionOf } from "../reserved_meta.ts";
 import { CallChannel, type ChannelSession } from "./call_channel.ts";
 import { type ErrorBody, errorBodyOf } from "./error_body.ts";
 import { introduce, recallServers } from "./introduction.ts";
@@ -188,7 +188,7 @@ export class ClientSession {
   }
 
   #handleRequest(request: IncomingRequest): void | Promise<void> {
-    if (claimOf(request.params) !== undefined) return this.#handleStateless(request);
+    if (claimedRevisionOf(request.params) !== undefined) return this.#handleStateless(request);
     const { method } = request;
     const decoder = clientCodec2025.decoderOf(method);
     if (decoder !== undefined) return this.#runOperation(request, decoder);

@@ -1,4 +1,4 @@
-import { claimOf, RESERVED_META } from "../reserved_meta.ts";
+import { claimedRevisionOf, RESERVED_META } from "../reserved_meta.ts";
 import { VERSION } from "../version.ts";
 import type { RelayEnvelope } from "./envelope.ts";
 
@@ -42,7 +42,7 @@ export function describeRequest(
     id,
     isToolCall,
     mayChange: isToolCall && !HARMLESS_TOOLS.includes(params?.name),
-    isStateless: params === undefined ? !hasSession : claimOf(params) !== undefined,
+    isStateless: params === undefined ? !hasSession : claimedRevisionOf(params) !== undefined,
   };
 }
 

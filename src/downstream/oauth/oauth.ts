@@ -153,7 +153,7 @@ export class OAuth implements ServerAuth {
     const { tokens } = this;
     const isExpiring = tokens !== undefined && isRenewalDue(tokens, Date.now());
     const { timeMs, sleepCount } = this.#tokenOrigin;
-    return !isExpiring && sleepWatch.count === sleepCount &&
+    return !isExpiring && sleepWatch.countSleeps() === sleepCount &&
       performance.now() - timeMs < FRESH_TOKEN_MS;
   }
 
@@ -360,5 +360,5 @@ export class OAuth implements ServerAuth {
 /** Returns the origin of tokens that are used from now on. */
 function originOf(source: TokenOrigin["source"]): TokenOrigin {
   const timeMs = source === "stored" ? -Infinity : performance.now();
-  return { source, timeMs, sleepCount: sleepWatch.count };
+  return { source, timeMs, sleepCount: sleepWatch.countSleeps() };
 }

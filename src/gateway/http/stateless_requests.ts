@@ -1,5 +1,5 @@
 import { type Message, RPC_CODES } from "../../jsonrpc/mod.ts";
-import { claimOf, RESERVED_META } from "../../reserved_meta.ts";
+import { claimedRevisionOf, RESERVED_META } from "../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../revisions.ts";
 import { errorResponse } from "./error_response.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
@@ -25,7 +25,7 @@ export interface StatelessContext extends PostContext {
  */
 export function isStateless(message: Message, { req }: PostRequest): boolean {
   if (message.kind !== "request" && message.kind !== "notification") return false;
-  if (claimOf(message.params) !== undefined) return true;
+  if (claimedRevisionOf(message.params) !== undefined) return true;
   return req.header(REVISION_HEADER) === STATELESS_REVISION &&
     req.header(SESSION_HEADER) === undefined && message.method !== "initialize";
 }
@@ -44,7 +44,7 @@ export function receiveStateless(
   if (context.isDraining()) return drainingResponse();
   const { req, env, credential } = post;
   const { id, method, params } = message;
-  const claim = claimOf(params);
+  const claim = claimedRevisionOf(params);
   if (claim === undefined) {
     const problem =
       `The header MCP-Protocol-Version names ${STATELESS_REVISION}, but "_meta" lacks ` +
