@@ -9,8 +9,8 @@ import type { Session } from "./session.ts";
 import type { Recovery } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** The failure of a server, as a clause. */
-const SILENCE = "it has not answered since this machine woke up";
+/** The reason of the failure, as a clause. */
+const NO_ANSWER_SINCE_WAKE = "it has not answered since this machine woke up";
 
 /** Time for a server to answer one question after a sleep, in milliseconds. */
 const CHECK_MS = 3000;
@@ -18,7 +18,7 @@ const CHECK_MS = 3000;
 /** Time after which a server that has answered no ping is asked for its tools, too, in milliseconds. */
 const SECOND_PROBE_MS = 1000;
 
-/** Time for the network to come back after a sleep, in milliseconds, before a session that it cuts off counts as lost. */
+/** Time for the network to come back after a sleep, in milliseconds. After that, a session without an answer is lost. */
 const NETWORK_MS = 30_000;
 
 /** Maximum time that a call waits for the check, in milliseconds. */
@@ -27,15 +27,16 @@ const MAX_WAIT_MS = 5000;
 /** Time for a new session to start in place of one that is lost, in milliseconds. */
 const RESTART_MS = 5000;
 
-/** Maximum time until a session that no call needs is checked, in milliseconds: not all are checked at once. */
+/** Maximum random delay of a check that no call waits for, in milliseconds, so that not all sessions are checked at once. */
 const MAX_DELAY_MS = 2000;
 
 /** A session has not survived a sleep of this machine. Nothing was sent, and another session may succeed. */
 export class LostWhileAsleep extends DownstreamError {
   /** @param server Name of the server. */
   constructor(server: string) {
-    const cause = new RemoteFailure(SILENCE, { reach: "never", problem: "no-answer" });
-    super("SERVER_UNAVAILABLE", server, describe(server), { cause });
+    const options = { reach: "never", problem: "no-answer" } as const;
+    const cause = new RemoteFailure(NO_ANSWER_SINCE_WAKE, options);
+    super("SERVER_UNAVAILABLE", server, describeFailure(server), { cause });
   }
 
   /**
@@ -65,18 +66,18 @@ export class WakeCheck {
   constructor(session: Session, recovery: Recovery) {
     this.#session = session;
     this.#recovery = recovery;
-    this.#stopWatching = sleepWatch.watch((sleptMs) => this.#wake(sleptMs));
+    this.#stopWatching = sleepWatch.watch((sleptMs) => this.#onWake(sleptMs));
   }
 
   /**
    * Returns a promise to await before anything is sent; `undefined` if there was no sleep since the last check.
    *
    * @param signal Cancels the wait; its reason is thrown.
-   * @throws {DownstreamError} The promise rejects if the server does not answer. Nothing was sent.
+   * @throws {DownstreamError} The promise rejects if the server does not answer. Nothing was sent then.
    */
   untilChecked(signal: CancelSignal): Promise<void> | undefined {
     sleepWatch.compareClocks();
-    return this.#sleptMs === 0 ? undefined : untilAborted(this.#await(this.#start()), signal);
+    return this.#sleptMs === 0 ? undefined : untilAborted(this.#untilDone(this.#start()), signal);
   }
 
   /** Checks nothing more, because the session has ended. */
@@ -85,19 +86,20 @@ export class WakeCheck {
     clearTimeout(this.#timer);
   }
 
-  #wake(sleptMs: number): void {
+  #onWake(sleptMs: number): void {
     this.#recovery.renewConnections();
     this.#sleptMs += sleptMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#start(), Math.random() * MAX_DELAY_MS);
   }
 
-  async #await(checking: Promise<void>): Promise<void> {
+  /** Waits until a check is done; throws if the session is lost, or the check takes too long. */
+  async #untilDone(checking: Promise<void>): Promise<void> {
     const isDone = await within(checking, MAX_WAIT_MS);
     const { server, state } = this.#session;
     if (isDone && state === "ready") return;
     if (isDone) throw new LostWhileAsleep(server);
-    throw new DownstreamError("SERVER_UNAVAILABLE", server, describe(server));
+    throw new DownstreamError("SERVER_UNAVAILABLE", server, describeFailure(server));
   }
 
   #start(): Promise<void> {
@@ -110,12 +112,13 @@ export class WakeCheck {
     const sleptMs = this.#sleptMs;
     const endsAt = performance.now() + NETWORK_MS;
     let isAlive = await this.#isAlive();
-    // Without a network, the session may be as it was. A server that responds, but does not answer, has lost it.
+    // Without any HTTP response, the network may not be back, and the session may be intact. If the server responds over
+    // HTTP but does not answer, it has lost the session.
     while (!isAlive && !this.#recovery.hasResponded && performance.now() < endsAt) {
       if (this.#session.state !== "ready") return;
       isAlive = await this.#isAlive();
     }
-    if (!isAlive) return this.#recovery.lose(SILENCE);
+    if (!isAlive) return this.#recovery.endAsLost(NO_ANSWER_SINCE_WAKE);
     // The machine may have slept again meanwhile.
     this.#sleptMs -= sleptMs;
     this.#recovery.resume(sleptMs);
@@ -138,6 +141,6 @@ export class WakeCheck {
   }
 }
 
-function describe(server: string): string {
-  return `Server "${server}" is not available: ${SILENCE}. Call again in a few seconds.`;
+function describeFailure(server: string): string {
+  return `Server "${server}" is not available: ${NO_ANSWER_SINCE_WAKE}. Call again in a few seconds.`;
 }

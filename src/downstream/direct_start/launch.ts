@@ -9,7 +9,7 @@ export interface Launch {
   readonly args: readonly string[];
   /** Its environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Its working folder, without links. */
+  /** The real path of its working folder. */
   readonly cwd: string;
 }
 
@@ -84,45 +84,52 @@ function isMissing(error: unknown): boolean {
  *
  * @param command A name, or an absolute path.
  * @param env The environment with the search path.
- * @returns The file without links; `undefined` if there is none, or if a folder of the search path is relative.
+ * @returns The real path of the program; `undefined` if there is none, or if a path that would be searched is relative.
  */
 export async function findProgram(
   command: string,
   { PATH = "" }: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
-  const isPath = command.includes("/");
-  const folders = isPath ? ["/"] : PATH.split(":");
-  if (isPath && !isAbsolutePath(command)) return undefined;
-  for (const folder of folders) {
+  if (command.includes("/")) {
+    return isAbsolutePath(command) && await isExecutable(command)
+      ? await Deno.realPath(command)
+      : undefined;
+  }
+  for (const folder of PATH.split(":")) {
     if (!isAbsolutePath(folder)) return undefined;
     const path = resolvePath(folder, command);
-    const info = await infoAt(path);
-    if (info?.isFile === true && ((info.mode ?? 0) & 0o111) !== 0) return await Deno.realPath(path);
+    if (await isExecutable(path)) return await Deno.realPath(path);
   }
   return undefined;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  const { isFile = false, mode } = await infoAt(path) ?? {};
+  return isFile && ((mode ?? 0) & 0o111) !== 0;
 }
 
 /** A file or folder that the launcher installed. */
 export interface InstalledPath {
   /** Its path; a link is not followed. */
   readonly path: string;
-  /** The kind of what has to be there. */
+  /** The kind of entry that has to be at the path. */
   readonly kind: "file" | "folder";
 }
 
 /**
- * Whether only a user and the superuser can change files and folders, without regard to the folders that hold them.
+ * Whether only the user and root can change files and folders. Their parent folders are not checked.
  *
  * @param paths The files and folders.
- * @param home The user's home folder. Its group may write: on many systems each user has a group of its own.
+ * @param home The user's home folder. Its owner is the user. Its group may write, too, because on many systems each user
+ * has a group of its own.
  */
 export async function arePrivate(paths: readonly InstalledPath[], home: string): Promise<boolean> {
-  const user = await Deno.stat(home);
+  const homeInfo = await Deno.stat(home);
   const checks = await Promise.all(paths.map(async ({ path, kind }) => {
     const { isFile, isDirectory, mode, uid, gid } = await Deno.lstat(path);
-    const forbidden = gid === user.gid ? 0o002 : 0o022;
-    return (kind === "file" ? isFile : isDirectory) && (uid === user.uid || uid === 0) &&
-      ((mode ?? 0o777) & forbidden) === 0;
+    const forbiddenBits = gid === homeInfo.gid ? 0o002 : 0o022;
+    return (kind === "file" ? isFile : isDirectory) && (uid === homeInfo.uid || uid === 0) &&
+      ((mode ?? 0o777) & forbiddenBits) === 0;
   }));
   return checks.every(Boolean);
 }

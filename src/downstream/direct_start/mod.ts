@@ -1,6 +1,6 @@
 /**
  * Finds the program that `npx` or `uvx` would run, so that it can be started without its launcher. Loaded when a server
- * with such a command is started. Whatever is unclear is left to the launcher. Starts no processes and changes no files.
+ * with such a command is started. If anything is unclear, the launcher runs. Starts no processes and changes no files.
  * Imports `config` and leaves.
  *
  * @module
@@ -11,7 +11,10 @@ import type { DirectStart } from "./launch.ts";
 
 export type { DirectStart } from "./launch.ts";
 
-/** Maximum time for the search, in milliseconds. It takes some ten, but on a busy machine as many times longer as the launcher. */
+/**
+ * Maximum time for the search, in milliseconds. The search usually takes about ten; a busy machine slows it as much as
+ * it slows the launcher.
+ */
 const SEARCH_TIMEOUT_MS = 3000;
 
 /**
@@ -26,16 +29,16 @@ export async function findDirectStart(
   env: Readonly<Record<string, string>>,
 ): Promise<DirectStart | undefined> {
   if (Deno.build.os === "windows" || !isPermitted()) return undefined;
-  // A file that cannot be read, and a folder of the network that does not answer, are the launcher's to report.
-  const search = findProgramOf(connection, env).catch(() => undefined);
+  // If a file cannot be read, or a network folder does not answer, the launcher runs and reports that.
+  const search = findStart(connection, env).catch(() => undefined);
   return await within(search, SEARCH_TIMEOUT_MS) ? await search : undefined;
 }
 
-async function findProgramOf(
+async function findStart(
   { command, args, cwd = "." }: StdioConfig,
   env: Readonly<Record<string, string>>,
 ): Promise<DirectStart | undefined> {
-  // A launcher sees the folder without links.
+  // A launcher sees the real path of its folder.
   const launch = { command, args, env, cwd: await Deno.realPath(resolvePath(Deno.cwd(), cwd)) };
   switch (nameOf(command)) {
     case "npx": {

@@ -9,7 +9,7 @@ export interface NpmSettings {
   readonly cache: string;
   /** The folder of global packages. */
   readonly prefix: string;
-  /** The variables in which npm passes its settings on, for settings that are not variables already. */
+  /** The variables in which npm passes settings to the program, except for variables that are set already. */
   readonly variables: Readonly<Record<string, string>>;
 }
 
@@ -18,18 +18,18 @@ export interface NpmContext {
   /** The variables of npm's process. */
   readonly env: Readonly<Record<string, string>>;
   /** The folder of npm itself. */
-  readonly npm: string;
+  readonly npmFolder: string;
   /** The folder of the Node.js program. */
   readonly nodeFolder: string;
   /** The folder of the project. */
-  readonly project: string;
+  readonly projectFolder: string;
 }
 
 type Kind = "boolean" | "number" | "text" | "path";
 
 /**
- * The settings that do not change which program `npx` runs from its cache, with the default of each. npm passes on what
- * differs from the default. With any other setting, `npx` has to decide.
+ * The settings that do not change which program `npx` runs from its cache, with the default of each. npm passes on the
+ * values that differ from the default. If any other setting is present, `npx` runs.
  */
 const KNOWN_SETTINGS: Readonly<Record<string, readonly [kind: Kind, defaultValue?: string]>> = {
   audit: ["boolean", "true"],
@@ -59,7 +59,7 @@ const KNOWN_SETTINGS: Readonly<Record<string, readonly [kind: Kind, defaultValue
   prefix: ["path"],
   progress: ["boolean", "false"],
   proxy: ["text"],
-  // The default, if a file has it, is passed on, too.
+  // If a file sets this to the default, npm passes that on, too.
   registry: ["text"],
   "save-exact": ["boolean", "false"],
   "save-prefix": ["text", "^"],
@@ -68,10 +68,17 @@ const KNOWN_SETTINGS: Readonly<Record<string, readonly [kind: Kind, defaultValue
   yes: ["boolean"],
 };
 
-/** Further settings that npm passes on in variables: the gateway itself may have been started by `npx`. */
-const PASSED_ON = new Set([
-  ...["user-agent", "npm-version", "node-gyp", "init-module", "userconfig", "globalconfig"],
-  ...["global-prefix", "local-prefix", "global-ignore-file"],
+/** Further settings that may be in variables, because `npx` sets them if it started the gateway. */
+const INHERITED_SETTINGS = new Set([
+  "user-agent",
+  "npm-version",
+  "node-gyp",
+  "init-module",
+  "userconfig",
+  "globalconfig",
+  "global-prefix",
+  "local-prefix",
+  "global-ignore-file",
 ]);
 
 /**
@@ -80,43 +87,43 @@ const PASSED_ON = new Set([
  * @returns `undefined` if there is a setting whose effect is not known here.
  */
 export async function readNpmSettings(context: NpmContext): Promise<NpmSettings | undefined> {
-  const { env, npm, nodeFolder, project } = context;
+  const { env, npmFolder, nodeFolder, projectFolder } = context;
   const home = env["HOME"] ?? "";
   if (!isAbsolutePath(home) || "PREFIX" in env || "DESTDIR" in env) return undefined;
-  const inVariables = readVariables(env);
-  if (inVariables === undefined) return undefined;
-  const userFile = inVariables.get("userconfig") ?? `${home}/.npmrc`;
-  const projectFile = resolvePath(project, ".npmrc");
-  const [builtin, user, ofProject] = await Promise.all([
-    readSettingsFile(resolvePath(npm, "npmrc"), env),
+  const fromVariables = readVariables(env);
+  if (fromVariables === undefined) return undefined;
+  const userFile = fromVariables.get("userconfig") ?? `${home}/.npmrc`;
+  const projectFile = resolvePath(projectFolder, ".npmrc");
+  const [builtin, user, project] = await Promise.all([
+    readSettingsFile(resolvePath(npmFolder, "npmrc"), env),
     readSettingsFile(userFile, env),
     projectFile === userFile ? new Map<string, string>() : readSettingsFile(projectFile, env),
   ]);
-  // npm does not read the folder of global packages from a project.
-  if (builtin === undefined || user === undefined || ofProject?.has("prefix") !== false) {
-    return undefined;
-  }
+  if (builtin === undefined || user === undefined || project === undefined) return undefined;
+  // npm ignores a project's folder of global packages.
+  if (project.has("prefix")) return undefined;
   const prefixFor = (...layers: readonly ReadonlyMap<string, string>[]): string => {
     const layer = layers.find((settings) => settings.has("prefix"));
     return layer?.get("prefix") ?? resolvePath(nodeFolder, "..");
   };
-  const globalFile = inVariables.get("globalconfig") ??
-    `${prefixFor(inVariables, user, builtin)}/etc/npmrc`;
+  const globalFile = fromVariables.get("globalconfig") ??
+    `${prefixFor(fromVariables, user, builtin)}/etc/npmrc`;
   const global = await readSettingsFile(globalFile, env);
   if (global === undefined) return undefined;
-  const prefix = prefixFor(inVariables, user, global, builtin);
-  const inFiles = new Map([...builtin, ...global, ...user, ...ofProject]);
-  const cache = inVariables.get("cache") ?? inFiles.get("cache") ?? `${home}/.npm`;
+  const prefix = prefixFor(fromVariables, user, global, builtin);
+  const fromFiles = new Map([...builtin, ...global, ...user, ...project]);
+  const cache = fromVariables.get("cache") ?? fromFiles.get("cache") ?? `${home}/.npm`;
   const settings = new Map([
-    ...[...inFiles].filter(([key, value]) => isPassedOn(key, value)),
+    ...[...fromFiles].filter(([key, value]) => isPassedOn(key, value)),
     ["cache", cache],
     ["prefix", prefix],
     ["userconfig", userFile],
     ["globalconfig", globalFile],
     ["init-module", `${home}/.npm-init.js`],
-    ["noproxy", inFiles.get("noproxy") ?? ""],
+    ["noproxy", fromFiles.get("noproxy") ?? ""],
   ]);
-  const variables = [...settings].filter(([key]) => !inVariables.has(key))
+  const variables = [...settings].filter(([key]) => !fromVariables.has(key))
+    // npm passes `false` on as an empty variable.
     .map(([key, value]) => [variableName(key), value === "false" ? "" : value]);
   return { home, cache, prefix, variables: Object.fromEntries(variables) };
 }
@@ -127,8 +134,8 @@ export function variableName(key: string): string {
 }
 
 /**
- * Whether a setting of a file is passed on: not those of a registry, nor a default. Unlike npm, leaves out addresses with
- * a password, as the gateway does with its own variables.
+ * Whether a setting of a file is passed on. Settings of one registry and default values are not. Unlike npm, this leaves
+ * out addresses with a password, as the gateway does with its own variables.
  */
 function isPassedOn(key: string, value: string): boolean {
   return !/^[/@_]/.test(key) && KNOWN_SETTINGS[key]?.[1] !== value && !/:\/\/[^/]*@/.test(value);
@@ -144,7 +151,7 @@ function readVariables(
     if (rest === undefined || value === "") continue;
     const key = rest.startsWith("//") ? rest : rest.replace(/(?!^)_/g, "-").toLowerCase();
     const isPath = /^(?:cache|prefix|userconfig|globalconfig)$/.test(key);
-    const isUnclear = settings.has(key) || !isKnown(key) && !PASSED_ON.has(key) ||
+    const isUnclear = settings.has(key) || !isKnown(key) && !INHERITED_SETTINGS.has(key) ||
       value.includes("${") || isPath && !isPlainPath(value) ||
       key === "user-agent" && value.includes("{");
     if (isUnclear) return undefined;

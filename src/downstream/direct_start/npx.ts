@@ -52,32 +52,32 @@ const NODE_SCRIPT = /^#!\/usr\/bin\/env node\n/;
  */
 export async function findNpxStart(launch: Launch): Promise<DirectStart | undefined> {
   const { env, cwd } = launch;
-  const wanted = readArgs(launch.args);
-  if (wanted === undefined) return undefined;
-  const [npm, project] = await Promise.all([findNpm(launch), findProject(cwd, wanted)]);
-  if (npm === undefined || project === undefined) return undefined;
+  const requested = readArgs(launch.args);
+  if (requested === undefined) return undefined;
+  const [npm, projectFolder] = await Promise.all([findNpm(launch), findProject(cwd, requested)]);
+  if (npm === undefined || projectFolder === undefined) return undefined;
   const settings = await readNpmSettings({
     env,
-    npm: npm.folder,
+    npmFolder: npm.folder,
     nodeFolder: folderOf(npm.node),
-    project,
+    projectFolder,
   });
-  if (settings === undefined || await isGlobal(settings.prefix, wanted)) return undefined;
-  const installed = await findInstalled(wanted, settings);
+  if (settings === undefined || await isGlobal(settings.prefix, requested)) return undefined;
+  const installed = await findInstalled(requested, settings);
   if (installed === undefined) return undefined;
   const { binFolder, program } = installed;
   const folders = foldersUpFrom(cwd).map((folder) => resolvePath(folder, "node_modules/.bin"));
   return {
     command: `${binFolder}/${program}`,
-    args: wanted.args,
+    args: requested.args,
     env: {
       ...env,
       ...settings.variables,
-      ...await variablesOf(npm, env),
-      ...(wanted.yes ? { npm_config_yes: "true" } : {}),
+      ...await createNpmVariables(npm, env),
+      ...(requested.yes ? { npm_config_yes: "true" } : {}),
       PATH: [binFolder, ...folders, scriptFolderOf(npm.folder), env["PATH"]].join(":"),
       npm_config_global_prefix: settings.prefix,
-      npm_config_local_prefix: project,
+      npm_config_local_prefix: projectFolder,
       npm_lifecycle_script: `'${program}'`,
       npm_package_json: resolvePath(cwd, "package.json"),
       INIT_CWD: cwd,
@@ -150,9 +150,9 @@ async function findProject(
   const modules = resolvePath(project.folder, "node_modules");
   // npm's list of all packages there. Other package managers write none.
   const list = await readIfThere(`${modules}/.package-lock.json`);
-  const isThere = list?.includes(`node_modules/${name}"`) !== false ||
+  const mayBeInProject = list?.includes(`node_modules/${name}"`) !== false ||
     await infoAt(`${modules}/${name}`) !== undefined;
-  return isThere ? undefined : project.folder;
+  return mayBeInProject ? undefined : project.folder;
 }
 
 /** Whether the package is installed globally, where npx would prefer it. */
@@ -167,19 +167,19 @@ async function isGlobal(prefix: string, { name, spec }: NpxPackage): Promise<boo
 /**
  * Finds a package in the cache of npx.
  *
- * @returns The folder of its programs, and the name of the one to run; `undefined` if it is not wholly installed, or if
- * anything differs from what npm installs.
+ * @returns The folder of its programs, and the name of the one to run; `undefined` if its installation is incomplete or
+ * differs from what npm installs.
  */
 async function findInstalled(
   { spec, name, version }: NpxPackage,
   { cache, home }: NpmSettings,
 ): Promise<{ readonly binFolder: string; readonly program: string } | undefined> {
-  const root = `${cache}/_npx/${await hashOf(spec)}`;
+  const root = `${cache}/_npx/${await nameCacheFolder(spec)}`;
   const modules = `${root}/node_modules`;
   const folder = `${modules}/${name}`;
   const binFolder = `${modules}/.bin`;
   if (await infoAt(root) === undefined) return undefined;
-  const [{ _npx: requested, dependencies }, list, lock, manifest] = await Promise.all([
+  const [{ _npx: npxRequest, dependencies }, list, lock, manifest] = await Promise.all([
     readObject(`${root}/package.json`),
     // npm writes the list of packages when everything is installed.
     infoAt(`${modules}/.package-lock.json`),
@@ -187,13 +187,13 @@ async function findInstalled(
     readObject(`${folder}/package.json`),
   ]);
   const isComplete = list !== undefined && lock === undefined &&
-    // npm 10 does not write what was requested.
-    (requested === undefined || isListOf(spec, fieldsOf(requested)["packages"])) &&
-    isListOf(name, Object.keys(fieldsOf(dependencies)));
+    // npm 10 does not write the request.
+    (npxRequest === undefined || hasOnly(fieldsOf(npxRequest)["packages"], spec)) &&
+    hasOnly(Object.keys(fieldsOf(dependencies)), name);
   if (!isComplete || manifest["name"] !== name || manifest["version"] !== version) return undefined;
-  const found = findBin(name, manifest["bin"]);
-  if (found === undefined) return undefined;
-  const [program, path] = found;
+  const bin = chooseBin(name, manifest["bin"]);
+  if (bin === undefined) return undefined;
+  const [program, path] = bin;
   const file = await Deno.realPath(resolvePath(folder, path));
   const realFolder = await Deno.realPath(folder);
   const { isFile, mode } = await Deno.stat(file);
@@ -201,10 +201,16 @@ async function findInstalled(
     await Deno.realPath(`${binFolder}/${program}`) === file &&
     NODE_SCRIPT.test(await readStart(file));
   if (!isExpected) return undefined;
-  const inner = foldersUpFrom(folderOf(file)).filter((each) => isWithin(each, realFolder));
+  const foldersOfFile = foldersUpFrom(folderOf(file)).filter((each) => isWithin(each, realFolder));
   const folders = [
-    ...[await Deno.realPath(cache), `${cache}/_npx`, root, modules, binFolder],
-    ...[folderOf(folder), folder, ...inner],
+    await Deno.realPath(cache),
+    `${cache}/_npx`,
+    root,
+    modules,
+    binFolder,
+    folderOf(folder),
+    folder,
+    ...foldersOfFile,
   ];
   const paths: InstalledPath[] = [
     ...folders.map((path) => ({ path, kind: "folder" }) as const),
@@ -214,18 +220,21 @@ async function findInstalled(
   return await arePrivate(paths, home) ? { binFolder, program } : undefined;
 }
 
-function isListOf(item: string, list: unknown): boolean {
+function hasOnly(list: unknown, item: string): boolean {
   return Array.isArray(list) && list.length === 1 && list[0] === item;
 }
 
-/** Returns the name of the folder in npx's cache for one package. */
-async function hashOf(spec: string): Promise<string> {
+/** Returns the name of a package's folder in the cache of npx: a hash. */
+async function nameCacheFolder(spec: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-512", new TextEncoder().encode(spec));
   return new Uint8Array(digest).toHex().slice(0, 16);
 }
 
-/** Returns the program of a package that npx runs, with its file; `undefined` if npx would refuse. */
-function findBin(name: string, bin: unknown): readonly [program: string, path: string] | undefined {
+/** Returns the program that npx runs of a package, with its file; `undefined` if npx would refuse. */
+function chooseBin(
+  name: string,
+  bin: unknown,
+): readonly [program: string, path: string] | undefined {
   const ownName = name.replace(/^@[^/]+\//, "");
   const bins = Object.entries(typeof bin === "string" ? { [ownName]: bin } : fieldsOf(bin));
   const isSingle = new Set(bins.map(([, path]) => path)).size === 1;
@@ -235,7 +244,7 @@ function findBin(name: string, bin: unknown): readonly [program: string, path: s
 }
 
 /** Returns the variables by which npm describes itself. */
-async function variablesOf(
+async function createNpmVariables(
   { folder, version, node }: Npm,
   env: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {

@@ -30,27 +30,32 @@ interface Distribution {
 }
 
 /**
- * Age of what uv knows about a package, in milliseconds, from which uvx is run: it looks for newer versions of the
- * packages that the package needs.
+ * Maximum age of the package's entry in uv's cache of the index, in milliseconds. If it is older, uvx runs, because it
+ * may choose newer dependencies.
  */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** The folder of environments in uv's cache. */
-const BUCKET = "environments-v2";
+const ENVIRONMENTS_FOLDER = "environments-v2";
 
 /** Maximum number of packages in an environment. */
 const MAX_PACKAGES = 500;
 
 /** Variables of uv that do not change which environment uvx uses. */
 const HARMLESS_VARIABLES = new Set([
-  ...["UV", "UV_CACHE_DIR", "UV_SYSTEM_CERTS", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES"],
-  ...["UV_NO_PROGRESS", "UV_OFFLINE"],
+  "UV",
+  "UV_CACHE_DIR",
+  "UV_SYSTEM_CERTS",
+  "UV_HTTP_TIMEOUT",
+  "UV_HTTP_RETRIES",
+  "UV_NO_PROGRESS",
+  "UV_OFFLINE",
 ]);
 
 const EXACT_SPEC =
   /^([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(==|@)(\d+(?:\.\d+)*(?:(?:a|b|rc|\.post|\.dev)\d+)?)$/;
 
-/** The start of a program that uv installs: a script for a shell, which runs it with the Python of its folder. */
+/** The beginning of a program that uv installs: a shell script that runs it with the Python of its folder. */
 const UV_SCRIPT = `#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")"/'python'`;
 
@@ -62,17 +67,17 @@ const UV_SCRIPT = `#!/bin/sh
  */
 export async function findUvxStart(launch: Launch): Promise<DirectStart | undefined> {
   const { env } = launch;
-  const wanted = readArgs(launch.args);
-  if (wanted === undefined || !hasPlainVariables(env)) return undefined;
-  const [uv, isSet] = await Promise.all([findUv(launch), isConfigured(env, wanted)]);
-  if (uv === undefined || isSet) return undefined;
-  const environment = await findEnvironment(wanted, env);
+  const requested = readArgs(launch.args);
+  if (requested === undefined || !hasPlainVariables(env)) return undefined;
+  const [uv, isConfigured] = await Promise.all([findUv(launch), mayBeConfigured(env, requested)]);
+  if (uv === undefined || isConfigured) return undefined;
+  const environment = await findEnvironment(requested, env);
   if (environment === undefined) return undefined;
   const binFolder = `${environment}/bin`;
   const { PATH } = env;
   return {
-    command: `${binFolder}/${wanted.program}`,
-    args: wanted.args,
+    command: `${binFolder}/${requested.program}`,
+    args: requested.args,
     env: { ...env, UV: uv, PATH: PATH === undefined ? binFolder : `${binFolder}:${PATH}` },
   };
 }
@@ -119,18 +124,18 @@ async function findUv({ command, env }: Launch): Promise<string | undefined> {
 }
 
 /** Whether a file of settings or an installed tool may make uvx choose another environment. */
-async function isConfigured(
+async function mayBeConfigured(
   env: Readonly<Record<string, string>>,
   { name }: UvxPackage,
 ): Promise<boolean> {
   const home = env["HOME"];
-  const settings = [
+  const configFolders = [
     env["XDG_CONFIG_HOME"] || `${home}/.config`,
     ...(env["XDG_CONFIG_DIRS"] || "/etc/xdg").split(":"),
     "/etc",
   ];
-  const found = await Promise.all([
-    ...settings.flatMap((folder) =>
+  const infos = await Promise.all([
+    ...configFolders.flatMap((folder) =>
       ["uv.toml", ".python-version", ".python-versions"].map((file) => `${folder}/uv/${file}`)
     ),
     `${dataFolderOf(env)}/uv/tools/${name.replaceAll("_", "-")}`,
@@ -139,43 +144,34 @@ async function isConfigured(
       ? [`${home}/Library/Caches/uv`, `${home}/Library/Application Support/uv`]
       : []),
   ].map(infoAt));
-  return found.some((info) => info !== undefined);
+  return infos.some((info) => info !== undefined);
 }
 
-/** Finds the one environment that has a package; `undefined` if there are several, or if it may not be the right one. */
+/** Finds the environment that uvx made for a package; `undefined` if that is unclear. */
 async function findEnvironment(
-  wanted: UvxPackage,
+  requested: UvxPackage,
   env: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
   const cache = cacheOf(env);
-  const buckets = await namesIn(cache);
-  const isOld = buckets.some((name) => /^environments-v/.test(name) && name !== BUCKET);
-  if (isOld || !await isFresh(cache, { buckets, wanted })) return undefined;
-  const root = `${cache}/${BUCKET}`;
-  const interpreters = await namesIn(root);
-  const links = (await Promise.all(interpreters.map(async (interpreter) => {
-    const names = await namesIn(`${root}/${interpreter}`);
-    return names.filter((name) => /^[0-9a-f]+$/.test(name))
-      .map((name) => `${root}/${interpreter}/${name}`);
-  }))).flat();
-  const found = (await Promise.all(links.map(async (link) => {
-    const distributions = await listDistributions(link);
-    const own = distributions.find(({ name }) => name === wanted.name);
-    return own?.version === wanted.version ? [{ link, own, distributions }] : [];
-  }))).flat();
-  const [match, ...others] = found;
-  if (match === undefined || others.length > 0) return undefined;
-  const { link, own, distributions } = match;
+  const cacheFolders = await namesIn(cache);
+  const hasOtherVersion = cacheFolders.some((name) => {
+    return /^environments-v/.test(name) && name !== ENVIRONMENTS_FOLDER;
+  });
+  if (hasOtherVersion || !await isFresh(cache, { cacheFolders, requested })) return undefined;
+  const root = `${cache}/${ENVIRONMENTS_FOLDER}`;
+  const [candidate, ...others] = await listCandidates(root, requested);
+  if (candidate === undefined || others.length > 0) return undefined;
+  const { link, own, distributions } = candidate;
   const environment = await Deno.realPath(link);
-  const program = `${environment}/bin/${wanted.program}`;
+  const program = `${environment}/bin/${requested.program}`;
   const archive = await Deno.realPath(`${cache}/archive-v0`);
   const python = await Deno.realPath(`${environment}/bin/python`);
   if (python !== await findPython(env)) return undefined;
   const checks = await Promise.all([
     isMadeFor(own, distributions),
-    hasProgram(own, wanted.program),
+    hasProgram(own, requested.program),
     readStart(program).then((start) => start.startsWith(UV_SCRIPT)),
-    // The Python of the system may have been replaced by another version.
+    // Another version may have replaced the system's Python.
     infoAt(`${environment}/lib/${nameOf(python)}`).then((info) => info?.isDirectory === true),
     arePrivate([
       ...[await Deno.realPath(cache), root, folderOf(link), archive, environment].map(asFolder),
@@ -186,9 +182,35 @@ async function findEnvironment(
   return folderOf(environment) === archive && checks.every(Boolean) ? environment : undefined;
 }
 
+/** An environment that has a package. */
+interface Candidate {
+  /** The link to the environment. */
+  readonly link: string;
+  /** The package. */
+  readonly own: Distribution;
+  /** All packages of the environment. */
+  readonly distributions: readonly Distribution[];
+}
+
+/** Lists the environments that have a package; `root` has a folder for each Python, with a link to each environment. */
+async function listCandidates(root: string, requested: UvxPackage): Promise<Candidate[]> {
+  const interpreters = await namesIn(root);
+  const links = (await Promise.all(interpreters.map(async (interpreter) => {
+    const names = await namesIn(`${root}/${interpreter}`);
+    return names.filter((name) => /^[0-9a-f]+$/.test(name))
+      .map((name) => `${root}/${interpreter}/${name}`);
+  }))).flat();
+  return (await Promise.all(links.map(async (link) => {
+    const distributions = await listDistributions(link);
+    const own = distributions.find(({ name }) => name === requested.name);
+    return own?.version === requested.version ? [{ link, own, distributions }] : [];
+  }))).flat();
+}
+
 /**
- * Finds the Python that uv uses if nothing else is asked for: one that uv itself has installed, or the first one on the
- * search path. Several that uv has installed, and programs of version managers, are not told apart here.
+ * Finds the Python that uv uses by default: one that uv has installed, or else the first one on the search path.
+ *
+ * @returns `undefined` if there is none, or if uv has installed several.
  */
 async function findPython(env: Readonly<Record<string, string>>): Promise<string | undefined> {
   const installed = `${dataFolderOf(env)}/uv/python`;
@@ -224,15 +246,15 @@ async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
 }
 
-/** Whether uv has asked for the versions of the package lately, and so for those of the packages that it needs. */
+/** Whether uv has recently looked up the versions of a package, and so those of its dependencies. */
 async function isFresh(
   cache: string,
-  { buckets, wanted: { name } }: {
-    readonly buckets: readonly string[];
-    readonly wanted: UvxPackage;
+  { cacheFolders, requested: { name } }: {
+    readonly cacheFolders: readonly string[];
+    readonly requested: UvxPackage;
   },
 ): Promise<boolean> {
-  const indexes = buckets.filter((bucket) => bucket.startsWith("simple-v"));
+  const indexes = cacheFolders.filter((folder) => folder.startsWith("simple-v"));
   const ages = await Promise.all(indexes.map(async (index) => {
     const info = await infoAt(`${cache}/${index}/pypi/${name.replaceAll("_", "-")}.rkyv`);
     return Date.now() - (info?.mtime?.getTime() ?? 0);
@@ -240,7 +262,7 @@ async function isFresh(
   return ages.some((age) => age >= 0 && age < MAX_AGE_MS);
 }
 
-/** Lists the packages in an environment; none if it is not one. */
+/** Lists the packages in an environment; none if the path is not that of an environment. */
 async function listDistributions(environment: string): Promise<Distribution[]> {
   const lib = `${environment}/lib`;
   if (await infoAt(lib) === undefined) return [];
@@ -255,25 +277,26 @@ async function listDistributions(environment: string): Promise<Distribution[]> {
 }
 
 /**
- * Whether an environment has nothing but a package and what it needs: not an environment that another package or a flag
- * such as `--with` has made.
+ * Whether an environment has only a package and its dependencies. Otherwise, it was made for another package, or with a
+ * flag such as `--with`.
  */
 async function isMadeFor(own: Distribution, all: readonly Distribution[]): Promise<boolean> {
   if (all.length > MAX_PACKAGES || await infoAt(`${own.folder}/direct_url.json`) !== undefined) {
     return false;
   }
-  const needs = new Map(
+  const dependencies = new Map(
     await Promise.all(all.map(async ({ name, folder }) => {
       const [head = ""] = (await readIfThere(`${folder}/METADATA`))?.split(/\r?\n\r?\n/, 1) ?? [];
-      const names = head.matchAll(/^Requires-Dist: *([\w.-]+)/gm).map(([, need = ""]) => {
-        return fileNameOf(need);
+      const names = head.matchAll(/^Requires-Dist: *([\w.-]+)/gm).map(([, dependency = ""]) => {
+        return fileNameOf(dependency);
       });
       return [name, [...names]] as const;
     })),
   );
-  const reached = new Set([own.name]);
-  for (const name of reached) needs.get(name)?.forEach((need) => reached.add(need));
-  return all.every(({ name }) => reached.has(name));
+  const needed = new Set([own.name]);
+  // The loop also visits the names that it adds.
+  for (const name of needed) dependencies.get(name)?.forEach((added) => needed.add(added));
+  return all.every(({ name }) => needed.has(name));
 }
 
 /** Whether a package has installed a program, according to its list of files. */

@@ -116,8 +116,8 @@ class RemoteTransport implements Transport, Recovery {
     this.channel.resume(sleptMs);
   }
 
-  lose(reason: string): void {
-    this.channel.lose(reason);
+  endAsLost(reason: string): void {
+    this.channel.endAsLost(reason);
   }
 
   setHeaders(headers: Readonly<Record<string, string>>): void {

@@ -211,7 +211,7 @@ export class RemoteChannel implements Channel {
   }
 
   /** See `Recovery`. */
-  lose(reason: string): void {
+  endAsLost(reason: string): void {
     this.#lose(new RemoteFailure(reason, { reach: "maybe", endsSession: true }));
   }
 

@@ -23,7 +23,7 @@ export interface Recovery {
    */
   resume(sleptMs: number): void;
   /** Ends the session, because the server does not answer. */
-  lose(reason: string): void;
+  endAsLost(reason: string): void;
 }
 
 /** An open connection to a server over any transport. */
