@@ -21,6 +21,9 @@ const SECOND_PROBE_MS = 1000;
 /** Time for the network to come back after a sleep, in milliseconds. After that, a session without an answer is lost. */
 const NETWORK_MS = 30_000;
 
+/** Pause between two checks of a server that cannot be reached, in milliseconds. */
+const CHECK_PAUSE_MS = 250;
+
 /** Maximum time that a call waits for the check, in milliseconds. */
 const MAX_WAIT_MS = 5000;
 
@@ -59,6 +62,7 @@ export class WakeCheck {
   readonly #recovery: Recovery;
   readonly #stopWatching: () => void;
   #sleptMs = 0;
+  readonly #closed = Promise.withResolvers<void>();
   #checking: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -84,6 +88,7 @@ export class WakeCheck {
   close(): void {
     this.#stopWatching();
     clearTimeout(this.#timer);
+    this.#closed.resolve();
   }
 
   #onWake(sleptMs: number): void {
@@ -115,6 +120,7 @@ export class WakeCheck {
     // Without any HTTP response, the network may not be back, and the session may be intact. If the server responds over
     // HTTP but does not answer, it has lost the session.
     while (!isAlive && !this.#recovery.hasResponded && performance.now() < endsAt) {
+      await within(this.#closed.promise, CHECK_PAUSE_MS);
       if (this.#session.state !== "ready") return;
       isAlive = await this.#isAlive();
     }

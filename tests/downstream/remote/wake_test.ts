@@ -119,6 +119,23 @@ Deno.test("[wake.network] a call after a sleep waits for the network, and uses t
   assert.equal(later.countRequests("tools/call"), 1);
 });
 
+Deno.test("[wake.network] a stateless server whose connections end without an answer after a sleep is asked a few times a second", async () => {
+  using clock = new SleepingClock();
+  const handler = actAsStatelessServer();
+  await using server = await FakeHttpServer.start(handler);
+  await using fixture = createRemoteFixture(server.url, { options: { protocol: "auto" } });
+  await fixture.call("echo");
+  const countBefore = server.requests.length;
+  server.handler = (_received, response) => (response.destroy(), true);
+  clock.sleep(HOUR_MS);
+  const answer = fixture.call("echo");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const attempts = server.requests.length - countBefore;
+  server.handler = handler;
+  assert.match(readResultJson(await answer), /called echo/);
+  assert.ok(attempts >= 1 && attempts <= 10, `${attempts} attempts`);
+});
+
 Deno.test("[wake.first-call] a call after a sleep in which the login has ended says that a login is needed", async () => {
   using clock = new SleepingClock();
   await using server = await FakeHttpServer.start();
