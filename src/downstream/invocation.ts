@@ -60,7 +60,7 @@ export interface CallOptions {
   /** The span of the operation, in its trace. */
   readonly span: Span;
   /** The input that the server needed when the invocation was sent before; absent if this is the first time. */
-  readonly given?: GivenInput | undefined;
+  readonly givenInput?: GivenInput | undefined;
   /** Receives the parameters of each progress notification, with the gateway's progress token. */
   readonly onProgress?: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
 }

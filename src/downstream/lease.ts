@@ -259,7 +259,7 @@ export class Lease implements Disposable {
         info,
         meta: span.addTraceContext(call.meta),
         client: { channel, awaitsInput, clock },
-        given: call.given,
+        givenInput: call.givenInput,
         renewTool,
         signal,
         memory: this.#options.caller.memory,

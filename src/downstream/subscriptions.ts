@@ -250,7 +250,7 @@ async function endSubscriptions(session: Session, uris: readonly string[]): Prom
           info,
           meta: undefined,
           client: undefined,
-          given: undefined,
+          givenInput: undefined,
           signal,
           memory: undefined,
           onProgress: () => {},

@@ -20,11 +20,11 @@ export interface OpenForm {
 }
 
 /**
- * Returns the form for a call; `undefined` if its arguments are too long to be shown in one.
+ * Creates the form for a call; returns `undefined` if its arguments are too long for a form.
  *
  * @param options Whether the tool can be allowed for the rest of the connection.
  */
-export function approvalForm(
+export function createApprovalForm(
   { agent, server, tool, args }: CallToApprove,
   { offersSession }: { readonly offersSession: boolean },
 ): InputRequest | undefined {
@@ -61,8 +61,8 @@ export function approvalForm(
 }
 
 /**
- * Indents all lines. To a client that shows messages as Markdown they are a block of code, so that a comment of HTML or
- * another mark in the arguments does not hide a part of the call.
+ * Indents all lines. A client that shows messages as Markdown then shows a block of code, so that an HTML comment or
+ * other markup in the arguments hides no part of the call.
  */
 function asBlock(text: string): string {
   return text.replace(/^/gm, "    ");

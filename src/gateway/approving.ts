@@ -11,7 +11,7 @@ import type { AuditApproval } from "../audit/mod.ts";
 import type { Permit } from "../limits/mod.ts";
 import type { Decision } from "../policy/mod.ts";
 import { cannotAskBody, deniedByPersonBody, undecidedBody } from "./approval_errors.ts";
-import { approvalForm, openForm } from "./approval_form.ts";
+import { createApprovalForm, openForm } from "./approval_form.ts";
 import { AwaitedDecision, type WaitResult } from "./awaited_decision.ts";
 import type { ErrorBody } from "./error_body.ts";
 import type { AllowedOperation, JudgedOperation } from "./judging.ts";
@@ -28,7 +28,7 @@ export interface ApprovedOperation {
   readonly judged: AllowedOperation;
   /** The context in which the operation was judged last. */
   readonly context: PipelineContext;
-  /** The approval; absent if the rules have come to need none. */
+  /** The approval; absent if the rules no longer require one. */
   readonly approval: AuditApproval | undefined;
   /** The call that was approved, if its client may continue it; see `Approvals.bindingOf`. */
   readonly binding?: string;
@@ -59,7 +59,7 @@ export interface RefusedCall {
 }
 
 /**
- * Waits until a person has approved a call that needs it, or rules that have changed need it no longer.
+ * Waits until a person has approved a call, or changed rules no longer require an approval of it.
  *
  * @param judged The call, as the rules have decided about it.
  * @returns The call to make, or the record of its refusal.
@@ -84,7 +84,7 @@ export async function approveCall(
     if (error instanceof MailboxError) {
       return refuse(asked, { kind: "unusable", reason: error.message });
     }
-    return failed(asked, { error, request });
+    return recordFailure(asked, { error, request });
   }
 }
 
@@ -96,7 +96,7 @@ async function findApproval(
   const { judged, call, context } = asked;
   const { request, offers } = approving;
   const approvals = await context.approvals();
-  // The client continues a call that was approved before, perhaps with other numbers that are rounded alike.
+  // The client may continue a call that was approved before, but with numbers that differ only before they are rounded.
   const earlier = request.interaction?.continued?.approved;
   if (earlier !== undefined && earlier.binding === await approvals.bindingOf(call)) {
     return { kind: "approved", judged, context, approval: earlier.approval };
@@ -119,7 +119,7 @@ async function askForApproval(
   const isLasting = context.transport === "stdio" || !channel.relaysInput;
   // A form that the client has to withdraw immediately would only flicker.
   const canShowForm = channel.supports("form") && (channel.relaysInput || times.waitS > 0);
-  const form = canShowForm ? approvalForm(call, { offersSession: isLasting }) : undefined;
+  const form = canShowForm ? createApprovalForm(call, { offersSession: isLasting }) : undefined;
   const approvals = await context.approvals();
   const wait = await approvals.ask(call, {
     rule: askedBy.rule,
@@ -148,7 +148,7 @@ async function askForApproval(
     const approval = { id: wait.id };
     if (request.signal.aborted) wait.withdraw();
     if (error instanceof MailboxError) throw error;
-    return failed(asked, { error, request, approval });
+    return recordFailure(asked, { error, request, approval });
   } finally {
     permit.resume();
     clearTimeout(expiry);
@@ -163,7 +163,7 @@ interface WaitingCall {
   readonly approving: ApprovingContext;
 }
 
-/** Waits for the first decision: of a person, or by rules that have changed. */
+/** Waits for the first decision, by a person or by changed rules. */
 async function untilDecided(
   asked: AskedCall,
   { wait, awaited, approving }: WaitingCall,
@@ -204,7 +204,7 @@ function approve(
   { judged, context, call }: AskedCall,
   { wait, approval, offers }: Pick<ApprovingContext, "offers"> & {
     readonly wait: ApprovalWait;
-    /** `undefined` if the rules have come to need no approval. */
+    /** `undefined` if the rules no longer require an approval. */
     readonly approval: PersonApproval | undefined;
   },
 ): ApprovedOperation | Promise<ApprovedOperation> {
@@ -250,7 +250,7 @@ function refuse(
 }
 
 /** Returns the record of a call that failed before it was approved, such as one that its client has cancelled. */
-function failed(
+function recordFailure(
   { judged: { subject }, askedBy: { rule }, call: { agent }, context }: AskedCall,
   { error, request, approval }: {
     readonly error: unknown;

@@ -9,7 +9,7 @@ import type { OperationRequest } from "./operation.ts";
 /** Interval of progress while a call waits, in milliseconds. */
 const PROGRESS_MS = 5000;
 
-/** Number of steps of that progress in 1: they must be small, because the progress of the server follows, and must be more. */
+/** Number of steps of that progress that make 1. They are small, because progress must grow, and the server's follows. */
 const PROGRESS_STEPS = 1e6;
 
 /** A person's decision, that nobody has decided in time, or that nobody can be asked. */
@@ -45,7 +45,7 @@ export class AwaitedDecision {
   constructor(wait: ApprovalWait, options: AwaitedDecisionOptions) {
     this.#wait = wait;
     this.#options = options;
-    this.#sendProgress = progressOf(wait, options.request);
+    this.#sendProgress = createProgressSender(wait, options.request);
     this.#answer = options.form?.answer;
     this.#deadline = performance.now() + options.waitMs;
   }
@@ -59,9 +59,9 @@ export class AwaitedDecision {
   async next(): Promise<WaitResult | undefined> {
     const wait = this.#wait;
     const { isStateless, request: { signal } } = this.#options;
-    // The mailbox is read when a stateless client has answered.
-    const isParked = this.#answer !== undefined && isStateless;
-    if (!isParked) {
+    // While a stateless client shows the form, the mailbox is not read and the time does not run.
+    const awaitsFormOnly = this.#answer !== undefined && isStateless;
+    if (!awaitsFormOnly) {
       const isOver = performance.now() >= this.#deadline || Date.now() >= wait.expiresAt;
       if (isOver) return undecided(wait);
       this.#sendProgress();
@@ -75,7 +75,7 @@ export class AwaitedDecision {
     );
     if (typeof event === "string") {
       this.#answer = undefined;
-      return await this.#receive(event, { isParked });
+      return await this.#receive(event, { awaitsFormOnly });
     }
     this.#nextPoll = undefined;
     return event;
@@ -83,7 +83,7 @@ export class AwaitedDecision {
 
   async #receive(
     answer: FormAnswer,
-    { isParked }: { readonly isParked: boolean },
+    { awaitsFormOnly }: { readonly awaitsFormOnly: boolean },
   ): Promise<WaitResult | undefined> {
     const wait = this.#wait;
     const { isLasting, waitMs } = this.#options;
@@ -99,7 +99,7 @@ export class AwaitedDecision {
         if (!wait.isInMailbox) {
           return { kind: "unusable", reason: "the client did not show the question" };
         }
-        if (isParked) this.#deadline = performance.now() + waitMs;
+        if (awaitsFormOnly) this.#deadline = performance.now() + waitMs;
         return undefined;
     }
   }
@@ -110,7 +110,7 @@ function undecided({ id, expiresAt }: ApprovalWait): WaitResult {
 }
 
 /** Returns a function that sends progress to the client of a call that waits, unless it has done so lately. */
-function progressOf(
+function createProgressSender(
   wait: ApprovalWait,
   { onProgress }: Pick<OperationRequest, "onProgress">,
 ): () => void {

@@ -1,4 +1,4 @@
-/** The decision stage of the pipeline, where it needs the annotations of a tool. */
+/** The decision stage of the pipeline, for decisions that depend on the annotations of a tool. */
 
 import { heldBackError, type Tool } from "../downstream/mod.ts";
 import type { AccessRequest, Decision } from "../policy/mod.ts";
@@ -20,7 +20,7 @@ export class DeniedBeforeSend extends Error {
 }
 
 /**
- * Decides about a call by the annotations of its tool. They may require that the server is started. A tool that the
+ * Decides about a call by the annotations of its tool. The server may have to be started to list them. A tool that the
  * server does not list fits no condition of an `allow`, and every condition of a `deny`.
  *
  * @returns The decision, and a check for the tool that is called in the end.

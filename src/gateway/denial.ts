@@ -15,8 +15,8 @@ export function explainDenial(
 ): ErrorBody {
   const { operation, agent, accessRequest } = denial;
   const { policy, configuration: { servers: serverConfigs, unavailableReasons } } = snapshot;
-  /** Whether the agent may know of the server, so that only its tool can be wrong. */
-  const isUsable = (server: string): boolean =>
+  /** Whether the agent may know that the server exists, so that it needs no similar names. */
+  const mayKnow = (server: string): boolean =>
     policy.allows(agent, { kind: "server", server }) &&
     (serverConfigs.has(server) || unavailableReasons.has(server));
   const { errors } = decision;
@@ -31,7 +31,7 @@ export function explainDenial(
     });
     return denialErrorBody(decision, { ...denial, similarServers: [], errorId });
   }
-  const similarServers = accessRequest.kind === "status" || isUsable(accessRequest.server)
+  const similarServers = accessRequest.kind === "status" || mayKnow(accessRequest.server)
     ? []
     : similarAllowedServers(accessRequest.server, { agent, policy, serverConfigs });
   return denialErrorBody(decision, { ...denial, similarServers, errorId: undefined });

@@ -17,7 +17,7 @@ export interface ErrorBody extends ErrorDetails {
   readonly code: ErrorCode;
   /** Says what happened, where, and what to do. */
   readonly message: string;
-  /** Whether the same request may succeed later, or after what `hint` says was done. */
+  /** Whether the same request may succeed later, or after the step that `hint` names. */
   readonly retryable: boolean;
 }
 
@@ -156,7 +156,7 @@ export function describeApprovalNeed(
   return `Agent "${agent}" may use ${access} only with a person's approval of the call${exception}`;
 }
 
-/** Lists what a call has to fulfil; names the entries that did not decide. */
+/** Lists the requirements of a call, each with the path of its entry if another entry decided. */
 function listRequirements(rule: string, conditions: readonly DecidingCondition[]): string {
   return conditions.map((condition) => {
     return condition.rule === rule
@@ -176,7 +176,7 @@ export function similarServersHint(names: readonly string[]): string {
   return `Similar names among the servers you may use: ${names.join(", ")}`;
 }
 
-/** Returns the error for a call of a tool that other arguments might be allowed for. */
+/** Returns the error for a call of a tool that might be allowed with other arguments. */
 function conditionErrorBody(
   rule: string,
   conditions: readonly DecidingCondition[],

@@ -77,7 +77,7 @@ export class Gateway {
   #snapshot: Snapshot;
   #statelessService: Promise<StatelessService> | undefined;
   #approvals: Promise<Approvals> | undefined;
-  // One of several clients that does not read is disconnected.
+  // Servers wait while the only client does not read; one of several such clients is disconnected instead.
   #onlyChannel: Channel | undefined;
 
   /** Creates the gateway; starts no server yet. */
@@ -288,7 +288,7 @@ export class Gateway {
 
   /** Ends the clients' calls, then the servers, then the records. */
   async end({ callsMs, gracePeriods }: EndOptions): Promise<void> {
-    this.#reloader.silence();
+    this.#reloader.stop();
     (await this.#statelessService)?.close();
     await Promise.all([...this.#clients].map((client) => client.end(callsMs)));
     const servers = [...this.#snapshot.servers.values(), ...this.#replacedServers.keys()];
@@ -315,7 +315,7 @@ export class Gateway {
   #activate(configuration: Configuration): void {
     const previous = this.#snapshot;
     this.#snapshot = buildSnapshot(configuration, this.#context, previous);
-    // Calls that were decided about in this turn of the event loop have begun at their servers when the next one comes.
+    // In the next turn of the event loop, the calls that were decided about in this one have begun at their servers.
     for (const [name, server] of previous.servers) {
       if (this.#snapshot.servers.get(name) === server) continue;
       const closing = new Promise((resolve) => setTimeout(resolve))

@@ -43,11 +43,11 @@ export interface ConnectOptions {
   readonly onClosed: (cause?: Error) => void;
 }
 
-/** A connected client, as those see it who accept clients over a socket. */
+/** A connected client, as the part of the gateway that accepts clients over a socket needs it. */
 export interface SharedClient {
   /** Its session. */
   readonly session: {
-    /** Returns what is known of the client, for the operator. */
+    /** Returns what is known about the client, for the operator. */
     describe(): Readonly<Record<string, unknown>>;
     /** Waits for the answers to the client's calls, and then cancels the rest. */
     end(withinMs: number): Promise<void>;

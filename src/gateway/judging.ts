@@ -48,14 +48,14 @@ export type JudgedOperation =
 /** Runs the stages that judge an operation: they find its server, and decide. */
 export async function judge(
   requested: Operation,
-  { request, agent, toolContext, offers, context, span, ...known }: JudgingContext,
+  { request, agent, subject: knownSubject, toolContext, offers, context, span }: JudgingContext,
 ): Promise<JudgedOperation> {
   const { face, maxNameLength } = context;
   const caller = { id: agent, agent };
 
   // Target: the server that the operation is for.
   let operation: TargetedOperation;
-  let { subject } = known;
+  let subject = knownSubject;
   const refuseFor = (error: unknown) => {
     const outcome = outcomeOfError(error, { request, context });
     return { kind: "refused", record: { caller, subject, outcome } } as const;
@@ -106,7 +106,7 @@ export async function judge(
   if (effect !== "ask") return { kind: "refused", record: deny(decision) };
   if (accessRequest.kind === "tool") {
     try {
-      // A person is not asked about a server that is not there.
+      // A person is not asked about a server that cannot be used.
       findServer(toolContext, accessRequest.server);
     } catch (error) {
       return refuseFor(error);

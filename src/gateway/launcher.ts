@@ -1,7 +1,7 @@
 /** Variable in which the launcher of the npm package passes the id of its process. */
 const PID_VARIABLE = "AGENT_MCP_GATEWAY_LAUNCHER_PID";
 
-/** Interval of the checks whether the launcher still runs, in milliseconds. */
+/** Interval at which the gateway checks that the launcher still runs, in milliseconds. */
 const CHECK_INTERVAL_MS = 1000;
 
 /** A watch over the process that started the gateway. */
@@ -21,7 +21,7 @@ export function watchLauncher(): LauncherWatch {
   const pid = Deno.ppid;
   // The npm launcher grants access to all variables. If this variable may not be read, the process has no launcher.
   const { state } = Deno.permissions.querySync({ name: "env", variable: PID_VARIABLE });
-  // A process further down inherits the variable, too.
+  // Descendants of the launcher's child inherit the variable, too, but have another parent.
   if (state !== "granted" || Deno.env.get(PID_VARIABLE) !== String(pid)) {
     return { gone, stop: () => {} };
   }

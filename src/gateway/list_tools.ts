@@ -2,7 +2,7 @@ import type { ClientConnection } from "../downstream/mod.ts";
 import { connectionAgent } from "./identification.ts";
 import { type DirectPage, type ListReader, loadDirectTools } from "./offered/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
-import { resultLimitOf } from "./result_limit.ts";
+import { findResultLimit } from "./result_limit.ts";
 import { hasDirectTools, shownTools } from "./shown_tools.ts";
 import type { GatewayTool, ToolDefinition } from "./tools/mod.ts";
 
@@ -24,7 +24,7 @@ export interface ListToolsOptions {
   readonly lists: ListReader;
   /** The active context. */
   readonly context: PipelineContext;
-  /** Called if clients see tools of servers, but not this one, because its connection has no agent. */
+  /** Called if clients see tools of servers, but this client sees none, because its connection has no agent. */
   readonly onNoAgent: () => void;
 }
 
@@ -59,7 +59,7 @@ export async function listTools(
     face,
     maxNameLength,
     lists,
-    limitsResults: (server) => resultLimitOf({ agent, server }, context.snapshot) !== undefined,
+    limitsResults: (server) => findResultLimit({ agent, server }, context.snapshot) !== undefined,
   });
   return { own, direct };
 }

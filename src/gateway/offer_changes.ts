@@ -1,4 +1,4 @@
-/** The clients that changes of what servers offer concern. */
+/** Decides whether a change in what servers offer affects a client. */
 
 import type { ClientConnection, ListKind } from "../downstream/mod.ts";
 import { connectionAgent } from "./identification.ts";
@@ -7,7 +7,7 @@ import type { PipelineContext } from "./pipeline_context.ts";
 import { hasDirectTools } from "./shown_tools.ts";
 
 /** Whether a changed list of a server is part of a list that a client may see. */
-export function isConcerned(
+export function affectsClient(
   { server, kind }: { readonly server: string; readonly kind: ListKind },
   context: PipelineContext,
 ): boolean {

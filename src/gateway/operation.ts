@@ -155,8 +155,8 @@ export interface OperationRequest<E extends EncodedOutcome = EncodedOutcome> {
   /** The tool that the client called, if the gateway has none of that name. */
   readonly unknownTool?: string;
   /** The input for an operation that the client continues, and the server that needed it; absent for a new operation. */
-  readonly given?: GivenInput & { readonly server: string };
-  /** Why the operation must not run, whatever it is; absent if it may. */
+  readonly givenInput?: GivenInput & { readonly server: string };
+  /** The error with which the operation fails, whatever it is; absent if it may run. */
   readonly fault?: CallerError;
   /** The requests for input so far; absent if the operation cannot have any. */
   readonly interaction?: InteractionRecord;

@@ -1,4 +1,4 @@
-/** Calls tools of the gateway's own server, which learn which call they answer. Loaded with the first such call. */
+/** Calls tools of the gateway's own server, and gives them the context of the call. Loaded with the first such call. */
 
 import type { ServerAnswer, ServerCall, ServerCallContext } from "./tools/mod.ts";
 import { callServerTool } from "./tools/mod.ts";
@@ -6,7 +6,7 @@ import type { InputNeeded } from "../downstream/mod.ts";
 import { NestedCalls } from "./nested_calls.ts";
 import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
 import type { PerformingContext } from "./performing.ts";
-import { resultLimitOf } from "./result_limit.ts";
+import { findResultLimit } from "./result_limit.ts";
 
 /** Calls a tool of the own server. */
 export async function callOwnTool(
@@ -22,7 +22,7 @@ export async function callOwnTool(
   const nestedCalls = new NestedCalls(performing);
   using ownCall = context.ownServer.begin({
     caller,
-    maxResultTokens: resultLimitOf({ agent: caller.agent, server: OWN_SERVER }, context.snapshot),
+    maxResultTokens: findResultLimit({ agent: caller.agent, server: OWN_SERVER }, context.snapshot),
     isNested,
     callNested: (nested) => nestedCalls.run(nested),
   });

@@ -8,7 +8,7 @@ import { loadItemOperations, notifiedList } from "./offered/mod.ts";
 import type { OperationRequest, TargetedOperation } from "./operation.ts";
 import type { OperationOptions } from "./pipeline.ts";
 import type { UnrelayedOutcome } from "./relay.ts";
-import { cutAnswer, limitOfCall } from "./result_limit.ts";
+import { cutAnswer, findCallResultLimit } from "./result_limit.ts";
 import { createSearchContext } from "./targeting.ts";
 import { callServerTool, type ToolContext } from "./tools/mod.ts";
 
@@ -18,7 +18,7 @@ export interface PerformingContext extends OperationOptions {
   readonly request: OperationRequest;
   /** Decides about the tool that is called in the end; absent if the decision does not depend on it. */
   readonly checkTool: CheckTool | undefined;
-  /** Records the beginning of the operation before it leaves the gateway, which has to wait for the promise. */
+  /** Records the beginning of the operation, which may leave the gateway only after the promise has resolved. */
   readonly begin: (options: { readonly isReadOnly: boolean }) => Promise<void> | undefined;
   readonly span: Span;
 }
@@ -29,14 +29,14 @@ export async function performOperation(
   performing: PerformingContext,
 ): Promise<UnrelayedOutcome> {
   const { toolContext, request, checkTool, begin, span, offers } = performing;
-  const { name: gatewayToolName, meta, given, signal, onProgress } = request;
+  const { name: gatewayToolName, meta, givenInput, signal, onProgress } = request;
   switch (operation.kind) {
     case "server-tool": {
       const call = {
         toolContext,
         gatewayToolName,
         meta,
-        given,
+        givenInput,
         onProgress,
         span,
         beforeSend: (tool: Tool) => {
@@ -48,7 +48,7 @@ export async function performOperation(
       const answer = operation.server === OWN_SERVER
         ? await (await import("./own_call.ts")).callOwnTool(operation, { call, performing })
         : await callServerTool(operation, call);
-      const maxTokens = limitOfCall(operation, performing);
+      const maxTokens = findCallResultLimit(operation, performing);
       return maxTokens === undefined || answer.kind !== "result"
         ? answer
         : await cutAnswer(answer, { maxTokens, performing });
@@ -69,7 +69,7 @@ export async function performOperation(
       const { requestOffered, unsubscribe } = await loadItemOperations();
       const { caller } = toolContext;
       const beforeSend = () => begin({ isReadOnly: true });
-      const options = { caller, offers, meta, given, signal, onProgress, span, beforeSend };
+      const options = { caller, offers, meta, givenInput, signal, onProgress, span, beforeSend };
       return operation.kind === "unsubscription"
         ? await unsubscribe(operation.uri, options)
         : await requestOffered(operation, options);

@@ -243,11 +243,11 @@ async function runAdmitted(
 ): Promise<OperationRecord> {
   const { connection, offers, span, recorder } = stageContext;
   const caller = { id: agent, agent };
-  const toolContextBy = (context: PipelineContext): ToolContext => {
+  const toolContextIn = (context: PipelineContext): ToolContext => {
     return createToolContext({ request, agent, permit, stageContext: { connection, context } });
   };
   const judgeBy = (context: PipelineContext): Promise<JudgedOperation> => {
-    const toolContext = toolContextBy(context);
+    const toolContext = toolContextIn(context);
     const subject = knownSubject;
     return judge(requested, { request, agent, subject, toolContext, offers, context, span });
   };
@@ -273,14 +273,14 @@ async function runAdmitted(
   // The server, or the gateway's own tool.
   const record = { caller, subject, rule, shadow, approval, binding };
   try {
-    if (request.given !== undefined && request.given.server !== subject?.server) {
+    if (request.givenInput !== undefined && request.givenInput.server !== subject?.server) {
       const message =
         "The call waited for input to another server. Make it anew, without requestState.";
       throw new CallerError("INVALID_ARGUMENTS", message);
     }
     const begin = (options: { readonly isReadOnly: boolean }) => recorder.begin(record, options);
     const unrelayed = await performOperation(operation, {
-      toolContext: toolContextBy(context),
+      toolContext: toolContextIn(context),
       request,
       checkTool,
       begin,

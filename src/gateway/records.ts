@@ -132,16 +132,16 @@ export class OperationRecorder {
     { isReadOnly }: { readonly isReadOnly: boolean },
   ): Promise<void> | undefined {
     const { records: { audit, auditRequired = false } } = this.#context;
-    // Without a path, the entries of refused calls would take the memory of those that wait for the disk.
+    // Without a path, the entries of refused calls would use up the memory for entries that wait for the disk.
     if (auditRequired && audit.path === undefined) throw auditUnavailable();
     this.#hasLeft = true;
     if (this.#hasBegun || (isReadOnly && !auditRequired)) return undefined;
     this.#hasBegun = true;
     audit.append({ ...this.#entry(record), decision: "ALLOW", phase: "begun" });
-    return this.#written(auditRequired);
+    return this.#waitUntilWritten(auditRequired);
   }
 
-  async #written(isRequired: boolean): Promise<void> {
+  async #waitUntilWritten(isRequired: boolean): Promise<void> {
     const isWritten = await this.#context.records.audit.written();
     if (!isWritten && isRequired) throw auditUnavailable();
   }
@@ -172,7 +172,7 @@ export class OperationRecorder {
     const isToolError = outcome.kind === "result" && outcome.isToolError;
     const entry: AuditEntry = {
       ...this.#entry(record),
-      decision: outcome.kind === "denied" ? "DENY" : code === undefined ? "ALLOW" : "ERROR",
+      decision: auditDecision(outcome, code),
       phase: this.#hasBegun ? "ended" : undefined,
       code,
       latency_ms: latencyMs,
@@ -209,8 +209,8 @@ export class OperationRecorder {
   ): Omit<AuditEntry, "decision"> {
     const { records: { auditArgs }, request, session } = this.#context;
     const { name, requestId, unknownTool, interaction, outer } = request;
-    // The beginning and the end of an operation are found by these two.
-    const first = interaction?.continued ?? { session, requestId };
+    // These two fields connect the entries at the beginning and at the end of an operation.
+    const firstRequest = interaction?.continued ?? { session, requestId };
     const { server, tool = unknownTool, uri, isUriCut, prompt, args, argsBytes, isCounted = true } =
       subject ?? NO_SUBJECT;
     if (auditArgs === "redacted" && args !== undefined) {
@@ -229,13 +229,18 @@ export class OperationRecorder {
       rule,
       shadow,
       approval,
-      session: first.session,
-      request_id: first.requestId,
+      session: firstRequest.session,
+      request_id: firstRequest.requestId,
       parent: outer?.requestId,
       args_bytes: argsBytes,
       args: this.#args,
     };
   }
+}
+
+function auditDecision(outcome: Outcome, code: string | undefined): AuditEntry["decision"] {
+  if (outcome.kind === "denied") return "DENY";
+  return code === undefined ? "ALLOW" : "ERROR";
 }
 
 function shortened(text: string | undefined, length: number): string | undefined {
@@ -250,7 +255,7 @@ function auditUnavailable(): CallerError {
   );
 }
 
-/** Returns the error code of an outcome; `undefined` if it is no error. */
+/** Returns the error code of an outcome; `undefined` if it is not an error. */
 function errorCode(outcome: Outcome): string | undefined {
   switch (outcome.kind) {
     case "gateway-result":

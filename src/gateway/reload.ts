@@ -109,7 +109,7 @@ export class Reloader {
   }
 
   /** Ignores all further changes; for a process that is about to end. */
-  silence(): void {
+  stop(): void {
     this.#options.watch.stopCallbacks();
   }
 
@@ -131,11 +131,11 @@ export class Reloader {
   }
 
   #reload(keys: readonly FileKey[]): Promise<void> {
-    this.#lastReload = this.#lastReload.then(() => this.#attempt(keys));
+    this.#lastReload = this.#lastReload.then(() => this.#attemptReload(keys));
     return this.#lastReload;
   }
 
-  async #attempt(requestedKeys: readonly FileKey[]): Promise<void> {
+  async #attemptReload(requestedKeys: readonly FileKey[]): Promise<void> {
     const attemptTime = new Date().toISOString();
     // The watch must compare later changes with the content that is read next. Otherwise, after a reload
     // by SIGHUP, it would not notice that a file has changed back.

@@ -9,31 +9,31 @@ import type { Snapshot } from "./snapshot.ts";
 import type { ServerAnswer, ServerCall } from "./tools/mod.ts";
 
 /**
- * Returns the maximum number of tokens of a result: the smaller one of the agent's limit and the server's.
+ * Finds the maximum number of tokens of a result: the smaller one of the agent's limit and the server's.
  *
  * @returns `undefined` if there is no limit.
  */
-export function resultLimitOf(
+export function findResultLimit(
   { agent, server }: { readonly agent: string; readonly server: string },
   { configuration: { rules, servers } }: Pick<Snapshot, "configuration">,
 ): number | undefined {
-  const ofAgent = limitsOf(rules, agent).maxResultTokens;
-  const ofServer = servers.get(server)?.options.maxResultTokens;
-  if (ofAgent === undefined || ofServer === undefined) return ofAgent ?? ofServer;
-  return Math.min(ofAgent, ofServer);
+  const agentLimit = limitsOf(rules, agent).maxResultTokens;
+  const serverLimit = servers.get(server)?.options.maxResultTokens;
+  if (agentLimit === undefined || serverLimit === undefined) return agentLimit ?? serverLimit;
+  return Math.min(agentLimit, serverLimit);
 }
 
 /**
- * Returns the maximum number of tokens of the result of a call.
+ * Finds the maximum number of tokens of the result of a call.
  *
  * @returns `undefined` if the result is not limited here: code gets results whole, and `read_result` limits its own.
  */
-export function limitOfCall(
+export function findCallResultLimit(
   { server, tool }: ServerCall,
   { toolContext: { caller: { agent } }, request, context: { snapshot } }: PerformingContext,
 ): number | undefined {
   const isExempt = request.outer !== undefined || (server === OWN_SERVER && tool === READ_RESULT);
-  return isExempt ? undefined : resultLimitOf({ agent, server }, snapshot);
+  return isExempt ? undefined : findResultLimit({ agent, server }, snapshot);
 }
 
 /** Cuts a result that exceeds the limit, and keeps the whole of it for `read_result`. */

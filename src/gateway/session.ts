@@ -16,7 +16,7 @@ import { LOG_LEVELS, severityRank } from "../severity.ts";
 import { LogThreshold } from "./log_threshold.ts";
 import { LossyNotifier } from "./lossy_notifier.ts";
 import { type ChangingList, ClientOffers, notifiedList } from "./offered/mod.ts";
-import { adaptSubscriptions, isConcerned, mayRead } from "./offer_changes.ts";
+import { adaptSubscriptions, affectsClient, mayRead } from "./offer_changes.ts";
 import { refuseByLimits, runOperation } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import { clientCodec2025, type ClientProgram } from "./revisions/mod.ts";
@@ -94,7 +94,7 @@ export class ClientSession {
       memory: options.memory,
       request: (request) => this.#handleRequest(request),
       notification: (method) => {
-        // The others have no effect here, so they need no limit.
+        // Other notifications have no effect here, so they need no limit.
         return method === ROOTS_CHANGED ? this.#notifyRootsChanged() : undefined;
       },
       lateCancellation: (id, reason) => this.#stateless?.cancelAnswered(id, reason),
@@ -129,7 +129,7 @@ export class ClientSession {
     return this.#isInitialized ? this.#connection : this.#stateless?.connection;
   }
 
-  /** Returns what is known of the client, for the operator. */
+  /** Returns what is known about the client, for the operator. */
   describe(): Readonly<Record<string, unknown>> {
     const { name = null, version = null } = this.#program ?? {};
     return { session: this.id, name, version, revision: this.#revision ?? null };
@@ -162,7 +162,7 @@ export class ClientSession {
   /** Notifies the client of a changed list of a server, if it has asked for such lists and may use the server. */
   notifyServerListChanged(server: string, kind: ListKind): void {
     this.#stateless?.notifyServerListChanged(server, kind);
-    if (!isConcerned({ server, kind }, this.#options.context())) return;
+    if (!affectsClient({ server, kind }, this.#options.context())) return;
     this.#offers.changes.addChange(notifiedList(kind));
   }
 
@@ -197,7 +197,7 @@ export class ClientSession {
     return this.#answerWithinLimits(request);
   }
 
-  /** Handles a request of the revision without sessions, of which a client may send some at any time. */
+  /** Handles a request of the revision without sessions, which a client may send at any time. */
   #handleStateless(request: IncomingRequest): Promise<void> {
     if (this.#stateless !== undefined) return this.#stateless.handle(request);
     this.#loadingStateless ??= this.#loadStateless();

@@ -15,7 +15,7 @@ function isShown(
   return rules.agents.keys().some((agent) => policy.allows(agent, httpAccessRequest));
 }
 
-/** Returns the definitions of those of the gateway's tools that a connection may see and call. */
+/** Returns the definitions of the gateway's tools that a connection may see and call. */
 export function shownTools(
   tools: ReadonlyMap<string, GatewayTool>,
   context: PipelineContext,

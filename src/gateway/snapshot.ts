@@ -36,12 +36,11 @@ export function buildSnapshot(
   const configuration = ownServer === undefined ? files : addOwnServer(files, ownServer);
   const servers = new Map<string, DownstreamServer>();
   for (const [name, config] of configuration.servers) {
-    const known = previous?.servers.get(name);
-    const isUnchanged = known?.config.fingerprint === config.fingerprint;
-    const server = isUnchanged && known !== undefined
-      ? known
+    const previousServer = previous?.servers.get(name);
+    const server = previousServer?.config.fingerprint === config.fingerprint
+      ? previousServer
       : new DownstreamServer(config, context);
-    // Other pins take effect immediately, also for calls of the previous snapshot.
+    // Changed pins take effect immediately, also for calls of the previous snapshot.
     server.usePins(configuration.pins?.get(name));
     servers.set(name, server);
   }

@@ -102,6 +102,6 @@ function describeArgs(args: ObjectArgument | undefined): Pick<Subject, "args" | 
 }
 
 function describeUri(uri: string): Pick<Subject, "uri" | "isUriCut"> {
-  const shown = auditUri(uri);
-  return shown === uri ? { uri } : { uri: shown, isUriCut: true };
+  const auditedUri = auditUri(uri);
+  return auditedUri === uri ? { uri } : { uri: auditedUri, isUriCut: true };
 }

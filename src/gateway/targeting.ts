@@ -88,7 +88,7 @@ export function createSearchContext(
   return { servers: allowed, caller, policy, signal, ...connection };
 }
 
-/** Returns the error for something of which the agent must not know that it exists; `undefined` if it may know. */
+/** Returns the error for a target whose existence the agent must not learn of; `undefined` if it may know. */
 export function unlistedError(operation: TargetedOperation): ErrorBody | undefined {
   if (operation.kind !== "server-request") return undefined;
   return errorBodyOf(operation.target.unlistedError);

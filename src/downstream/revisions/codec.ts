@@ -168,7 +168,7 @@ export interface InvokeOptions {
   /** The client of the invocation; `undefined` for an invocation of the gateway itself. */
   readonly client: InvokingClient | undefined;
   /** The input for an invocation that is sent again; `undefined` for a new one. */
-  readonly given: GivenInput | undefined;
+  readonly givenInput: GivenInput | undefined;
   /**
    * Finds the tool of the invocation in a new list of the server, and has it permitted; `undefined` if it can no longer
    * be called so.

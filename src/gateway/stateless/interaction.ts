@@ -17,7 +17,7 @@ const GATHER_MS = 15;
 const MAX_PROGRESS_MESSAGE = 1000;
 
 /** The response to a request for input beyond a limit. */
-const TOO_MANY: InputResponse = {
+const TOO_MANY_QUESTIONS: InputResponse = {
   kind: "failed",
   error: new JsonText(JSON.stringify({
     code: RPC_CODES.internalError,
@@ -41,14 +41,14 @@ export interface AttachedRequest {
   readonly notifyLog: (params: Readonly<Record<string, unknown>>) => void;
 }
 
-/** An event that the client learns from the answer to its request. */
+/** An event that the answer to the client's request reports. */
 export type InteractionEvent<A> =
   /** The operation has ended. */
   | { readonly kind: "ended"; readonly answer: A }
   /** The operation needs input, by key, and is parked. */
   | { readonly kind: "asks"; readonly requests: ReadonlyMap<string, InputRequest> };
 
-/** The reason why an operation ended that had waited for its client, for the metrics. */
+/** The end of an operation that had waited for its client, for the metrics. */
 export type InteractionEnding = "answered" | "cancelled" | "denied" | "expired";
 
 /** Options of an interaction. */
@@ -65,7 +65,7 @@ export interface InteractionOptions {
   readonly admit: () => string | undefined;
   /** Called when the operation has ended and its answer has been taken, or will never be. */
   readonly onOver: (
-    over: { readonly handle: string | undefined; readonly ending: InteractionEnding },
+    end: { readonly handle: string | undefined; readonly ending: InteractionEnding },
   ) => void;
 }
 
@@ -94,7 +94,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   readonly #cancellation = new Cancellation();
   readonly #pending = new Map<string, PendingRequest>();
   #principal: string | undefined;
-  // Only while it is attached, because a request may take much memory.
+  // Set only while the request is attached, because it may take much memory.
   #request: AttachedRequest | undefined;
   #capabilities: ClientCapabilities = {};
   #logLevel: string | undefined;
@@ -222,7 +222,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   }
 
   /** Passes on the client's response to the request for input with a key; unknown keys are ignored. */
-  give(key: string, response: InputResponse): void {
+  respond(key: string, response: InputResponse): void {
     this.#pending.get(key)?.settle(response);
   }
 
@@ -251,7 +251,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
     if (this.#cancellation.aborted) return Promise.reject(this.#cancellation.reason);
     if (request.kind === "roots" && this.#roots !== undefined) return Promise.resolve(this.#roots);
     if (!this.supports(request.kind)) return Promise.resolve({ kind: "unsupported" });
-    if (!this.#mayAsk()) return Promise.resolve(TOO_MANY);
+    if (!this.#mayAsk()) return Promise.resolve(TOO_MANY_QUESTIONS);
     return new Promise((resolve, reject) => {
       const key = `g${++this.#lastKey}`;
       const end = (): void => {

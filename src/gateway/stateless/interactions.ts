@@ -65,10 +65,10 @@ export interface InteractionsOptions extends ParkedOperationsOptions {
   readonly log: Log;
 }
 
-/** The operation that a request continues, if it is not in memory: its client brings back all that is known of it. */
+/** The operation that a request continues, if it is not in memory: the request has brought back all that is known of it. */
 interface Continuation {
   readonly record: InteractionRecord;
-  readonly given: (GivenInput & { readonly server: string }) | undefined;
+  readonly givenInput: (GivenInput & { readonly server: string }) | undefined;
 }
 
 /** A request with a state that may be used for it. */
@@ -102,7 +102,7 @@ export class Interactions {
     return this.#parked.size;
   }
 
-  /** Runs the operation of a request, or continues the one whose state the request has. */
+  /** Runs the operation of a request, or continues the operation whose state the request contains. */
   answer(call: InteractiveRequest): Promise<Answer> {
     const { requestState: sealed } = call.codec.fieldsOf(call.request.params);
     // Responses without a state belong to nothing.
@@ -116,10 +116,7 @@ export class Interactions {
 
   /** Ends the operations of a client that is gone. */
   endClient(client: string): void {
-    this.#parked.cancelAll(
-      "The client is gone",
-      (principal) => clientOf(principal) === client,
-    );
+    this.#parked.cancelAll("The client is gone", (principal) => clientOf(principal) === client);
   }
 
   /** Ends the operation whose client was asked with the answer to a request. */
@@ -141,10 +138,10 @@ export class Interactions {
   async #run(call: InteractiveRequest, continuation?: Continuation): Promise<Answer> {
     const operation = call.decode((params) => interaction.notifyProgress(params));
     const { interaction, keep } = this.#createInteraction(call, { operation, continuation });
-    const given = continuation?.given;
+    const givenInput = continuation?.givenInput;
     const run = call.run({
       ...operation,
-      ...(given !== undefined && { given }),
+      ...(givenInput !== undefined && { givenInput }),
       interaction,
       signal: interaction.signal,
       encode: (outcome) => {
@@ -203,7 +200,7 @@ export class Interactions {
     return { interaction, keep };
   }
 
-  /** Continues the operation whose state a request has, if it may be used for it. */
+  /** Continues the operation whose state a request contains, if the request may use it. */
   async #continue(call: InteractiveRequest, sealed: unknown): Promise<Answer> {
     // An operation that is parked here counts its first request only.
     using held = holdMemory(call);
@@ -223,7 +220,7 @@ export class Interactions {
       : await this.#repeat(call, { operation, state });
   }
 
-  /** Returns the state that a request has; `undefined` if it may not be used, also for a clock that was set back. */
+  /** Returns the state in a request; `undefined` if the request may not use it, also because a clock was set back. */
   async #open(
     sealed: unknown,
     { call, operation }: {
@@ -256,7 +253,7 @@ export class Interactions {
     }
     for (const [key, { kind }] of interaction.requests) {
       const response = call.codec.decodeResponse(call.request, { key, kind });
-      if (response !== undefined) interaction.give(key, response);
+      if (response !== undefined) interaction.respond(key, response);
     }
     if (!interaction.mustAsk) return await this.#answerNext(call, interaction);
     // Requests that continue an operation count towards no limit, so there are only so many.
@@ -267,7 +264,7 @@ export class Interactions {
     return await this.#ask(call, { interaction, requests: interaction.park() });
   }
 
-  /** Runs an operation again that is not in memory. */
+  /** Runs an operation that is not in memory once more. */
   async #repeat(
     call: InteractiveRequest,
     { state }: ContinuedRequest<"relay" | "again">,
@@ -277,11 +274,12 @@ export class Interactions {
     if (!isFirstUse) return await this.#refuse(call, NOT_HERE);
     const waitedMs = state.waitedMs + Math.max(0, Date.now() - sealedAt);
     const record = { rounds, waitedMs, continued };
-    const responses = call.codec.responsesText(call.request);
     if (state.kind === "relay") {
-      return await this.#run(call, { record, given: { server, responses, state: state.state } });
+      const responses = call.codec.responsesText(call.request);
+      const givenInput = { server, responses, state: state.state };
+      return await this.#run(call, { record, givenInput });
     }
-    const continuation = { record, given: undefined };
+    const continuation = { record, givenInput: undefined };
     if (!call.codec.declinesLinks(call.request)) return await this.#run(call, continuation);
     const message = `Server "${server}" needs a person to open a link, and the person did not. ` +
       "The call was not made again.";

@@ -1,4 +1,4 @@
-/** The requests that are operations which may ask their clients for input. */
+/** Requests whose operations may ask their clients for input. */
 
 import type { Budget } from "../../budget.ts";
 import type { ClientChannel } from "../../downstream/mod.ts";
@@ -25,7 +25,7 @@ export interface RelayAnswer {
 /** The answer to an operation, before its state is sealed. */
 export type RawAnswer = Answer | RelayAnswer;
 
-/** A request that is an operation which may ask its client for input. */
+/** A request whose operation may ask its client for input. */
 export interface InteractiveRequest {
   readonly request: IncomingRequest;
   /** The request as the operation sees it while it is attached. */
@@ -34,7 +34,7 @@ export interface InteractiveRequest {
   readonly client: string;
   /** Id of the client's connection, for the records. */
   readonly connectionId: string;
-  /** The memory of the client, in which answers count that wait for it. */
+  /** The memory of the client; answers that wait for the client count against it. */
   readonly memory: Budget;
   /** The codec of the revision. */
   readonly codec: ClientCodec2026;
@@ -58,9 +58,9 @@ export function withFault(call: InteractiveRequest, fault: CallerError): Interac
 }
 
 /**
- * Counts a request in the memory of its client, until that is disposed of. Disposing is idempotent.
+ * Counts a request against the memory of its client.
  *
- * @returns `undefined` if there is no room.
+ * @returns Ends the counting when it is disposed of, which is idempotent; `undefined` if there is no room.
  */
 export function holdMemory({ memory, request }: InteractiveRequest): Disposable | undefined {
   const { memory: bytes } = request;
@@ -88,7 +88,7 @@ export function clientOf(principal: string): unknown {
   return JSON.parse(principal)[0];
 }
 
-/** Returns the length of what an answer holds, in UTF-16 code units. */
+/** Returns the length of the texts of an answer, in UTF-16 code units. */
 export function lengthOf(answer: RawAnswer): number {
   switch (answer.kind) {
     case "result": {

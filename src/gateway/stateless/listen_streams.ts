@@ -36,7 +36,7 @@ export interface ListenStreamsOptions {
   readonly context: () => PipelineContext;
   /** The gateway's version. */
   readonly version: string;
-  /** Returns the budget in which the requests count while their streams are open. */
+  /** Returns the budget that the requests count against while their streams are open. */
   readonly memory: () => Budget;
   /** Sends the update of a resource, or drops it while the client does not read. */
   readonly notify: NotifyOrDrop;
@@ -80,7 +80,7 @@ interface Stream extends Pick<OpenStreamOptions, "connection" | "unansweredCount
 export class ListenStreams {
   readonly #options: ListenStreamsOptions;
   readonly #streams = new Set<Stream>();
-  // The ends of subscriptions that have not arrived yet, by URI.
+  // The subscriptions whose end the server has not confirmed yet, by URI.
   readonly #ending = new Map<string, Promise<unknown>>();
 
   /** Starts without a stream. */
@@ -158,7 +158,7 @@ export class ListenStreams {
     const { memory: memoryOf, codec, context } = this.#options;
     const { memory: bytes } = request;
     const memory = memoryOf();
-    // Each update of a resource is compared with all of them.
+    // Each update of a resource is compared with the URIs of all streams, so their number is limited.
     const uriCounts = [...this.#streams].map(({ wantedCount }) => wantedCount);
     const isFull = uriCounts.reduce((sum, count) => sum + count, uriCount) > codec.MAX_URIS;
     if (this.#streams.size >= MAX_STREAMS || isFull || !memory.hasRoom(bytes)) {

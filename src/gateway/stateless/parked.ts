@@ -103,14 +103,16 @@ export class ParkedOperations<T extends ParkedOperation> {
     return handle;
   }
 
-  /** Ends the operation that has waited longest for a client and agent, if that is long. */
+  /** Ends the operation that has waited longest for a client and agent, if that is the minimum time at least. */
   #endAbandoned(principal: string): void {
-    const latest = performance.now() - this.#minParkedMs;
-    let oldest: { readonly handle: string; readonly operation: T; readonly at: number } | undefined;
+    let oldestParkedAt = performance.now() - this.#minParkedMs;
+    let oldest: { readonly handle: string; readonly operation: T } | undefined;
     for (const [handle, operation] of this.#operations) {
       if (operation.principal !== principal) continue;
-      const { parkedAt: at = Infinity } = operation;
-      if (at <= (oldest?.at ?? latest)) oldest = { handle, operation, at };
+      const { parkedAt = Infinity } = operation;
+      if (parkedAt > oldestParkedAt) continue;
+      oldestParkedAt = parkedAt;
+      oldest = { handle, operation };
     }
     if (oldest === undefined) return;
     // Its server may take a moment to end the call.
@@ -119,9 +121,9 @@ export class ParkedOperations<T extends ParkedOperation> {
   }
 
   /** Ends the operation that waits for an answer to a request of a client, because the client cancels the request. */
-  cancelRequest(isConcerned: (operation: T) => boolean, reason: string): void {
+  cancelRequest(isOfRequest: (operation: T) => boolean, reason: string): void {
     const operation = this.#operations.values()
-      .find((candidate) => candidate.parkedAt !== undefined && isConcerned(candidate));
+      .find((candidate) => candidate.parkedAt !== undefined && isOfRequest(candidate));
     operation?.cancel(reason);
   }
 
@@ -153,7 +155,7 @@ export class ParkedOperations<T extends ParkedOperation> {
     const count = this.#usedCounts.get(client) ?? 0;
     const freeCount = this.#maxUsedStates - this.#usedStates.size;
     if (!isWithinShare(count, freeCount)) {
-      this.#log.warn("A call is not continued, because too many calls have been", {
+      this.#log.warn("A call is not continued, because too many calls have been continued lately", {
         remembered: this.#usedStates.size,
         of_client: count,
       });
@@ -175,16 +177,16 @@ export class ParkedOperations<T extends ParkedOperation> {
     }
   }
 
-  /** Whether an operation waits whose principal `isConcerned` selects. */
-  some(isConcerned: (principal: string) => boolean): boolean {
-    return this.#counts.keys().some(isConcerned);
+  /** Whether a principal for which `isSelected` returns true has an operation. */
+  some(isSelected: (principal: string) => boolean): boolean {
+    return this.#counts.keys().some(isSelected);
   }
 
-  /** Ends the operations that `isConcerned` selects by their principals, unless a request of the client waits for them. */
-  cancelAll(reason: string, isConcerned: (principal: string) => boolean): void {
+  /** Ends the parked operations of the principals for which `isSelected` returns true. */
+  cancelAll(reason: string, isSelected: (principal: string) => boolean): void {
     for (const operation of [...this.#operations.values()]) {
       const isParked = operation.parkedAt !== undefined;
-      if (isParked && isConcerned(operation.principal)) operation.cancel(reason);
+      if (isParked && isSelected(operation.principal)) operation.cancel(reason);
     }
   }
 

@@ -16,8 +16,8 @@ export type NotifyOrDrop = (
 export function withoutReservedKeys(notify: NotifyOrDrop): NotifyOrDrop {
   return (method, params, request) => {
     const { _meta } = clientCodec2025.fieldsOf(params);
-    const known = isRecord(_meta) ? { ...params, _meta: withoutReserved(_meta) } : params;
-    notify(method, known, request);
+    const allowedParams = isRecord(_meta) ? { ...params, _meta: withoutReserved(_meta) } : params;
+    notify(method, allowedParams, request);
   };
 }
 

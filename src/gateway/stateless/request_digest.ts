@@ -4,12 +4,12 @@ import type { IncomingRequest } from "../../jsonrpc/mod.ts";
 import { longWork } from "../../long_work.ts";
 
 /**
- * Maximum length of arguments that are written anew, in UTF-16 code units: about 20 ms. Longer ones have to be written in
- * the same way again.
+ * Maximum length of arguments that are put into canonical form, in UTF-16 code units; this takes about 20 ms. Clients
+ * have to repeat longer arguments character by character.
  */
-const MAX_REWRITTEN_LENGTH = 256 * 1024;
+const MAX_CANONICAL_LENGTH = 256 * 1024;
 
-/** The requester of a digest. */
+/** Options of a digest. */
 export interface DigestOptions {
   /** The client and the agent of the request; see `principalOf`. They may be long. */
   readonly principal: string;
@@ -18,8 +18,8 @@ export interface DigestOptions {
 }
 
 /**
- * Returns the SHA-256 digest of what a request asks for, and as whom: its method, what it names, and its arguments, however
- * short ones are written. A request that continues an operation must ask for the same.
+ * Returns the SHA-256 digest of a request and its principal: of its method, its name or URI, and its arguments. For short
+ * arguments, it does not matter how they are written. A request that continues an operation must have the same digest.
  */
 export async function digestRequest(
   request: IncomingRequest,
@@ -44,7 +44,7 @@ function textToDigest(request: IncomingRequest): string {
   const text = request.paramText("arguments")?.json;
   // A text of the arguments stands in front of the rest, so that it is not the canonical form of any request.
   const asWritten = (): string => `${text} ${JSON.stringify(rest)}`;
-  if (text !== undefined && text.length > MAX_REWRITTEN_LENGTH) return asWritten();
+  if (text !== undefined && text.length > MAX_CANONICAL_LENGTH) return asWritten();
   try {
     return canonicalJson({ ...rest, ...(args !== undefined && { arguments: args }) });
   } catch {

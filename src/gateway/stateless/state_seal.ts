@@ -57,7 +57,7 @@ export class StateSeal {
   }
 
   /**
-   * Returns the state in a sealed one; `undefined` if it was not sealed for the method with this key.
+   * Opens a sealed state; returns `undefined` if it was not sealed for the method with this key.
    */
   async open(sealed: string, method: string): Promise<unknown> {
     if (sealed.length > MAX_SEALED_LENGTH) return undefined;
@@ -68,7 +68,7 @@ export class StateSeal {
       const text = await crypto.subtle.decrypt(parameters, key, bytes.subarray(NONCE_BYTES));
       return JSON.parse(new TextDecoder().decode(text));
     } catch {
-      // The text is no base64, or it is not the gateway's: clients may send anything.
+      // The text is not base64, or the gateway did not seal it: clients may send anything.
       return undefined;
     }
   }

@@ -11,7 +11,7 @@ import { within } from "../../within.ts";
 import { type ErrorBody, errorBodyOf } from "../error_body.ts";
 import { findOffers, introduce, recallServers } from "../introduction.ts";
 import { listTools } from "../list_tools.ts";
-import { isConcerned, mayRead } from "../offer_changes.ts";
+import { affectsClient, mayRead } from "../offer_changes.ts";
 import { type ChangingList, ClientOffers, notifiedList } from "../offered/mod.ts";
 import { decideAgain, refuseByLimits, runOperation } from "../pipeline.ts";
 import type { PipelineContext } from "../pipeline_context.ts";
@@ -52,7 +52,7 @@ export interface StatelessClientOptions {
   readonly version: string;
   /** Log for warnings. */
   readonly log: Log;
-  /** Returns the budget in which the links count that the client has received. */
+  /** Returns the budget that the links count against which the client has received. */
   readonly memory: () => Budget;
   /** Sends a notification that belongs to a request. */
   readonly notify: NotifyOrDrop;
@@ -68,7 +68,7 @@ interface SharedByClients {
 
 /**
  * A client of the revision without sessions: the program at the other end of a pipe, or over HTTP all programs with the
- * same credential. Requests are handled independently of each other; the client only keeps what servers offer it.
+ * same credential. Requests are handled independently of each other; only what servers offer is kept between them.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic}
  */
@@ -137,7 +137,7 @@ export class StatelessClient {
     }
   }
 
-  /** Ends the operation that waits for the client because of its answer to a request, which the client cancels. */
+  /** Ends the operation that asked for input in the answer to a request, because the client cancels that request. */
   cancelAnswered(requestId: string, reason: string): void {
     this.#interactions.cancelRequest({ client: this.#principal, requestId }, reason);
   }
@@ -162,7 +162,7 @@ export class StatelessClient {
 
   /** Notifies the client, if it listens, of a changed list of a server that it may use. */
   notifyServerListChanged(server: string, kind: ListKind): void {
-    if (isConcerned({ server, kind }, this.#options.context())) {
+    if (affectsClient({ server, kind }, this.#options.context())) {
       this.#streams.addChange(notifiedList(kind));
     }
   }
@@ -193,7 +193,7 @@ export class StatelessClient {
     return done;
   }
 
-  /** Starts servers in the background. The first request is answered before, unless it takes long. */
+  /** Starts servers in the background, after the answer to the first request, unless that takes long. */
   #start(connection: ClientConnection, answered: Promise<void>): void {
     this.#connection = connection;
     void within(answered, MAX_FIRST_ANSWER_MS).then(() => {
@@ -249,7 +249,7 @@ export class StatelessClient {
     request.reply(this.#codec.encodeDiscover(introduction));
   }
 
-  /** Opens a stream for the changes of which the gateway's description of itself speaks. */
+  /** Opens a stream for the changes that the gateway's introduction announces. */
   async #listen(request: IncomingRequest, connection: ClientConnection): Promise<void> {
     const { canToolsChange, offered } = findOffers({
       connection,

@@ -52,7 +52,7 @@ export interface ServerCallContext {
   /** Fields of the request's `_meta`; absent if there are none. */
   readonly meta: Meta | undefined;
   /** The input for a call that is sent again because the server needed it; absent when a call is first sent. */
-  readonly given: GivenInput | undefined;
+  readonly givenInput: GivenInput | undefined;
   /** Receives the server's progress; absent if the client did not ask for it. */
   readonly onProgress: ((params: Readonly<Record<string, unknown>>) => void) | undefined;
   /** The operation's span. */
@@ -103,7 +103,7 @@ export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer | InputNeeded> {
-  const { toolContext, gatewayToolName, meta, given, span, onProgress, beforeSend } = context;
+  const { toolContext, gatewayToolName, meta, givenInput, span, onProgress, beforeSend } = context;
   const { caller, signal } = toolContext;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
   const server = findServer(toolContext, call.server);
@@ -112,7 +112,7 @@ export async function callServerTool(
     args: text,
     lacksArguments: (listedTool) => findMissingArguments(listedTool, args).length > 0,
     meta,
-    given,
+    givenInput,
     signal,
     span,
     beforeSend,

@@ -260,7 +260,7 @@ Deno.test("[eras.questions] a client that is asked by the answer to its call get
     requestedSchema: { title: "[files]" },
   });
   const responses = new JsonText('{"one":{"action":"accept","big":12345678901234567890}}');
-  const answered = await fixture.call("echo", { caller, given: { responses, state } });
+  const answered = await fixture.call("echo", { caller, givenInput: { responses, state } });
   assert.equal(readResultJson(answered), '{"content":[]}');
   assert.deepEqual(client.received.all, []);
 });

@@ -9,7 +9,7 @@ const RETRY_MS = 250;
 
 /** The client's input, and the ids of the links that were shown. */
 export interface AskedInput {
-  readonly given: GivenInput;
+  readonly givenInput: GivenInput;
   readonly elicitationIds: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export async function askForInput(
   const entries = Object.entries(requests);
   if (entries.length === 0) {
     await wait(RETRY_MS, signal);
-    return { given: { responses: undefined, state }, elicitationIds: [] };
+    return { givenInput: { responses: undefined, state }, elicitationIds: [] };
   }
   const elicitationIds: string[] = [];
   const siblings = new Cancellation();
@@ -41,8 +41,8 @@ export async function askForInput(
       throw new InputRefused(request, response);
     });
     const members = await Promise.all(responses);
-    const given = { responses: new JsonText(`{${members.join(",")}}`), state };
-    return { given, elicitationIds };
+    const givenInput = { responses: new JsonText(`{${members.join(",")}}`), state };
+    return { givenInput, elicitationIds };
   } catch (cause) {
     if (signal.aborted || !(cause instanceof InputRefused)) throw cause;
     siblings.cancel("Another request for input has failed");

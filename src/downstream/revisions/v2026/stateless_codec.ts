@@ -103,10 +103,10 @@ export class StatelessCodec implements ServerCodec {
       case "unsubscribe":
         return this.#listening.unsubscribe(invocation.uri);
     }
-    let { given } = options;
+    let { givenInput } = options;
     let elicitationIds: readonly string[] = [];
     for (let round = 0;; round++) {
-      const reply = await this.#send(peer, options, given);
+      const reply = await this.#send(peer, options, givenInput);
       for (const elicitationId of elicitationIds) {
         client?.channel.notifyUrlInputDone({ elicitationId });
       }
@@ -121,7 +121,7 @@ export class StatelessCodec implements ServerCodec {
       if (round === MAX_ROUNDS) throw createTooManyRoundsError(server);
       const asked = await askForInput(needed, { ...client, signal: options.signal });
       if ("ok" in asked) return asked;
-      ({ given, elicitationIds } = asked);
+      ({ givenInput, elicitationIds } = asked);
     }
   }
 
@@ -192,28 +192,36 @@ export class StatelessCodec implements ServerCodec {
   async #send(
     peer: Peer,
     options: InvokeOptions,
-    given: GivenInput | undefined,
+    givenInput: GivenInput | undefined,
   ): Promise<Reply> {
-    const reply = await this.#sendOnce(peer, options, given);
+    const reply = await this.#sendOnce(peer, options, givenInput);
     const { invocation, renewTool } = options;
     const isMismatch = !reply.ok && reply.error.code === STATELESS_CODES.headerMismatch;
     if (!isMismatch || !this.#options.isHttp || invocation.kind !== "tool") return reply;
     const tool = await renewTool?.();
     if (tool === undefined) return reply;
-    return await this.#sendOnce(peer, { ...options, invocation: { ...invocation, tool } }, given);
+    return await this.#sendOnce(
+      peer,
+      { ...options, invocation: { ...invocation, tool } },
+      givenInput,
+    );
   }
 
-  #sendOnce(peer: Peer, options: InvokeOptions, given: GivenInput | undefined): Promise<Reply> {
+  #sendOnce(
+    peer: Peer,
+    options: InvokeOptions,
+    givenInput: GivenInput | undefined,
+  ): Promise<Reply> {
     const { invocation, signal, memory, onProgress } = options;
     const method = methodOf(invocation);
-    const params = (id: number): Payload => this.#writeParams(options, given, id);
+    const params = (id: number): Payload => this.#writeParams(options, givenInput, id);
     const headers = this.#options.isHttp ? invocationHeaders(invocation) : undefined;
     return peer.request(method, params, { signal, memory, onProgress, headers });
   }
 
   #writeParams(
     { invocation, meta, client }: InvokeOptions,
-    given: GivenInput | undefined,
+    givenInput: GivenInput | undefined,
     progressToken: number,
   ): JsonParts {
     const metaText = this.#meta.write({
@@ -221,8 +229,8 @@ export class StatelessCodec implements ServerCodec {
       logLevel: client?.channel.logLevel(),
       meta,
     });
-    const responses = given?.responses;
-    const state = given?.state;
+    const responses = givenInput?.responses;
+    const state = givenInput?.state;
     return new JsonParts(
       "{",
       ...invocationMembers(invocation),
