@@ -58,7 +58,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     }),
     type: "module",
     bin: { [NAME]: "launcher.cjs" },
-    files: ["launcher.cjs", `${NAME}.js`, `${NAME}-relay.js`, ...PAGES, ...PAGE_FOLDERS],
+    files: ["launcher.cjs", `${NAME}.js`, `${NAME}-relay.js`, `${NAME}-code.js`, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=20" },
     // The version that the bundle was built and tested with. npm installs only the package for its platform.
     optionalDependencies: Object.fromEntries(

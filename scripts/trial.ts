@@ -14,7 +14,7 @@ export interface Trial {
   readonly args: readonly string[];
   /** The files in the working folder, by name. */
   readonly files: Readonly<Record<string, string>>;
-  /** The text on standard input. */
+  /** The text on standard input, which ends when the program has printed something. */
   readonly input: string;
 }
 
@@ -30,6 +30,13 @@ export const SERVE_TRIAL: Trial = {
   },
   input: '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",' +
     '"capabilities":{},"clientInfo":{"name":"trial","version":"1"}}}\n',
+};
+
+/** A process in which code runs. */
+export const CODE_TRIAL: Trial = {
+  args: [],
+  files: {},
+  input: '{"jsonrpc":"2.0","id":1,"method":"run","params":{"code":"return 1"}}\n',
 };
 
 /** Maximum duration of a trial, in milliseconds. */
@@ -74,9 +81,15 @@ export async function runTrial(
   const writer = child.stdin.getWriter();
   // A failed write is ignored: a program that ends before it reads reports the reason on stderr.
   await writer.write(new TextEncoder().encode(input)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { success, stdout, stderr } = await child.output();
-  if (!success) throw new Error(`The program does not start:\n${new TextDecoder().decode(stderr)}`);
+  const stderr = new Response(child.stderr).text();
+  let stdout = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    stdout += text;
+    // The program has answered. It ends with its input.
+    await writer.close().catch(() => {});
+  }
+  const { success } = await child.status;
+  if (!success) throw new Error(`The program does not start:\n${await stderr}`);
   const functions: ProgramFunction[] = [];
   for await (const { name } of Deno.readDir(coverage)) {
     const file: Coverage = JSON.parse(await Deno.readTextFile(join(coverage, name)));
@@ -88,7 +101,7 @@ export async function runTrial(
     }
   }
   await Deno.remove(coverage, { recursive: true });
-  return { stdout: new TextDecoder().decode(stdout), functions };
+  return { stdout, functions };
 }
 
 /** The output of `deno run --coverage` for a file. */

@@ -58,6 +58,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "long_work.ts",
     "file_identity.ts",
     "hidden_commands.ts",
+    "program_files.ts",
     "host_name.ts",
     "json.ts",
     "loopback.ts",

@@ -8,7 +8,7 @@ export interface SandboxProgram {
   readonly standalone: boolean;
   /** Path of the executable, or of Deno. */
   readonly execPath: string;
-  /** Address of the main file. */
+  /** Address of the file that the process runs. */
   readonly main: string;
 }
 

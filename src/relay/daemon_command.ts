@@ -1,4 +1,5 @@
 import { DAEMON_COMMAND } from "../hidden_commands.ts";
+import { programModule } from "../program_files.ts";
 
 /** The permissions of a daemon, which are those of the gateway. */
 const PERMISSIONS = [
@@ -13,15 +14,6 @@ const PERMISSIONS = [
 
 /** Starts a program in the background, so that it is no descendant of a client, which may end all of its descendants. */
 const DETACHING_SHELL = `"$@" </dev/null &`;
-
-/** The end of the name of a file that has only the relay, beside the file with the whole program. */
-const RELAY_FILE_END = "-relay.js";
-
-/** Returns the address of the program's main file. */
-export function programModule(): string {
-  const main = Deno.mainModule;
-  return main.endsWith(RELAY_FILE_END) ? `${main.slice(0, -RELAY_FILE_END.length)}.js` : main;
-}
 
 /** Returns the words that start this program, before its arguments. */
 export function programWords(): string[] {

@@ -18,7 +18,7 @@ import { ownUserId } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
 import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
-import { programModule, programWords } from "./daemon_command.ts";
+import { programWords } from "./daemon_command.ts";
 
 /** The settings of the log, which the first relay decides. */
 const LOG_SETTINGS: ReadonlySet<keyof Settings> = new Set(["logLevel", "logFormat"]);

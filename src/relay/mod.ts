@@ -6,5 +6,4 @@
  *
  * @module
  */
-export { programModule } from "./daemon_command.ts";
 export { runRelay, serveShared } from "./run_relay.ts";

@@ -199,6 +199,7 @@ Deno.test("[install.npm] package.json pins Deno, and has the permissions of star
     "launcher.cjs",
     "agent-mcp-gateway.js",
     "agent-mcp-gateway-relay.js",
+    "agent-mcp-gateway-code.js",
     ...pages,
   ]);
   const { dependencies, optionalDependencies, scripts } = otherMembers;

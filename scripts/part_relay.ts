@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { programModule, runRelay } from "../src/relay/mod.ts";
+import { programModule } from "../src/program_files.ts";
+import { runRelay } from "../src/relay/mod.ts";
 
 void runRelay(Deno.args).then(async (exitCode) => {
   if (exitCode !== undefined) Deno.exit(exitCode);
