@@ -109,14 +109,14 @@ const parts: Record<Part, () => Promise<void>> = {
   finding: async () => print(`${await measureFinding(rounds, figures)}\n`),
   catalogs: async () => {
     const numbers = flags.quick ? { gateways: 3, servers: 6 } : { gateways: 15, servers: 34 };
-    const program = shippedBuilds.find(({ name }) => name === "bundle");
+    const program = shippedBuilds.find(({ name }) => name === "npm package");
     if (program !== undefined) await measureCatalogs(program, numbers, figures);
   },
   shared: async () => {
     const numbers = flags.quick
       ? { clients: 3, servers: 6, calls: 200 }
       : { clients: 15, servers: 34, calls: 2000 };
-    const program = shippedBuilds.find(({ name }) => name === "bundle");
+    const program = shippedBuilds.find(({ name }) => name === "npm package");
     if (program !== undefined) await measureShared(program, numbers, figures);
   },
   tokens: async () => print(`${await measureTokens(figures)}\n`),

@@ -10,7 +10,13 @@
  */
 
 import { basename, dirname, join, resolve } from "node:path";
-import { FUNCTION_HEAD, linkChunks, type LinkedChunk, writeProgram } from "./link_chunks.ts";
+import {
+  FUNCTION_HEAD,
+  linkChunks,
+  type LinkedChunk,
+  writeProgram,
+  writeSplitProgram,
+} from "./link_chunks.ts";
 import { compileEarly } from "./early_functions.ts";
 import { CODE_TRIAL, runTrial, SERVE_TRIAL, type Trial } from "./trial.ts";
 
@@ -28,6 +34,8 @@ export interface BundleOptions {
   readonly separatePart?: string | undefined;
   /** A run of the program. The functions that it calls are compiled early, to make the start faster. */
   readonly trial?: Trial;
+  /** Whether the chunks that the trial does not load are in a second file. Default: no. */
+  readonly splits?: boolean;
 }
 
 /**
@@ -50,13 +58,18 @@ const STUBBED: readonly string[] = ["./ajvProvider-*", "supports-color"];
  * with it.
  *
  * @param output The file of the gateway.
+ * @param options `splits`: the parts of the gateway that its start does not need are in a file of their own.
  */
-export async function bundleGateway(output: string): Promise<void> {
+export async function bundleGateway(
+  output: string,
+  options: Pick<BundleOptions, "splits"> = {},
+): Promise<void> {
   await bundle({
     entry: "src/main.ts",
     output,
     separatePart: "src/relay/mod.ts",
     trial: SERVE_TRIAL,
+    ...options,
   });
   await bundle({
     entry: "scripts/part_code.ts",
@@ -91,7 +104,7 @@ export async function bundleRelay(output: string): Promise<void> {
  * @throws {Error} The program cannot be bundled, or the bundle does not start like the program.
  */
 export async function bundle(options: BundleOptions): Promise<void> {
-  const { entry, output, trial, separatePart } = options;
+  const { entry, output, trial, separatePart, splits = false } = options;
   const folder = dirname(resolve(output));
   await Deno.mkdir(folder, { recursive: true });
   const temporary = await Deno.makeTempDir({ dir: folder, prefix: "bundle-" });
@@ -101,13 +114,23 @@ export async function bundle(options: BundleOptions): Promise<void> {
       excluded: EXCLUDED,
       stubbed: STUBBED,
     });
-    const text = trial === undefined
-      ? writeProgram(chunks, entry)
-      : await writeOptimized(chunks, { entry, folder: temporary, trial });
-    // The file is replaced in one step, because another process may be reading it to start the program.
-    const temporaryFile = join(temporary, "program.js");
-    await Deno.writeTextFile(temporaryFile, text);
-    await Deno.rename(temporaryFile, output);
+    const optimized = trial === undefined
+      ? chunks
+      : await optimize(chunks, { entry, folder: temporary, trial });
+    // The files are replaced in one step, because another process may be reading them to start the program.
+    const replace = async (path: string, text: string): Promise<void> => {
+      const temporaryFile = join(temporary, "file");
+      await Deno.writeTextFile(temporaryFile, text);
+      await Deno.rename(temporaryFile, path);
+    };
+    if (!splits) return await replace(output, writeProgram(optimized, entry));
+    const chunksPath = output.replace(/\.js$/, "-chunks.txt");
+    const { start, chunksText } = writeSplitProgram(optimized, {
+      entry,
+      chunksName: basename(chunksPath),
+    });
+    await replace(chunksPath, chunksText);
+    await replace(output, start);
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }
@@ -166,15 +189,15 @@ function byName({ name: one }: Deno.DirEntry, { name: other }: Deno.DirEntry): n
   return one < other ? -1 : 1;
 }
 
-/** Writes a program so that V8 compiles the functions that a trial calls when the file is loaded, and not later. */
-async function writeOptimized(
+/** Changes a program so that V8 compiles the functions that a trial calls when the file is loaded, and not later. */
+async function optimize(
   chunks: readonly LinkedChunk[],
   { entry, folder, trial }: {
     readonly entry: string;
     readonly folder: string;
     readonly trial: Trial;
   },
-): Promise<string> {
+): Promise<LinkedChunk[]> {
   const plainText = writeProgram(chunks, entry);
   const { stdout, functions } = await runTrial(plainText, folder, trial);
   const optimized = chunks.map((chunk) => {
@@ -190,14 +213,13 @@ async function writeOptimized(
       compiled: "with the file" as const,
     };
   });
-  const text = writeProgram(optimized, entry);
-  const { stdout: newStdout } = await runTrial(text, folder, trial);
+  const { stdout: newStdout } = await runTrial(writeProgram(optimized, entry), folder, trial);
   if (stdout === "" || newStdout !== stdout) {
     throw new Error(
       `The program does not start as before: it printed ${JSON.stringify(newStdout)}`,
     );
   }
-  return text;
+  return optimized;
 }
 
 if (import.meta.main) {

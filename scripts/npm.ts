@@ -17,6 +17,9 @@ export const PACKAGE_FOLDER = "dist/npm";
 const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
+/** The program, the chunks that it loads later, and the programs of smaller processes. */
+const PROGRAM_FILES = [".js", "-chunks.txt", "-relay.js", "-code.js"].map((end) => NAME + end);
+
 /** The pages that README links to. npm packs README and LICENSE even if `files` does not list them. */
 const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];
 
@@ -58,7 +61,7 @@ export function packageJson(repository?: string): Record<string, unknown> {
     }),
     type: "module",
     bin: { [NAME]: "launcher.cjs" },
-    files: ["launcher.cjs", `${NAME}.js`, `${NAME}-relay.js`, `${NAME}-code.js`, ...PAGES, ...PAGE_FOLDERS],
+    files: ["launcher.cjs", ...PROGRAM_FILES, ...PAGES, ...PAGE_FOLDERS],
     engines: { node: ">=20" },
     // The version that the bundle was built and tested with. npm installs only the package for its platform.
     optionalDependencies: Object.fromEntries(
@@ -107,7 +110,7 @@ function toJsonText(value: unknown): string {
  * @param repository `owner/name` on GitHub, if known.
  */
 export async function buildPackage(repository?: string): Promise<void> {
-  await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`);
+  await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`, { splits: true });
   await bundleRelay(`${PACKAGE_FOLDER}/${NAME}-relay.js`);
   await Deno.copyFile("scripts/npm_launcher.cjs", `${PACKAGE_FOLDER}/launcher.cjs`);
   for (const name of ["README.md", "LICENSE", ...PAGES]) {

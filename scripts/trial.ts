@@ -88,6 +88,8 @@ export async function runTrial(
     // The program has answered. It ends with its input.
     await writer.close().catch(() => {});
   }
+  // The program may have ended without an answer.
+  await writer.close().catch(() => {});
   const { success } = await child.status;
   if (!success) throw new Error(`The program does not start:\n${await stderr}`);
   const functions: ProgramFunction[] = [];

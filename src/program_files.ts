@@ -1,12 +1,12 @@
 /**
- * The files of a bundled program: the program itself, and beside it smaller files, each for a process that needs only one
- * part of it. A leaf: imports nothing of the project.
+ * The files of a bundled program: the program itself, and files beside it, each with a part of it. A leaf: imports
+ * nothing of the project.
  *
  * @module
  */
 
-/** The ends of the names of the smaller files: a relay to a shared gateway, and the process in which code runs. */
-const PART_ENDS = { relay: "-relay.js", code: "-code.js" };
+/** The end of the name of each part's file: the chunks that are loaded later, and the programs of smaller processes. */
+const PART_ENDS = { chunks: "-chunks.txt", relay: "-relay.js", code: "-code.js" };
 
 /** Returns the address of the program's main file. */
 export function programModule(): string {
@@ -15,14 +15,24 @@ export function programModule(): string {
   return main.endsWith(relay) ? `${main.slice(0, -relay.length)}.js` : main;
 }
 
-/** Returns the address of the file for the process in which code runs: the program's main file if there is no other. */
+/** Returns the address of the file that a process runs to execute code: the main file if there is no file for it. */
 export function codeModule(): string {
+  return partModule("code") ?? programModule();
+}
+
+/** Returns the addresses of the parts that the gateway reads while it runs. */
+export function listReadParts(): string[] {
+  return [partModule("chunks"), partModule("code")].filter((part) => part !== undefined);
+}
+
+/** Returns the address of a part's file; `undefined` if it does not exist or cannot be read. */
+function partModule(part: keyof typeof PART_ENDS): string | undefined {
   const program = programModule();
-  const part = program.replace(/\.js$/, PART_ENDS.code);
+  if (!program.endsWith(".js")) return undefined;
+  const address = program.replace(/\.js$/, PART_ENDS[part]);
   try {
-    return Deno.statSync(new URL(part)).isFile ? part : program;
+    return Deno.statSync(new URL(address)).isFile ? address : undefined;
   } catch {
-    // The file does not exist, or the gateway may not read its folder.
-    return program;
+    return undefined;
   }
 }

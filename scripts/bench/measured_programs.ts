@@ -80,14 +80,14 @@ export const PIPE: MeasuredProgram = {
   formatCall: formatDirectCall,
 };
 
-/** Lists the builds of this gateway: the source, and the bundle and the executable if they exist. */
+/** Lists the builds of this gateway: the source, and the program of the npm package and the executable if they exist. */
 export function listBuilds(): MeasuredProgram[] {
   const deno = [Deno.execPath(), "run", ...permissionFlags()];
-  const bundle = join(ROOT, "dist", "agent-mcp-gateway.js");
+  const npm = join(ROOT, "dist", "npm", "agent-mcp-gateway.js");
   const executable = join(ROOT, "dist", "agent-mcp-gateway");
   return [
     describeBuild("source", [...deno, join(ROOT, "src", "main.ts")]),
-    ...isFile(bundle) ? [describeBuild("bundle", [...deno, "--no-config", bundle])] : [],
+    ...isFile(npm) ? [describeBuild("npm package", [...deno, "--no-config", npm])] : [],
     ...isFile(executable) ? [describeBuild("executable", [executable])] : [],
   ];
 }

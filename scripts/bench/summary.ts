@@ -19,7 +19,7 @@ export function summarize(values: readonly number[]): Summary {
 export interface Row {
   /** The measured quantity, such as `100 B, 64 in flight: calls per second`. */
   readonly figure: string;
-  /** Name of the program, such as `bundle`. */
+  /** Name of the program, such as `npm package`. */
   readonly program: string;
   readonly unit: string;
   readonly summary: Summary;

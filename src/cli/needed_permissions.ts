@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import {
   type Configuration,
   createChildEnvironment,
@@ -27,6 +28,7 @@ import { compileRules } from "../gateway/mod.ts";
 import { OWN_SERVER, RUN_CODE } from "../own_server.ts";
 import { isFile, realPathOf } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
+import { listReadParts } from "../program_files.ts";
 import { auditFallback } from "./audit_path.ts";
 
 /** The permissions that a gateway needs to serve a configuration. */
@@ -86,6 +88,7 @@ function addFiles(
   needed: NeededPermissions,
   { settings, files, configuration, env, cwd }: ServedConfiguration,
 ): void {
+  for (const part of listReadParts()) needed.read.add(fileURLToPath(part));
   for (const { path, searchedPaths, ignoredPaths } of [files.mcpConfig, files.rules]) {
     // The gateway checks all search paths, and a path that it may not read would count as existing.
     for (const candidate of [...searchedPaths, ...ignoredPaths]) needed.read.add(candidate);

@@ -16,6 +16,7 @@ import {
 } from "../config/startup/mod.ts";
 import { ownUserId } from "../file_identity.ts";
 import { standardStream } from "../line_queue.ts";
+import { programModule } from "../program_files.ts";
 import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
 import { programWords } from "./daemon_command.ts";

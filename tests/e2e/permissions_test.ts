@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { listMailbox, runShell } from "./approval_fixture.ts";
 import { cannotPreload } from "./fault_preload.ts";
@@ -25,6 +26,14 @@ async function readPrintedFlags(setup: Setup, command: GatewayCommand): Promise<
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
 
+/** Returns the path of the program's main file. */
+async function mainFile(command: GatewayCommand): Promise<string> {
+  const commandLine = await gatewayCommandLine(command);
+  const last = commandLine.at(-1) ?? "";
+  // The command of the package is a link to its launcher, which gives the program fixed permissions.
+  return command === "npm" ? join(dirname(Deno.realPathSync(last)), "agent-mcp-gateway.js") : last;
+}
+
 /** Starts the gateway with only the permissions that the command `permissions` prints, and initializes a client. */
 async function startWithPrintedPermissions(
   options: SetupOptions,
@@ -32,10 +41,13 @@ async function startWithPrintedPermissions(
 ): Promise<RunningGateway> {
   const setup = new Setup(options);
   const permissionFlags = await readPrintedFlags(setup, command);
-  const [deno, run = "", ...denoArgs] = await gatewayCommandLine(command);
-  const mainModule = denoArgs.at(-1) ?? "";
-  const args = [run, ...permissionFlags, mainModule, ...GATEWAY_ARGS];
-  const program = new Program({ command: deno, args, cwd: setup.workingFolder, env: setup.env });
+  const args = ["run", ...permissionFlags, await mainFile(command), ...GATEWAY_ARGS];
+  const program = new Program({
+    command: Deno.execPath(),
+    args,
+    cwd: setup.workingFolder,
+    env: setup.env,
+  });
   const gateway = new RunningGateway(setup, program);
   try {
     await gateway.client.initialize();
@@ -56,10 +68,10 @@ const makeServers = () => ({
   files: { command: "node", args: [serverEntry("filesystem"), "${SHOWN:-/nowhere}"] },
 });
 
-// An executable has fixed permissions, and the launcher of the npm package sets its own.
+// An executable has fixed permissions.
 const TEST_OPTIONS = { ignore: cannotPreload || Deno.build.os === "windows" };
 
-for (const command of ["source", "bundle"]) {
+for (const command of ["source", "bundle", "npm"]) {
   const title =
     `[permissions.narrow] the gateway from ${command} works with only the permissions that the command prints`;
   Deno.test(title, TEST_OPTIONS, async (t) => {

@@ -155,6 +155,7 @@ export const RECORDS_AND_COMMANDS: Readonly<Record<string, Section>> = {
     "install.registry": "server.json for the MCP registry names the npm package",
     "start.early":
       "functions that a start of the bundle calls are compiled eagerly, and cached by Deno",
+    "start.chunks-file": "the npm package's start reads no code that it does not need",
     "start.good-files":
       "a start with two valid files does not load the code that reports their errors",
     "start.lazy-built-ins": "a start of the bundle loads no unused built-in module of Node",

@@ -150,6 +150,58 @@ Deno.test("[start.early] functions that a trial run calls are put in parentheses
   assert.deepEqual((line as unknown[]).slice(0, 2), [[1, 3, 4, 3], 0]);
 });
 
+/** A program that loads a module when its input has a line. */
+const LOADS_LATER = `async function main() {
+  console.log('"started"');
+  if (await Deno.stdin.read(new Uint8Array(1)) === null) return;
+  const { later } = await import("./later.ts");
+  console.log(JSON.stringify(later()));
+}
+void main();
+`;
+
+Deno.test("[start.chunks-file] chunks that a start does not load can be in a second file, which may be replaced while the program runs", async () => {
+  using folder = new TempFolder();
+  folder.write({
+    "main.ts": LOADS_LATER,
+    "later.ts": 'export const later = (): string => "loaded later";\n',
+  });
+  const output = join(folder.path, "program.js");
+  const chunks = join(folder.path, "program-chunks.txt");
+  const trial = { args: [], files: {}, input: "" };
+  await bundle({ entry: join(folder.path, "main.ts"), output, trial, splits: true });
+  assert.doesNotMatch(Deno.readTextFileSync(output), /loaded later/);
+  assert.match(Deno.readTextFileSync(chunks), /loaded later/);
+  const start = () => {
+    return new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-read", "--no-config", output],
+      env: { ...machineEnvironment(), DENO_DIR: denoDir() },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  };
+  const loadLater = async (child: Deno.ChildProcess, change: () => void): Promise<string> => {
+    const lines = child.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+    assert.equal((await lines.next()).value, '"started"\n');
+    change();
+    await new Blob(["\n"]).stream().pipeTo(child.stdin);
+    const { value = "" } = await lines.next();
+    const errors = await new Response(child.stderr).text();
+    await child.status;
+    return value + errors;
+  };
+  // An update of a package puts new files in place of the old ones.
+  const replace = (): void => {
+    Deno.writeTextFileSync(`${chunks}.new`, "x".repeat(10_000));
+    Deno.renameSync(`${chunks}.new`, chunks);
+  };
+  assert.equal(await loadLater(start(), replace), '"loaded later"\n');
+  Deno.writeTextFileSync(chunks, "");
+  assert.match(await loadLater(start(), () => {}), /The program's second file is incomplete/);
+});
+
 Deno.test("a program that fails in its trial is refused, and no file is written", async () => {
   using folder = new TempFolder();
   folder.write({ "main.ts": "Deno.exit(1);\n" });

@@ -9,11 +9,21 @@ import { environmentWithoutDeno, gatewayCommandLine } from "../e2e/gateway_comma
 import { Program } from "../e2e/program.ts";
 import { RawClient } from "../e2e/raw_client.ts";
 import { Setup } from "../e2e/setup.ts";
+import { waitUntil } from "../e2e/wait.ts";
 
 async function startPackage(setup: Setup, ...args: string[]): Promise<Program> {
   const [command, ...words] = await gatewayCommandLine("npm");
   const env = { ...setup.env, ...environmentWithoutDeno("npm") };
   return new Program({ command, args: [...words, ...args], cwd: setup.workingFolder, env });
+}
+
+/** Counts the processes of a setup whose command line names a file. */
+async function countProcesses(setup: Setup, file: string): Promise<number> {
+  const script = `grep -lzs -- "${file}" /proc/[0-9]*/cmdline`;
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script] }).output();
+  const found = [...new TextDecoder().decode(stdout).matchAll(/\d+/g)].map(Number);
+  const own = await setup.listProcessIds();
+  return found.filter((pid) => own.includes(pid)).length;
 }
 
 Deno.test("the npm package works when installed from its tarball into an empty folder", async (t) => {
@@ -44,11 +54,29 @@ Deno.test("the npm package works when installed from its tarball into an empty f
       );
       await gateway.client.initialize();
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
-      const script = 'grep -lzs -- "agent-mcp-gateway-relay.js" /proc/[0-9]*/cmdline';
-      const { stdout } = await new Deno.Command("sh", { args: ["-c", script] }).output();
-      const relays = [...new TextDecoder().decode(stdout).matchAll(/\d+/g)].map(Number);
-      const own = await setup.listProcessIds();
-      assert.equal(relays.filter((pid) => own.includes(pid)).length, 1);
+      assert.equal(await countProcesses(setup, "agent-mcp-gateway-relay.js"), 1);
+    },
+  });
+
+  await t.step({
+    name: "[install.npm] code runs in a small program of its own, which also removes types",
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      const setup = new Setup({
+        rules: { agents: { tester: { allow: { servers: ["gateway"] } } } },
+      });
+      await using gateway = new RunningGateway(
+        setup,
+        await startPackage(setup, "--agent", "tester"),
+      );
+      await gateway.client.initialize();
+      const code = "const one: number = 1; return one";
+      const { content } = await gateway.callServerTool("gateway", "run_code", { code });
+      assert.deepEqual(content, [{ type: "text", text: '{"result":1,"logs":""}' }]);
+      // A process for the next code is started after the answer.
+      await waitUntil("a process for code runs", async () => {
+        return await countProcesses(setup, "agent-mcp-gateway-code.js") > 0;
+      });
     },
   });
 
@@ -145,8 +173,8 @@ async function installInNpxCache(setup: Setup): Promise<string> {
   const folder = join(modules, "agent-mcp-gateway");
   Deno.mkdirSync(folder, { recursive: true });
   Deno.symlinkSync(join(installed, "@deno"), join(modules, "@deno"));
-  const names = ["launcher.cjs", "agent-mcp-gateway.js", "agent-mcp-gateway-relay.js"];
-  for (const name of [...names, "package.json"]) {
+  const parts = [".js", "-chunks.txt", "-relay.js"].map((end) => `agent-mcp-gateway${end}`);
+  for (const name of ["launcher.cjs", ...parts, "package.json"]) {
     Deno.copyFileSync(join(installed, "agent-mcp-gateway", name), join(folder, name));
   }
   return join(folder, "launcher.cjs");
@@ -198,6 +226,7 @@ Deno.test("[install.npm] package.json pins Deno, and has the permissions of star
   assert.deepEqual(files, [
     "launcher.cjs",
     "agent-mcp-gateway.js",
+    "agent-mcp-gateway-chunks.txt",
     "agent-mcp-gateway-relay.js",
     "agent-mcp-gateway-code.js",
     ...pages,
