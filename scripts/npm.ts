@@ -1,5 +1,5 @@
 /**
- * Builds the npm package in `dist/npm`: the bundle, and a launcher that starts it with the Deno that
+ * Builds the npm package in `dist/npm`: the program, and a launcher that starts it with the Deno that
  * npm installs as a dependency. If `GITHUB_REPOSITORY` (`owner/name`) is set, also writes
  * `dist/server.json`, the entry for the MCP registry.
  *
