@@ -179,7 +179,7 @@ function checkAllowedValues(schema: Schema, value: unknown, position: SchemaPosi
   );
 }
 
-/** Whether comparing a value is cheap, unlike that of an object or of a long text; both are rare. */
+/** Whether comparing a value is cheap. Comparing an object or a long text is not, but both are rare. */
 function isComparable(value: unknown): boolean {
   if (typeof value === "string") return value.length <= MAX_VALUES_LENGTH;
   return typeof value !== "object" || value === null;

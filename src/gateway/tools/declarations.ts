@@ -65,23 +65,23 @@ function declareTool({ name, definition, text: { json } }: Tool): Declaration {
 }
 
 /**
- * Replaces the marks of types that are short or used once by these types. The types of the other marks will have names;
- * their marks are numbered from `firstNumber`.
+ * Replaces the marks of types that are short or used once by the types themselves. The other types get names later;
+ * their marks are numbered from `firstNumber` on.
  */
 function expandTypes(
   text: string,
   referred: readonly ReferredType[],
   firstNumber: number,
 ): Declaration {
-  const uses = referred.map(() => 0);
+  const useCounts = referred.map(() => 0);
   for (const part of [text, ...referred.map((type) => type.text)]) {
     for (const [, number] of part.matchAll(MARK)) {
       const index = Number(number);
-      uses[index] = (uses[index] ?? 0) + 1;
+      useCounts[index] = (useCounts[index] ?? 0) + 1;
     }
   }
   const isNamed = ({ text }: ReferredType, index: number): boolean =>
-    (uses[index] ?? 0) > 1 && (text.length > SHORT_TYPE_CHARS || text.includes("\0"));
+    (useCounts[index] ?? 0) > 1 && (text.length > SHORT_TYPE_CHARS || text.includes("\0"));
   const named = referred.filter(isNamed);
   const expand = (part: string): string =>
     part.replace(/\0(\d+)\0(\[\])?/g, (_, number, brackets = "") => {
@@ -140,9 +140,10 @@ export class Declarations {
   }
 
   /**
-   * Chooses the names of a tool's types: those of their references, or with a number if another type has one of them.
+   * Chooses the names of a tool's types: the names in their references; with a number if another type has one of these
+   * names.
    *
-   * @returns No names if those with a number are taken as well; then these types are `unknown`.
+   * @returns No names if the names with a number are taken, too; then the types are `unknown`.
    */
   #namesOf(types: readonly ReferredType[]): readonly string[] {
     for (const ending of ["", `_${this.#types.size}`]) {

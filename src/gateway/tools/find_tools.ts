@@ -52,7 +52,7 @@ export async function findTools(
   const { caller: { agent }, policy } = context;
   const serverName = typeof args.server === "string" ? args.server : undefined;
   const { lists, pending, failed } = await readLists(context, serverName);
-  const selects = args.names === undefined && args.pattern === undefined
+  const isSelected = args.names === undefined && args.pattern === undefined
     ? undefined
     : createSelector(args, readNames(args));
   const scopes: Scope[] = [];
@@ -68,9 +68,9 @@ export async function findTools(
       unindexed.push(server.name);
       continue;
     }
-    const searched = selects === undefined
+    const searched = isSelected === undefined
       ? allowed.flags
-      : await narrow(allowed.flags, { tools: catalog.items, selects, runStep });
+      : await narrowFlags(allowed.flags, { tools: catalog.items, isSelected, runStep });
     scopes.push({ server: server.name, index, searched });
   }
   // Ranking takes a millisecond even if the lists are long.
@@ -90,11 +90,10 @@ export async function findTools(
   const { texts, isCut } = await writeTools(found, { write, args, runStep });
   const list = await joinTools(texts, { detail, tools: found, runStep });
   const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
-  const hint = found.length === 0
-    ? nothingFoundHint(context, pending)
-    : isCut
+  const cutHint = isCut
     ? 'The list would be too long; ask for the other tools with "names".'
     : undefined;
+  const hint = found.length === 0 ? nothingFoundHint(context, pending) : cutHint;
   const otherMembers = JSON.stringify({
     query: shownQuery,
     total_available: callableCount,
@@ -221,9 +220,9 @@ async function readAllowed(
   byAgent.set(agent, byCatalog);
   const known = byCatalog.get(catalog);
   if (known !== undefined) return known;
-  const flags = await narrow(new Uint8Array(catalog.items.length).fill(1), {
+  const flags = await narrowFlags(new Uint8Array(catalog.items.length).fill(1), {
     tools: catalog.items,
-    selects: (tool) => policy.allows(agent, listedToolRequest(server, tool)),
+    isSelected: (tool) => policy.allows(agent, listedToolRequest(server, tool)),
     runStep,
   });
   const allowed = { flags, count: flags.reduce((sum, flag) => sum + flag, 0) };
@@ -231,18 +230,18 @@ async function readAllowed(
   return allowed;
 }
 
-/** Returns flags that are 1 only for selected tools. */
-async function narrow(
+/** Returns the flags with 0 for the tools that are not selected. */
+async function narrowFlags(
   flags: Uint8Array,
-  { tools, selects, runStep }: {
+  { tools, isSelected, runStep }: {
     readonly tools: readonly Tool[];
-    readonly selects: (tool: Tool) => boolean;
+    readonly isSelected: (tool: Tool) => boolean;
     readonly runStep: StepRunner;
   },
 ): Promise<Uint8Array> {
   const narrowed = flags.slice();
   for (const [position, tool] of tools.entries()) {
-    if (narrowed[position] === 1 && !await runStep(() => selects(tool))) narrowed[position] = 0;
+    if (narrowed[position] === 1 && !await runStep(() => isSelected(tool))) narrowed[position] = 0;
   }
   return narrowed;
 }

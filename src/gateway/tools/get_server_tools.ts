@@ -91,11 +91,7 @@ async function listServerTools(
   const names = readNames(args);
   const selected = await filterTools(callable, createSelector(args, names), runStep);
   const { detail, hint: detailHint } = await chooseDetail(selected, args, runStep);
-  const write = detail === "full"
-    ? await definitionWriter(server)
-    : detail === "types"
-    ? (await import("./declarations.ts")).writeDeclaration
-    : (tool: Tool) => writeTool(tool, detail);
+  const write = await loadWriter(detail, server);
   const { texts, isCut } = await writeTools(selected, { write, args, runStep });
   const omitted = selected.slice(texts.length).map((tool) => tool.name);
   const list = await joinTools(texts, {
@@ -176,12 +172,20 @@ async function chooseDetail(
   };
 }
 
-function writeTool(tool: Tool, detail: Exclude<Detail, "full" | "types">): string {
+/** Returns the function that writes a tool in a detail. */
+async function loadWriter(
+  detail: Detail,
+  server: { readonly isPinned: boolean },
+): Promise<(tool: Tool) => string> {
   switch (detail) {
+    case "full":
+      return await definitionWriter(server);
+    case "types":
+      return (await import("./declarations.ts")).writeDeclaration;
     case "names":
-      return JSON.stringify({ name: tool.name });
+      return ({ name }) => JSON.stringify({ name });
     case "signatures":
-      return signatureTextOf(tool);
+      return signatureTextOf;
   }
 }
 

@@ -262,11 +262,11 @@ function docText(schema: unknown, { docTokens, walk }: TypeWriter): string {
   const { format } = schema;
   const parts = [cutToTokens(firstSentenceOf(schema, MAX_DOC_CHARS), docTokens)];
   if (typeof format === "string") parts.push(shortenText(format, MAX_DEFAULT_CHARS));
-  const standard = schema["default"];
-  if (typeof standard === "string") {
-    parts.push(`default '${shortenText(standard, MAX_DEFAULT_CHARS)}'`);
-  } else if (typeof standard === "number" || typeof standard === "boolean") {
-    parts.push(`default ${standard}`);
+  const defaultValue = schema["default"];
+  if (typeof defaultValue === "string") {
+    parts.push(`default '${shortenText(defaultValue, MAX_DEFAULT_CHARS)}'`);
+  } else if (typeof defaultValue === "number" || typeof defaultValue === "boolean") {
+    parts.push(`default ${defaultValue}`);
   }
   const text = parts.filter((part) => part !== "").join("; ");
   spend(walk, text.length);
@@ -317,7 +317,10 @@ function referenceText(reference: string, writer: TypeWriter, nesting: number): 
   return followReference(reference, { walk, visit: write }) ?? UNKNOWN;
 }
 
-/** Notes that the types being written directly contain another one. Returns whether they may: no type may contain itself. */
+/**
+ * Records that the types that are being written directly contain another one, unless a type would contain itself;
+ * returns whether it has done so.
+ */
 function addDirectPart(part: number, { directHolders, directParts }: TypeWriter): boolean {
   const contained = new Set([part]);
   for (const number of contained) {

@@ -147,7 +147,9 @@ class TokenScan {
     }
     this.#at = at;
     const letters = at - start;
-    const shape = capitals === 0 ? 0 : capitals === 1 && letters > 1 ? 1 : 2;
+    const isCapitalized = capitals === 1 && letters > 1;
+    const capitalShape = isCapitalized ? 1 : 2;
+    const shape = capitals === 0 ? 0 : capitalShape;
     const beginsName = lead === NO_LEAD && isSeparator(this.#text.charCodeAt(at));
     const wordCost = WORD_COSTS[(beginsName ? NO_LEAD_IN_NAME : lead) * 3 + shape] ?? LONG_WORD;
     if (letters > wordCost.free) cost += wordCost.perLetter * (letters - wordCost.free);
@@ -182,7 +184,8 @@ class TokenScan {
       if (!isSign(kind)) break;
       const code = this.#text.charCodeAt(this.#at);
       repeated = code === lastCode ? repeated + 1 : 0;
-      cost += kind === WIDE_SIGN ? 1.5 : repeated < 3 ? 1 : 0.02;
+      const asciiCost = repeated < 3 ? 1 : 0.02;
+      cost += kind === WIDE_SIGN ? 1.5 : asciiCost;
       if (lastCode === COMMA && code === OPEN_BRACE && codeBeforeLast === CLOSE_BRACE) cost -= 2;
       else if (code === QUOTE && codeBeforeLast === COLON && isOpening(lastCode)) cost -= 1;
       else if (lastCode === OPEN_BRACKET && code === OPEN_BRACE && codeBeforeLast !== COLON) {
@@ -259,5 +262,6 @@ function isBase64Sign(code: number): boolean {
 
 /** Returns the cost of an accent; it is higher in languages with few words in the vocabulary. */
 function accentCostOf(code: number): number {
-  return code < 0x100 ? 0.8 : code < 0x250 ? 1.2 : 0.1;
+  if (code < 0x100) return 0.8;
+  return code < 0x250 ? 1.2 : 0.1;
 }

@@ -16,7 +16,7 @@ const FIELD_WEIGHTS = {
   serverDescription: 0.4,
 };
 
-/** Maximum number of characters of a field that are read; further ones repeat the first. */
+/** Maximum number of characters of a field that are read; further ones rarely add words that matter. */
 const MAX_CHARS = {
   title: 200,
   description: 1500,
@@ -50,7 +50,10 @@ export interface DescribedServer {
   readonly description?: string | undefined;
 }
 
-/** The terms of a server's tools. Does not depend on agents. */
+/**
+ * The terms of a server's tools. Does not depend on agents. An entry of a term is a number: in its upper bits the position
+ * of a tool that has the term, in its lower eight bits the weighted count of the term there.
+ */
 export class ToolIndex {
   /** The tools; entries refer to them by position. */
   readonly tools: readonly Tool[];
@@ -207,8 +210,11 @@ function* fieldsOf({ name, definition }: Tool, server: DescribedServer): Generat
     }
   }
   yield { text: server.name, weight: weights.server, isMain: true };
-  const { description: about = "" } = server;
-  yield { text: about.slice(0, MAX_CHARS.server), weight: weights.serverDescription };
+  const { description: serverDescription = "" } = server;
+  yield {
+    text: serverDescription.slice(0, MAX_CHARS.server),
+    weight: weights.serverDescription,
+  };
 }
 
 function parametersOf(inputSchema: unknown): [name: string, schema: unknown][] {

@@ -33,9 +33,9 @@ export interface SearchedWords {
 
 /** Reads a query: splits it into words and phrases, corrects typos, and adds synonyms. */
 export function readQuery(query: string, searched: SearchedWords): TermGroup[] {
-  const words = splitWords(nameKinds(query.slice(0, MAX_QUERY_LENGTH)));
+  const words = splitWords(replaceAddresses(query.slice(0, MAX_QUERY_LENGTH)));
   const { rephrasings, related } = readConcepts();
-  const found = findTerms(words).flatMap((original) => {
+  const allTerms = findTerms(words).flatMap((original) => {
     const rephrased = rephrasings.get(original.term);
     if (rephrased === undefined) return original;
     const terms = findTerms(rephrased);
@@ -43,20 +43,19 @@ export function readQuery(query: string, searched: SearchedWords): TermGroup[] {
       ? [original, ...terms]
       : terms;
   });
-  const isStopWord = ({ term, words: [word = ""] }: (typeof found)[number]): boolean =>
+  const isStopWord = ({ term, words: [word = ""] }: (typeof allTerms)[number]): boolean =>
     !term.includes(" ") && STOP_WORDS.has(word);
-  const informative = found.filter((term) => !isStopWord(term));
+  const informativeTerms = allTerms.filter((term) => !isStopWord(term));
   const groups = new Map<string, TermGroup>();
   for (
-    const { term, words: [word = "", ...others] } of informative.length > 0 ? informative : found
+    const { term, words: termWords } of informativeTerms.length > 0 ? informativeTerms : allTerms
   ) {
     if (groups.size >= MAX_GROUPS) break;
     if (groups.has(term)) continue;
-    const terms = others.length > 0
-      ? phraseTerms(term, [word, ...others])
-      : searched.has(term) || related.has(term)
-      ? withSynonyms(term)
-      : correctedTerms(word, searched);
+    const isKnown = searched.has(term) || related.has(term);
+    const [word = ""] = termWords;
+    const wordTerms = () => isKnown ? withSynonyms(term) : correctedTerms(word, searched);
+    const terms = termWords.length > 1 ? phraseTerms(term, termWords) : wordTerms();
     if (terms.size > 0) groups.set(term, { weight: WEAK_STEMS.has(term) ? WEAK_WEIGHT : 1, terms });
   }
   // Two words may be written as one: "web site", "sequential thinking".
@@ -96,8 +95,8 @@ const FILE_KINDS: readonly (readonly [extensions: RegExp, words: string])[] = [
   [/\.(?:gz|zip|tgz)$/i, " compress file "],
 ];
 
-/** Replaces addresses and paths by words for what they are, and removes numbers. */
-function nameKinds(query: string): string {
+/** Replaces addresses, paths and names of files by words for what they are, and removes numbers. */
+function replaceAddresses(query: string): string {
   return query.replace(/\bhttps?:\/\/\S+/gi, " url ").replace(FILE_NAME, (name) => {
     return FILE_KINDS.find(([extensions]) => extensions.test(name))?.[1] ?? " file ";
   }).replace(PATH, " path ").replace(/#?\b\d+\b/g, " ");

@@ -42,7 +42,7 @@ export class Vocabulary {
     },
   ): void {
     for (let at = 0; at < this.#letters.length; at++) {
-      // An edit adds, removes or replaces a letter.
+      // A letter that replaces another one changes two bits.
       if (countBits(letters ^ (this.#letters[at] ?? 0)) > 2 * maxDistance) continue;
       const candidate = this.#words[at] ?? "";
       if (Math.abs(candidate.length - word.length) > maxDistance) continue;
@@ -64,18 +64,18 @@ export function correctWord(
   if (word.length < MIN_LENGTH || /\d/.test(word)) return [];
   const maxDistance = word.length < LONG_LENGTH ? 1 : 2;
   const searched = { word, letters: lettersOf(word) };
-  let best = maxDistance;
-  let isSameFirst = false;
+  let bestDistance = maxDistance;
+  let hasSameStart = false;
   let stems = new Set<string>();
   for (const [vocabulary, has] of vocabularies) {
     const visit = (candidate: string, stem: string): void => {
-      const startsSame = candidate.charCodeAt(0) === word.charCodeAt(0);
-      if (!startsSame && (isSameFirst || word.length === MIN_LENGTH)) return;
-      const distance = editDistance(word, candidate, best);
-      if (distance > best || !has(stem)) return;
-      if (distance < best || (startsSame && !isSameFirst)) stems = new Set();
-      best = distance;
-      isSameFirst = startsSame;
+      const isSameStart = candidate.charCodeAt(0) === word.charCodeAt(0);
+      if (!isSameStart && (hasSameStart || word.length === MIN_LENGTH)) return;
+      const distance = editDistance(word, candidate, bestDistance);
+      if (distance > bestDistance || !has(stem)) return;
+      if (distance < bestDistance || (isSameStart && !hasSameStart)) stems = new Set();
+      bestDistance = distance;
+      hasSameStart = isSameStart;
       stems.add(stem);
     };
     vocabulary.forEachNear(searched, { maxDistance, visit });
@@ -90,6 +90,7 @@ function lettersOf(word: string): number {
   return letters;
 }
 
+/** Counts the bits that are set: adds them up in pairs, fours, eights, and then all. */
 function countBits(set: number): number {
   let bits = set - ((set >>> 1) & 0x55555555);
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
