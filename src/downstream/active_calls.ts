@@ -10,7 +10,7 @@ export interface ActiveCall extends Indexed {
   /** Number of calls of the session that began before. */
   readonly number: number;
   readonly clock: Pausable;
-  /** The server's requests for input during the call; most calls have none. */
+  /** The server's pending requests for input during the call; `undefined` if there was none, as for most calls. */
   pendingInputs: Set<PendingInput> | undefined;
 }
 
@@ -121,9 +121,9 @@ export class ActiveCalls {
   }
 
   /**
-   * Returns the call that a message of the server belongs to. The protocol does not say so: it is known of the only
-   * active call. Several calls of one agent, whose client is asked by the answers to its calls, are told apart by what
-   * they wait for: a call that waits for input asks for no more, and else the latest call is the likeliest.
+   * Returns the call that a message of the server belongs to; `undefined` if that is unknown. The protocol does not say
+   * it. A single active call is the only candidate. Several calls are told apart only if all are of one agent, whose
+   * client gives input only with a new request: then the latest call that waits for no input is the likeliest.
    */
   #findCall(): ActiveCall | undefined {
     const { any, size } = this.#calls;
@@ -136,8 +136,9 @@ export class ActiveCalls {
       caller.channel.relaysInput && caller.connectionId === connectionId && caller.agent === agent
     );
     if (!areOfOneAgent) return undefined;
-    const free = calls.filter(({ pendingInputs }) => (pendingInputs?.size ?? 0) === 0);
-    return (free.length > 0 ? free : calls).reduce((latest, call) => {
+    const withoutInput = calls.filter(({ pendingInputs }) => (pendingInputs?.size ?? 0) === 0);
+    const candidates = withoutInput.length > 0 ? withoutInput : calls;
+    return candidates.reduce((latest, call) => {
       return call.number > latest.number ? call : latest;
     });
   }

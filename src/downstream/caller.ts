@@ -3,8 +3,8 @@ import type { Pausable } from "../within.ts";
 import type { ClientChannel } from "./client_channel.ts";
 
 /**
- * Capabilities that a client declared in its `initialize`. They have only known members, so that nothing else
- * that the client sent reaches a server, and few different capabilities exist.
+ * Capabilities that a client declared in its `initialize`. Only known members are kept, so that a server gets nothing
+ * else that the client sent, and there are few different sets of capabilities.
  */
 export interface ClientCapabilities {
   /** Present if the client can ask a person: in the listed modes, or by forms if none is listed. */
@@ -28,11 +28,11 @@ export interface Caller {
   /** The permit that the caller's operation holds, if the number of operations is limited. */
   readonly permit?: Pausable;
   /**
-   * Whether the call waits for input that a server needs even if its client can give input only with a new request.
-   * Default: no; such a call ends, and is made again with the input.
+   * Whether the call stays open while a server needs input, even if its client can give input only with a new request.
+   * Default: no; the call ends, and the client makes it again with the input.
    */
   readonly awaitsInput?: boolean;
-  /** The budget that a call counts against until it has been written. Default: the server's. */
+  /** The budget that a call's memory counts against until the call has been written to the server. Default: the server's. */
   readonly memory?: Budget;
 }
 

@@ -23,10 +23,10 @@ const RENEWAL_MS = 24 * 3_600_000;
 /** Age at which an unchanged catalog is written again, in milliseconds. */
 const REWRITE_MS = 3_600_000;
 
-/** Time in which the sessions of a server are not asked for its lists again, in milliseconds. */
+/** Time after a read during which a server's lists are not read again, in milliseconds. */
 const READ_PAUSE_MS = 60_000;
 
-/** Time after an announced change until the lists are read again, in milliseconds: servers announce several. */
+/** Time after an announced change until the lists are read again, in milliseconds: a server may announce several at once. */
 const CHANGE_PAUSE_MS = 1000;
 
 /** Minimum time between two reads because of announced changes, in milliseconds. */
@@ -45,7 +45,7 @@ export interface CatalogRecallOptions {
   readonly lists: ServerLists;
   /** The server's sessions. */
   readonly pool: SessionPool;
-  /** Returns when the server was asked which revision it speaks, if a session has found that out. */
+  /** Returns when the server was probed for its revision, in milliseconds since 1970; `undefined` if it was not. */
   readonly probedAt: () => number | undefined;
   /** Returns the memory for recalled lists; `undefined` if it is not limited. */
   readonly memory: () => Budget | undefined;
@@ -55,13 +55,13 @@ export interface CatalogRecallOptions {
 
 /** The catalog for one set of capabilities. */
 interface KnownCatalog {
-  /** Reads the file; `undefined` when that is done. */
+  /** Resolves when the file has been read; `undefined` after that. */
   recalling: Promise<void> | undefined;
   /** The summary of the file, if there is one. */
   head: NewCatalog["head"] | undefined;
   /** The lists as they are remembered. */
   lists: ListsByKind;
-  /** The end of the last read on a session, on the clock of `performance.now()`. */
+  /** The end of the last read on a session, on the clock of `performance.now()`; 0 if there was none. */
   readAt: number;
   isRenewing: boolean;
   /** Reads the lists after an announced change. */
@@ -69,12 +69,12 @@ interface KnownCatalog {
 }
 
 /**
- * Recalls the catalogs of one server into its lists, and remembers what sessions list. Only lists that were read on a
- * session that its caller has not altered are remembered, and lists that are equal to those.
+ * Recalls the catalogs of one server into its lists, and remembers the lists of its sessions. The lists of a session that
+ * is altered are remembered only if they are equal to remembered ones.
  */
 export class CatalogRecall {
   readonly #options: CatalogRecallOptions;
-  readonly #known = new Map<string, KnownCatalog>();
+  readonly #catalogs = new Map<string, KnownCatalog>();
   // The summaries of catalogs whose lists are not needed yet.
   readonly #heads = new Map<string, CatalogHead | undefined>();
   readonly #reads = new WeakMap<Session, Promise<boolean>>();
@@ -89,20 +89,20 @@ export class CatalogRecall {
     this.#options = options;
   }
 
-  /** Recalls a catalog; `undefined` when that is done. Never rejects. */
+  /** Recalls a catalog; returns `undefined` once it has been recalled. Never rejects. */
   recall(capabilitiesKey: string): Promise<void> | undefined {
     return this.#catalogFor(capabilitiesKey).recalling;
   }
 
   /** Returns the summary of a catalog, if it has been read and the catalog is remembered. */
   head(capabilitiesKey: string): NewCatalog["head"] | undefined {
-    return this.#known.get(capabilitiesKey)?.head ?? this.#heads.get(capabilitiesKey);
+    return this.#catalogs.get(capabilitiesKey)?.head ?? this.#heads.get(capabilitiesKey);
   }
 
-  /** Reads the summary of a catalog without its lists; `undefined` if that need not be awaited. Never rejects. */
+  /** Reads the summary of a catalog without its lists; returns `undefined` once it has been read. Never rejects. */
   recallHead(capabilitiesKey: string): Promise<void> | undefined {
-    const known = this.#known.get(capabilitiesKey);
-    if (known !== undefined) return known.recalling;
+    const catalog = this.#catalogs.get(capabilitiesKey);
+    if (catalog !== undefined) return catalog.recalling;
     if (this.#heads.has(capabilitiesKey)) return undefined;
     const { store, config } = this.#options;
     const head = store.findHead(config, capabilitiesKey);
@@ -111,24 +111,28 @@ export class CatalogRecall {
       .then((found) => this.#setHead(capabilitiesKey, found));
   }
 
-  /** Returns the summary of a catalog, once it has been read. */
-  async recalledHead(capabilitiesKey: string): Promise<NewCatalog["head"] | undefined> {
+  /** Reads the summary of a catalog, and returns it if the catalog is remembered. */
+  async recallAndGetHead(capabilitiesKey: string): Promise<NewCatalog["head"] | undefined> {
     await this.recallHead(capabilitiesKey);
     return this.head(capabilitiesKey);
   }
 
-  /** Recalls a catalog to use it; `undefined` when that is done. One that is too old is renewed in the background. */
+  /**
+   * Recalls a catalog to use it; returns `undefined` once it has been recalled. If it is too old, renews it in the
+   * background.
+   */
   use(capabilitiesKey: string, capabilities: ClientCapabilities): Promise<void> | undefined {
-    const known = this.#catalogFor(capabilitiesKey);
-    if (known.recalling !== undefined) {
-      return known.recalling.then(() => this.#renewIfOld(capabilitiesKey, capabilities));
+    const catalog = this.#catalogFor(capabilitiesKey);
+    if (catalog.recalling !== undefined) {
+      return catalog.recalling.then(() => this.#renewIfOld(capabilitiesKey, capabilities));
     }
     this.#renewIfOld(capabilitiesKey, capabilities);
     return undefined;
   }
 
   /**
-   * Reads the catalogs anew for all sets of capabilities for which they are remembered, or for a client without any.
+   * Reads the catalogs anew for all sets of capabilities for which they are remembered; if none is, for a client without
+   * capabilities.
    *
    * @returns Number of items in each list of the last catalog.
    * @throws {DownstreamError} if the server does not start, or lists no tools.
@@ -165,7 +169,10 @@ export class CatalogRecall {
     }
   }
 
-  /** Like `read`; if the server has asked the client, starts another session without a client. Never throws. */
+  /**
+   * Like `read`. If the lists of the session may not be remembered, although it was not used for a call, starts another
+   * session without a client. Never throws.
+   */
   async readOrLearn(owner: ReadingOwner, capabilities: ClientCapabilities): Promise<void> {
     if (await this.read(owner) || owner.session.isCalled || this.#isClosed) return;
     await this.learn(capabilities).catch((error: unknown) => this.#logFailure(error));
@@ -187,26 +194,26 @@ export class CatalogRecall {
     return reading;
   }
 
-  /** Notes that a server has announced changed lists on a session, which are read again soon. */
+  /** Notes that a server has announced changed lists on a session, and soon reads them again. */
   noteChange(owner: ReadingOwner): void {
     if (owner.session.isAltered || this.#isClosed) return;
-    const known = this.#catalogFor(owner.capabilitiesKey);
+    const catalog = this.#catalogFor(owner.capabilitiesKey);
     // Lists that are being read for the first time are read again anyway if they change.
-    if (known.readAt === 0 || known.changeTimer !== undefined) return;
-    const pauseMs = known.readAt + MIN_CHANGE_PAUSE_MS - performance.now();
-    known.changeTimer = setTimeout(() => {
-      known.changeTimer = undefined;
+    if (catalog.readAt === 0 || catalog.changeTimer !== undefined) return;
+    const pauseMs = catalog.readAt + MIN_CHANGE_PAUSE_MS - performance.now();
+    catalog.changeTimer = setTimeout(() => {
+      catalog.changeTimer = undefined;
       this.#reads.delete(owner.session);
-      known.readAt = 0;
+      catalog.readAt = 0;
       void this.read(owner);
     }, Math.max(CHANGE_PAUSE_MS, pauseMs));
   }
 
   /** Recalls all catalogs again, after the server's lists were removed. */
   recallAgain(): void {
-    for (const [capabilitiesKey, known] of this.#known) {
-      known.lists = {};
-      this.#startRecall(capabilitiesKey, known);
+    for (const [capabilitiesKey, catalog] of this.#catalogs) {
+      catalog.lists = {};
+      this.#startRecall(capabilitiesKey, catalog);
     }
   }
 
@@ -214,9 +221,9 @@ export class CatalogRecall {
   async forget(): Promise<void> {
     const { store, config, lists } = this.#options;
     this.#heads.clear();
-    for (const [capabilitiesKey, known] of this.#known) {
-      known.head = undefined;
-      known.lists = {};
+    for (const [capabilitiesKey, catalog] of this.#catalogs) {
+      catalog.head = undefined;
+      catalog.lists = {};
       lists.forget({ session: undefined, capabilitiesKey });
     }
     await store.remove(config);
@@ -225,7 +232,7 @@ export class CatalogRecall {
   /** Reads nothing more. */
   close(): void {
     this.#isClosed = true;
-    for (const { changeTimer } of this.#known.values()) clearTimeout(changeTimer);
+    for (const { changeTimer } of this.#catalogs.values()) clearTimeout(changeTimer);
   }
 
   #logFailure(error: unknown): void {
@@ -235,9 +242,9 @@ export class CatalogRecall {
   }
 
   #catalogFor(capabilitiesKey: string): KnownCatalog {
-    let known = this.#known.get(capabilitiesKey);
-    if (known === undefined) {
-      known = {
+    let catalog = this.#catalogs.get(capabilitiesKey);
+    if (catalog === undefined) {
+      catalog = {
         recalling: undefined,
         head: undefined,
         lists: {},
@@ -245,10 +252,10 @@ export class CatalogRecall {
         isRenewing: false,
         changeTimer: undefined,
       };
-      this.#known.set(capabilitiesKey, known);
-      this.#startRecall(capabilitiesKey, known);
+      this.#catalogs.set(capabilitiesKey, catalog);
+      this.#startRecall(capabilitiesKey, catalog);
     }
-    return known;
+    return catalog;
   }
 
   #setHead(capabilitiesKey: string, head: CatalogHead | undefined): undefined {
@@ -263,28 +270,28 @@ export class CatalogRecall {
     lists.setInfo(capabilitiesKey, info as unknown as ServerInfo);
   }
 
-  #startRecall(capabilitiesKey: string, known: KnownCatalog): void {
-    const recalling: Promise<void> = this.#recall(capabilitiesKey, known).catch(() => {})
+  #startRecall(capabilitiesKey: string, catalog: KnownCatalog): void {
+    const recalling: Promise<void> = this.#recall(capabilitiesKey, catalog).catch(() => {})
       .then(() => {
-        if (known.recalling === recalling) known.recalling = undefined;
+        if (catalog.recalling === recalling) catalog.recalling = undefined;
       });
-    known.recalling = recalling;
+    catalog.recalling = recalling;
   }
 
-  async #recall(capabilitiesKey: string, known: KnownCatalog): Promise<void> {
+  async #recall(capabilitiesKey: string, catalog: KnownCatalog): Promise<void> {
     const { store, config, lists } = this.#options;
-    const catalog = await store.read(config, capabilitiesKey);
+    const stored = await store.read(config, capabilitiesKey);
     this.#heads.delete(capabilitiesKey);
-    if (catalog === undefined) return;
+    if (stored === undefined) return;
     for (const kind of LIST_KINDS) {
-      const recalled = catalog.lists[kind];
+      const recalled = stored.lists[kind];
       const list = recalled && this.#createList(recalled);
       if (list !== undefined) {
-        known.lists[kind] = await lists.of(kind).adopt(capabilitiesKey, list);
+        catalog.lists[kind] = await lists.of(kind).adopt(capabilitiesKey, list);
       }
     }
-    known.head = catalog.head;
-    this.#setInfo(capabilitiesKey, catalog.head);
+    catalog.head = stored.head;
+    this.#setInfo(capabilitiesKey, stored.head);
   }
 
   /** Returns `undefined` if the list does not fit into the server's memory. */
@@ -294,15 +301,15 @@ export class CatalogRecall {
   }
 
   #renewIfOld(capabilitiesKey: string, capabilities: ClientCapabilities): void {
-    const known = this.#catalogFor(capabilitiesKey);
-    if (known.head === undefined || known.isRenewing || this.#isClosed) return;
-    if (isYounger(known.head, RENEWAL_MS)) return;
+    const catalog = this.#catalogFor(capabilitiesKey);
+    if (catalog.head === undefined || catalog.isRenewing || this.#isClosed) return;
+    if (isYounger(catalog.head, RENEWAL_MS)) return;
     const { pool, config } = this.#options;
     // Such a server may not be able to run twice.
     if (config.options.isolation === "shared" && pool.sessions.length > 0) return;
-    known.isRenewing = true;
+    catalog.isRenewing = true;
     this.#renew(capabilitiesKey, capabilities).then(
-      () => known.isRenewing = false,
+      () => catalog.isRenewing = false,
       // It is not tried again: the next call reports the failure.
       (error: unknown) => this.#logFailure(error),
     );
@@ -310,28 +317,28 @@ export class CatalogRecall {
 
   async #renew(capabilitiesKey: string, capabilities: ClientCapabilities): Promise<void> {
     const { store, config, lists } = this.#options;
-    const known = this.#catalogFor(capabilitiesKey);
+    const catalog = this.#catalogFor(capabilitiesKey);
     const head = await store.readHead(config, capabilitiesKey);
-    if (head !== undefined && head.readAt !== known.head?.readAt) {
+    if (head !== undefined && head.readAt !== catalog.head?.readAt) {
       // Another gateway has renewed it.
       for (const kind of LIST_KINDS) {
         lists.of(kind).forget({ session: undefined, capabilitiesKey });
       }
-      this.#startRecall(capabilitiesKey, known);
+      this.#startRecall(capabilitiesKey, catalog);
     } else await this.learn(capabilities);
   }
 
   async #readOnce(owner: ReadingOwner): Promise<boolean> {
     const { capabilitiesKey, session } = owner;
-    const known = this.#catalogFor(capabilitiesKey);
-    await known.recalling;
-    const isRecent = known.readAt > 0 && performance.now() - known.readAt < READ_PAUSE_MS;
-    if (isRecent) return known.head !== undefined;
+    const catalog = this.#catalogFor(capabilitiesKey);
+    await catalog.recalling;
+    const isRecent = catalog.readAt > 0 && performance.now() - catalog.readAt < READ_PAUSE_MS;
+    if (isRecent) return catalog.head !== undefined;
     const { lists, pool } = this.#options;
-    const { accepted, differs } = await readLists(owner, { lists, pool, known });
-    known.readAt = performance.now();
+    const { accepted, differs } = await readLists(owner, { lists, pool, catalog });
+    catalog.readAt = performance.now();
     if (differs) {
-      await this.#drop(capabilitiesKey, known);
+      await this.#drop(capabilitiesKey, catalog);
       return false;
     }
     if (session.info === undefined || accepted.tools === undefined) return false;
@@ -339,37 +346,37 @@ export class CatalogRecall {
       // The list of an altered session, which is equal to the remembered one, is not shared yet.
       await lists.of(kind as ListKind).adopt(capabilitiesKey, list);
     }
-    return await this.#remember(accepted, { capabilitiesKey, known, info: session.info });
+    return await this.#remember(accepted, { capabilitiesKey, catalog, info: session.info });
   }
 
-  /** Forgets a catalog that is outdated, although it is not known what the server offers to other sessions. */
-  async #drop(capabilitiesKey: string, known: KnownCatalog): Promise<void> {
+  /** Forgets an outdated catalog. The lists that replace it are unknown: only an altered session has read newer ones. */
+  async #drop(capabilitiesKey: string, catalog: KnownCatalog): Promise<void> {
     const { store, config, lists } = this.#options;
     this.#heads.delete(capabilitiesKey);
-    known.head = undefined;
-    known.lists = {};
+    catalog.head = undefined;
+    catalog.lists = {};
     lists.forgetChanged({ session: undefined, capabilitiesKey }, LIST_KINDS);
     await store.remove(config, capabilitiesKey);
   }
 
   async #remember(
     accepted: ListsByKind,
-    { capabilitiesKey, known, info }: {
+    { capabilitiesKey, catalog, info }: {
       readonly capabilitiesKey: string;
-      readonly known: KnownCatalog;
+      readonly catalog: KnownCatalog;
       readonly info: ServerInfo;
     },
   ): Promise<boolean> {
     const { store, config } = this.#options;
-    const { head, lists } = known;
+    const { head, lists } = catalog;
     const probedAt = this.#options.probedAt();
     const isEqual = LIST_KINDS.every((kind) => lists[kind] === accepted[kind]) &&
       head?.probedAt === probedAt;
     const isFresh = head !== undefined && isYounger(head, REWRITE_MS);
     if (isEqual && isFresh) return true;
     const description = describeServer(info);
-    known.lists = accepted;
-    known.head = {
+    catalog.lists = accepted;
+    catalog.head = {
       readAt: Date.now(),
       capabilities: capabilitiesKey,
       ...(probedAt === undefined ? {} : { probedAt }),
@@ -378,12 +385,12 @@ export class CatalogRecall {
     };
     // Pins may change, so the whole lists are remembered.
     const whole = Object.entries(accepted).map(([kind, list]) => [kind, list.whole]);
-    await store.write(config, { head: known.head, lists: Object.fromEntries(whole) });
+    await store.write(config, { head: catalog.head, lists: Object.fromEntries(whole) });
     return true;
   }
 }
 
-/** Whether a catalog is younger than an age. One of the future was read before the clock was set back. */
+/** Whether a catalog is younger than an age. A time in the future means that the clock was set back since the read. */
 function isYounger({ readAt }: Pick<CatalogHead, "readAt">, ms: number): boolean {
   const ageMs = Date.now() - readAt;
   return ageMs >= 0 && ageMs < ms;

@@ -24,7 +24,7 @@ export class StartAbandoned extends Error {
  */
 export class CircuitBreakers {
   readonly #create: () => CircuitBreaker;
-  // There are as many as agents in the rules, times the different capabilities.
+  // At most one for each agent in the rules and each set of capabilities.
   readonly #byStarter = new Map<string, CircuitBreaker>();
 
   /**
@@ -63,7 +63,7 @@ export class CircuitBreaker {
 
   /**
    * @param server Name of the server, for the error.
-   * @param now Clock for the pauses, in milliseconds. The default is one that nobody sets back.
+   * @param now Clock for the pauses, in milliseconds. The default clock cannot be set back.
    */
   constructor(server: string, now: () => number = () => performance.now()) {
     this.#server = server;
@@ -97,9 +97,9 @@ export class CircuitBreaker {
   async #try<T>(start: () => Promise<T>): Promise<T> {
     const isTrial = this.#isOpen;
     try {
-      const started = await start();
+      const result = await start();
       this.#failures = 0;
-      return started;
+      return result;
     } catch (error) {
       if (error instanceof Error) this.#lastFailure = error.message;
       this.#countFailure(error, isTrial);

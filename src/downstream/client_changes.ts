@@ -46,16 +46,16 @@ export class ClientChanges {
   }
 
   /**
-   * Sets the server's log level for a call of a client without a connection, whose every call says what it wants;
-   * messages of any other severity than the lowest are withheld from the calls that do not want them.
+   * Lowers the server's log level to that of a call, if the call's client has no connection and so names a level with
+   * each call. The server then sends more than other calls want; their channels drop the rest.
    *
-   * @returns Resolves when the server has the level, or cannot have it; `undefined` if it need not be awaited.
+   * @returns A promise that resolves when the level was sent; `undefined` if it need not be lowered.
    */
   lowerLogLevel(channel: ClientChannel): Promise<void> | undefined {
     const level = channel.outsideCalls === undefined ? channel.logLevel() : undefined;
     if (level === undefined) return undefined;
-    const known = this.#logLevel;
-    if (known !== undefined && severityRank(level) >= severityRank(known)) return undefined;
+    const current = this.#logLevel;
+    if (current !== undefined && severityRank(level) >= severityRank(current)) return undefined;
     this.#logLevel = level;
     return this.#logLevels.send(level);
   }

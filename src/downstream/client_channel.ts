@@ -24,7 +24,7 @@ export type InputResponse =
   /** The client does not support this kind of input, so it was not asked. */
   | { readonly kind: "unsupported" };
 
-/** The input that a server needs before it can answer, from a server that keeps no request open meanwhile. */
+/** The input that a stateless server needs before it can answer. */
 export interface NeededInput {
   /** The requests by the server's keys; none if the server only wants the invocation to be sent again. */
   readonly requests: Readonly<Record<string, InputRequest>>;
@@ -43,8 +43,8 @@ export interface GivenInput {
 /** The channel to the client of a call. Carries requests for input and notifications of servers. */
 export interface ClientChannel {
   /**
-   * Whether the client gives input only with a new request. It is then told what a server needs that keeps no request
-   * open, and the call ends.
+   * Whether the client gives input only with a new request. If so, a call ends when a stateless server needs input, and
+   * its outcome describes the input.
    */
   readonly relaysInput: boolean;
   /** The channel to the same client outside of calls; `undefined` if the client cannot be reached then. */
@@ -58,7 +58,7 @@ export interface ClientChannel {
    * @param signal Cancels the request; its reason is thrown.
    */
   requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse>;
-  /** Notifies the client that the interaction behind a link is complete; `params` has its `elicitationId`. */
+  /** Notifies the client that the person has finished at a link; `params` has its `elicitationId`. */
   notifyUrlInputDone(params: Readonly<Record<string, unknown>>): void;
   /** Passes a log message on to the client, unless it is below the severity that the client asked for. */
   log(params: Readonly<Record<string, unknown>>): void;

@@ -45,7 +45,7 @@ export class Connection {
       transportKind(this.#options.config.connection).mayDownload();
   }
 
-  /** Opens the transport; the next call opens another one, after the first one has ended. */
+  /** Opens a transport. If there is an earlier one, ends it first. */
   async open(): Promise<Transport> {
     await this.#transport?.end(BROKEN_GRACE);
     this.#transport = undefined;

@@ -55,7 +55,7 @@ export class Deadlines {
 
   #wake(): void {
     const now = performance.now();
-    // The answers that the calls wait for may have arrived meanwhile, and are read first.
+    // The timer is late. Answers that the calls wait for may have arrived meanwhile, so they are read first.
     if (now - this.#wakesAt >= LATE_MS) return this.#setTimer(now + GRACE_MS);
     this.#wakesAt = Infinity;
     // If `expire` throws, the other due deadlines expire immediately afterwards.

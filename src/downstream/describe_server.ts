@@ -18,7 +18,7 @@ export function describeServer({ instructions = "", title = "" }: ServerInfo): s
   return text.length <= MAX_LENGTH ? text : `${startOfText(text, MAX_LENGTH - 1)}…`;
 }
 
-/** Whether a line is neither empty nor the heading of others, nor part of a list. */
+/** Whether a line is plain text: neither empty nor Markdown, such as a heading or an item of a list. */
 function isSentence(line: string): boolean {
   return line !== "" && !/^[#*>|`-]/.test(line);
 }

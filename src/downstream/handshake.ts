@@ -28,9 +28,9 @@ export interface HandshakeOptions
  * Opens a server on a connection, within the time that its entry gives it to start.
  *
  * @throws {HandshakeError} The server refuses, or speaks no known revision.
- * @throws {WrongRevision} The server has to be connected to again.
+ * @throws {WrongRevision} The server has to be opened on another connection.
  */
-export function shakeHands(
+export function performHandshake(
   peer: Peer,
   { config, transport, declared, known, version, onListsChanged, onResourceUpdated }:
     HandshakeOptions,

@@ -105,7 +105,7 @@ export interface RequestOutcome {
   readonly reply: Reply;
   /** Milliseconds between the request to the server and its answer. */
   readonly downstreamMs: number;
-  /** An error with links for the person, if the answer is one and elicitations are forwarded. */
+  /** The error that asks the person to open links, if the answer is such an error and elicitations are forwarded. */
   readonly urlInputError: JsonText | undefined;
 }
 

@@ -25,7 +25,7 @@ export function startSpan(
   });
 }
 
-/** Describes an invocation for its span. The URI of a resource may contain secrets. */
+/** Describes an invocation for its span, without URIs: they may contain secrets. */
 function describeInvocation(
   invocation: Invocation,
 ): { readonly name?: string; readonly attributes: Readonly<Record<string, string>> } {

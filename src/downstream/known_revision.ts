@@ -24,7 +24,7 @@ export type FindRevision = () =>
   | RevisionFinding
   | undefined;
 
-/** Which revision a server speaks, as far as an earlier session has found out. */
+/** Remembers which revision a server speaks. */
 export class KnownRevision {
   readonly #recallHead: RecallHead;
   #finding: RevisionFinding | undefined;
@@ -61,11 +61,11 @@ export class KnownRevision {
       if (!(cause instanceof WrongRevision)) throw cause;
       const { nextRevision: revision } = cause;
       assumed = revision === undefined ? undefined : { revision, probedAt: Date.now() };
-      // A server that also fails without a probe is not probed at each of its starts.
+      // This is remembered even if the next connection fails, too: then the server is not probed at each of its starts.
       this.#finding = assumed;
       this.#isForgotten = assumed === undefined;
-      info = await connect(() => assumed).catch((again) => {
-        throw again instanceof WrongRevision ? again.cause : again;
+      info = await connect(() => assumed).catch((secondCause) => {
+        throw secondCause instanceof WrongRevision ? secondCause.cause : secondCause;
       });
     }
     const { revision } = info;

@@ -22,7 +22,7 @@ import type {
   ToolCall,
 } from "./invocation.ts";
 import { markFailure, startSpan } from "./invocation_span.ts";
-import { listOwn, refuseHeldBack, requirePinned } from "./pin_check.ts";
+import { readOwnList, refuseHeldBack, requirePinned } from "./pin_check.ts";
 import type { PooledSession, SessionPool } from "./pool.ts";
 import { explainUnforwarded } from "./missing_capability.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
@@ -137,7 +137,7 @@ export class Lease implements Disposable {
     const { lists, signal } = this.#options;
     // A definition that is remembered, or that another session listed, may not be this server's any more.
     if (lists.isPinned) {
-      await untilAborted(listOwn(this.pooledSession, { lists, kind: "tools" }), signal);
+      await untilAborted(readOwnList(this.pooledSession, { lists, kind: "tools" }), signal);
     }
     // This is the hot path of every call, so a cached list is not awaited.
     let tool = lists.of("tools").cachedList(this.pooledSession)?.get(call.tool);
@@ -241,8 +241,8 @@ export class Lease implements Disposable {
     if (lists.isPinned) {
       await requirePinned(invocation, { lists, pooled: this.pooledSession, signal });
     }
-    const permitted = beforeSend?.();
-    if (permitted !== undefined) await permitted;
+    const permission = beforeSend?.();
+    if (permission !== undefined) await permission;
     // The machine may have slept while the call waited.
     const checking = session.wakeCheck?.untilChecked(signal);
     if (checking !== undefined) await checking;
@@ -294,8 +294,8 @@ export class Lease implements Disposable {
     }
   }
 
-  /** Returns the error of the failed operation, which says so if the server may have done what must not be done twice. */
-  withRetryable(error: unknown): unknown {
+  /** Returns the error of the failed operation. It says so if a call may have run that must not be repeated. */
+  markIfUnrepeatable(error: unknown): unknown {
     const mayHaveRun = this.#sentCall === "unrepeatable" &&
       remoteFailureBehind(error)?.reach !== "never";
     if (!mayHaveRun || !(error instanceof DownstreamError) || error.code === "AUTH_REQUIRED") {
@@ -318,7 +318,7 @@ export class Lease implements Disposable {
   }
 }
 
-/** Creates the refusal of a call that does not fit into the queue of its session. */
+/** Creates the refusal of a call, because too much that was sent to the server earlier has not been read. */
 function createNoRoomError(server: string): CallerError {
   return new CallerError(
     "RATE_LIMITED",
@@ -332,7 +332,7 @@ function isCallable(tool: Tool | undefined, { lacksArguments }: ToolCall): tool 
   return tool !== undefined && !(lacksArguments?.(tool) ?? false);
 }
 
-/** Whether a repeated invocation does no harm: only tools change anything, and they declare whether they do. */
+/** Whether repeating an invocation does no harm. Only tools can change anything, and they declare whether they do. */
 function isRepeatable(invocation: Invocation): boolean {
   if (invocation.kind !== "tool") return true;
   const { annotations } = invocation.tool.definition;

@@ -12,7 +12,7 @@ import type { PooledSession, SessionPool } from "./pool.ts";
 import { remoteFailureBehind } from "./remote_failure.ts";
 import type { ServerHealth } from "./server_status.ts";
 import { mayBeSessionLoss, type SessionCheck, type SessionLoss } from "./session_check.ts";
-import { refusesSession, sessionRefusal } from "./session_refusal.ts";
+import { createSessionRefusal, refusesSession } from "./session_refusal.ts";
 import { untilAborted } from "./until_aborted.ts";
 import { LostWhileAsleep } from "./wake_check.ts";
 
@@ -84,7 +84,7 @@ export class LeasedOperations {
           const rpcError = rpcErrorOf?.(result);
           if (rpcError === undefined || !refusesSession(rpcError)) return result;
           if (await this.#findLoss(lease, caller, signal) === undefined) return result;
-          throw sessionRefusal(config, rpcError);
+          throw createSessionRefusal(config, rpcError);
         } catch (cause) {
           const loss = mayBeSessionLoss(cause)
             ? await this.#findLoss(lease, caller, signal)
@@ -97,7 +97,7 @@ export class LeasedOperations {
           health.recordFailure(error, caller.agent);
           const isTimeout = error instanceof DownstreamError && error.code === "TIMEOUT";
           if (isTimeout) void sessionCheck.examineTimeout(lease.pooledSession);
-          throw lease.withRetryable(error);
+          throw lease.markIfUnrepeatable(error);
         } finally {
           lease[Symbol.dispose]();
         }

@@ -20,8 +20,8 @@ export function refuseHeldBack(
 }
 
 /**
- * Requires that the server of a session lists the item of an invocation as it was pinned. The session's own list counts:
- * a remembered list, or that of another session, may be older than the program that runs now.
+ * Requires that the server of a session lists the item of an invocation as it was pinned. Only the session's own list
+ * counts: a remembered list, or that of another session, may be older than the program that runs now.
  *
  * @throws {CallerError} `TOOL_CHANGED`, if it does not.
  */
@@ -36,19 +36,19 @@ export async function requirePinned(
   const item = itemOf(invocation);
   if (item === undefined) return;
   const { server } = pooled.session;
-  const list = await untilAborted(listOwn(pooled, { lists, kind: item.kind }), signal);
+  const list = await untilAborted(readOwnList(pooled, { lists, kind: item.kind }), signal);
   refuseHeldBack(list, { ...item, server });
-  // A completion may name a URI that is no template: the server finds the template.
+  // A completion may name a URI instead of a template: the server finds the template.
   if (invocation.kind !== "completion" && list.get(item.name) === undefined) {
     throw heldBackError(undefined, { ...item, server });
   }
 }
 
 /**
- * Returns the list that a session itself has given: read anew if the server has announced a change, or has said that the
- * list may be outdated by now.
+ * Returns the list that a session itself has given. The list is read again if the server has announced a change, or if
+ * the time is over for which the server said that it is valid.
  */
-export async function listOwn(
+export async function readOwnList(
   pooled: PooledSession,
   { lists, kind }: { readonly lists: ServerLists; readonly kind: ListKind },
 ): Promise<ItemList> {
@@ -57,7 +57,7 @@ export async function listOwn(
   return cache.isStale(pooled) ? await cache.fetchList(pooled, true) : list;
 }
 
-/** Returns the item that is pinned; `undefined` for resources, which are not. */
+/** Returns the item of an invocation; `undefined` for resources, which cannot be pinned. */
 function itemOf(invocation: Invocation): ItemReference | undefined {
   switch (invocation.kind) {
     case "tool":

@@ -95,13 +95,11 @@ export class SessionPool {
 
   /** Returns the sessions that belong to a client. */
   sessionsOf(connectionId: string): Session[] {
-    return [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId).map((
-      pooled,
-    ) => pooled.session);
+    return this.#ownedBy(connectionId).map((pooled) => pooled.session);
   }
 
   /**
-   * Starts a session before the first call. It must be released when it is ready, and its idle time begins then.
+   * Starts a session before the first call. It must be released when it is ready; then its idle time begins.
    *
    * @param client The client that the session is for; if `undefined`, the session is for the first client
    * without capabilities to declare to the server.
@@ -142,12 +140,12 @@ export class SessionPool {
     this.#options.deadlines.remove(pooled);
   }
 
-  /** Keeps a session open although no operation uses it. The session is being held. */
+  /** Keeps a session open even when no operation uses it. The caller must be holding the session. */
   keepOpen(pooled: PooledSession): void {
     pooled.isKeptOpen = true;
   }
 
-  /** Ends `keepOpen`: an unused session stays open for its idle time, unless it was for a single call. */
+  /** Undoes `keepOpen`. An unused session then stays open for its idle time, unless it was for a single call. */
   allowEnd(pooled: PooledSession): void {
     pooled.isKeptOpen = false;
     if (pooled.leaseCount === 0 && !pooled.isWithdrawn) this.#leaveUnused(pooled);
@@ -205,8 +203,9 @@ export class SessionPool {
     pooled: PooledSession,
     { replacement, drainMs }: { readonly replacement: PooledSession; readonly drainMs: number },
   ): void {
-    const entries = [...this.#byCallerKey].filter(([, candidate]) => candidate === pooled);
-    const keys = entries.map(([key]) => key);
+    const keys = [...this.#byCallerKey.keys()].filter((key) => {
+      return this.#byCallerKey.get(key) === pooled;
+    });
     const isPrewarmed = this.#prewarmed === pooled;
     this.retire(pooled, drainMs);
     for (const key of keys) this.#byCallerKey.set(key, replacement);
@@ -240,9 +239,13 @@ export class SessionPool {
 
   /** Ends the sessions of a client that has disconnected. */
   async releaseClient(connectionId: string, gracePeriods: GracePeriods): Promise<void> {
-    const sessions = [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId);
+    const endings = this.#ownedBy(connectionId).map((pooled) => this.#end(pooled, gracePeriods));
     // The sessions of other clients are not awaited: they may be waiting for a long call.
-    await Promise.all(sessions.map((pooled) => this.#end(pooled, gracePeriods)));
+    await Promise.all(endings);
+  }
+
+  #ownedBy(connectionId: string): PooledSession[] {
+    return [...this.#sessions].filter((pooled) => pooled.connectionId === connectionId);
   }
 
   /**

@@ -28,7 +28,7 @@ export interface RememberedServerOptions {
   readonly capabilityKeys: CapabilityKeys;
 }
 
-/** The remembered catalogs of a server, for clients with any capabilities; reading them starts nothing. */
+/** The remembered catalogs of a server. Reading them starts no session. */
 export class RememberedServer {
   readonly #options: RememberedServerOptions;
 
@@ -41,7 +41,7 @@ export class RememberedServer {
     this.#options = options;
   }
 
-  /** Recalls the catalog for a client, without its lists; `undefined` if that need not be awaited. Never rejects. */
+  /** Recalls the catalog for a client, without its lists; returns `undefined` once that is done. Never rejects. */
   recall(capabilities: ClientCapabilities): Promise<void> | undefined {
     const { catalogs, capabilityKeys } = this.#options;
     return catalogs?.recallHead(capabilityKeys.of(capabilities));

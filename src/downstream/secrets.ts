@@ -23,7 +23,7 @@ const MAX_ISSUED_SECRETS = 16;
 /** Maximum length of an issued secret, in UTF-16 code units; the gateway uses no longer one. */
 const MAX_ISSUED_LENGTH = 16 * 1024;
 
-/** Maximum total length of them: each quote is searched for every form of each of them. */
+/** Maximum total length of all issued secrets: each quote is searched for every form of each of them. */
 const MAX_ISSUED_TOTAL_LENGTH = 64 * 1024;
 
 // The secrets that were issued while each server was used, the oldest first.
@@ -35,7 +35,7 @@ const issuedSecrets = new WeakMap<ServerConfig, Set<string>>();
  * @param config The server's entry.
  * @param values The secrets; the oldest are forgotten when there are many.
  */
-export function addSecrets(config: ServerConfig, values: readonly string[]): void {
+export function addIssuedSecrets(config: ServerConfig, values: readonly string[]): void {
   const secrets = issuedSecrets.get(config) ?? new Set();
   issuedSecrets.set(config, secrets);
   for (const value of values) {
@@ -62,8 +62,8 @@ export function secretsOf(config: ServerConfig): string[] {
   const inherited = options.inheritEnv.map((name) => Deno.env.get(name) ?? "");
   const { clientSecret = "" } = options.oauth ?? {};
   const values = [...secrets, ...listConnectionSecrets(connection), ...inherited, clientSecret];
-  // A secret of several lines is also redacted line by line, because stderr is read in lines. An issued one is not:
-  // a server could issue thousands of lines.
+  // A secret of several lines is also redacted line by line, because stderr is read in lines. An issued secret is not,
+  // because a server could issue thousands of lines.
   const lines = values.flatMap((value) => [value, ...value.split("\n")]);
   const secretTexts = new Set([...lines, ...(issuedSecrets.get(config) ?? [])]);
   return [...new Set([...secretTexts].flatMap(formsOf))];
@@ -86,7 +86,7 @@ function formsOf(text: string): string[] {
  * @param config The server's entry.
  */
 export function redactExcerpt(text: string, config: ServerConfig): string {
-  // This cut may split a secret, and half a secret is not recognized. The quote ends long before the cut.
+  // This cut may split a secret, and half a secret is not recognized. That does no harm: the quote ends long before it.
   const beginning = text.length <= MAX_REDACTED_LENGTH
     ? text
     : withoutLastWord(startOfText(text, MAX_REDACTED_LENGTH));

@@ -27,14 +27,14 @@ import { SessionPool, type SessionRequest } from "./pool.ts";
 import { createCatalogRecall, RememberedServer } from "./remembered_server.ts";
 import type { ServerInfo } from "./revisions/mod.ts";
 import type { ServerContext } from "./server_context.ts";
-import { readServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
+import { buildServerStatus, ServerHealth, type ServerStatus } from "./server_status.ts";
 import { Session } from "./session.ts";
 import { SessionCheck } from "./session_check.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { GracePeriods } from "./transports/mod.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** Options of listing. */
+/** Options of reading a list. */
 export interface ServerListOptions {
   /** The caller, whose client's capabilities are declared to the server. */
   readonly caller: Caller;
@@ -48,7 +48,7 @@ export interface ServerListOptions {
 export class DownstreamServer {
   /** Its entry in the configuration. */
   readonly config: ServerConfig;
-  /** Its catalogs that are remembered. */
+  /** Its remembered catalogs. */
   readonly remembered: RememberedServer;
   readonly #context: ServerContext;
   readonly #pool: SessionPool;
@@ -94,19 +94,19 @@ export class DownstreamServer {
       hasSeveralAgents: context.hasSeveralAgents ?? (() => false),
       deadlines: this.#deadlines,
       capabilitiesKeyOf: (capabilities) => this.#capabilityKeys.of(capabilities),
-      onWithdrawn: (pooled) => this.#subscriptions.renewOf(pooled),
+      onWithdrawn: (pooled) => this.#subscriptions.renewAll(pooled),
       start: (request, onEnded) => this.#startSession(request, onEnded),
     });
-    const remembering = { config, lists: this.#lists, capabilityKeys: this.#capabilityKeys };
+    const shared = { config, lists: this.#lists, capabilityKeys: this.#capabilityKeys };
     this.#knownRevision = new KnownRevision((capabilitiesKey) =>
-      this.#catalogs?.recalledHead(capabilitiesKey)
+      this.#catalogs?.recallAndGetHead(capabilitiesKey)
     );
     this.#catalogs = createCatalogRecall(context, {
-      ...remembering,
+      ...shared,
       pool: this.#pool,
       probedAt: () => this.#knownRevision.probedAt,
     });
-    this.remembered = new RememberedServer({ ...remembering, catalogs: this.#catalogs });
+    this.remembered = new RememberedServer({ ...shared, catalogs: this.#catalogs });
     this.#health.onLoginNeeded = () => void this.#catalogs?.forget();
     this.#sessionCheck = new SessionCheck({
       server: config.name,
@@ -142,7 +142,7 @@ export class DownstreamServer {
    * the failure.
    *
    * @param client The client that the session is for; over HTTP there is none yet.
-   * @param options Whether a session without the client is started, too, if only that can be remembered; default: no.
+   * @param options `learns`: whether to remember the lists, even if that takes a session without the client; default: no.
    */
   async warm(client?: ClientConnection, options: { learns?: boolean } = {}): Promise<void> {
     if (this.config.unavailable !== undefined || this.#isClosed) return;
@@ -196,7 +196,7 @@ export class DownstreamServer {
     return await knownList ?? await requestList();
   }
 
-  /** Returns a list of the server as far as it is known; starts and requests nothing. */
+  /** Returns a list of the server, if it is known already; starts and requests nothing. */
   knownList(kind: ListKind, caller: Caller): ItemList | undefined {
     return this.#lists.of(kind).cachedList(this.#ownerOf(caller));
   }
@@ -276,7 +276,7 @@ export class DownstreamServer {
     return this.#lists.isPinned;
   }
 
-  /** Holds back all items that are not as they were pinned; `undefined` if the server is not pinned. */
+  /** Holds back all items that are not as they were pinned. Without pins, holds nothing back. */
   usePins(pins: PinnedHashes | undefined): void {
     if (this.#lists.setPins(pins)) this.#catalogs?.recallAgain();
   }
@@ -310,11 +310,11 @@ export class DownstreamServer {
   /**
    * Returns the server's status.
    *
-   * @param agent The agent that reads it, without the texts of other agents' failures; default: all of it.
+   * @param agent The agent that reads the status, without the texts of other agents' failures; default: with all texts.
    */
   status(agent?: string): ServerStatus {
     const { unavailable } = this.config;
-    return readServerStatus(this.#pool.sessions, {
+    return buildServerStatus(this.#pool.sessions, {
       health: this.#health,
       unavailable,
       lists: this.#lists,

@@ -19,7 +19,7 @@ const NOISE_PAUSE_MS = 0.2;
 /** Limit of the requests of a server that wait for the client at the same time. */
 const MAX_PENDING_REQUESTS = 100;
 
-/** Maximum memory of a request that is forwarded to the client, in bytes: twice the size of a text of 8 MiB. */
+/** Maximum memory of a request that is forwarded to the client, in bytes: that of a text of 8 MiB, in UTF-16. */
 const MAX_REQUEST_MEMORY = 16 * 1024 * 1024;
 
 /**

@@ -40,8 +40,7 @@ const ALL_AGENTS = Symbol("all agents");
 
 /** The history of a server's sessions, for its status. */
 export class ServerHealth {
-  // The last failure of each agent's calls and of its own sessions, and the last one that concerns all agents. The
-  // newest is last.
+  // The last failure of each agent's calls and sessions, and the last one that concerns all agents. The newest comes last.
   readonly #lastErrors = new Map<string | typeof ALL_AGENTS, string>();
   /** Whether the last failure was that a login is needed. A handshake resets it. */
   needsLogin = false;
@@ -75,8 +74,8 @@ export class ServerHealth {
   /**
    * Records a failure; errors that are not failures of the server are ignored.
    *
-   * @param agent The agent whose call or session failed, which alone may read the text, because the text may
-   * quote the call; `undefined` if the failure concerns all agents.
+   * @param agent The agent whose call or session failed; `undefined` if the failure concerns all agents. Other agents may
+   * not read the text, because it may quote the call.
    */
   recordFailure(error: unknown, agent: string | undefined): void {
     if (!(error instanceof DownstreamError)) return;
@@ -132,20 +131,20 @@ export interface StatusContext {
  * @param sessions Its sessions.
  * @param context Their history, and why the server is unavailable.
  */
-export function readServerStatus(
+export function buildServerStatus(
   sessions: readonly Session[],
   { health, unavailable, lists, agent }: StatusContext,
 ): ServerStatus {
   const { heldBackCount } = lists;
   const { needsLogin, isBroken, restarts, connectMs, revision = null } = health;
   const states = sessions.map((session) => session.state);
-  const best = (["ready", "connecting", "draining"] as const).find((state) => {
+  const bestState = (["ready", "connecting", "draining"] as const).find((state) => {
     return states.includes(state);
   });
   const stateWithoutSession = needsLogin ? "login-required" : isBroken ? "broken" : "idle";
   const fallback = unavailable === undefined ? stateWithoutSession : "unavailable";
   return {
-    state: best ?? fallback,
+    state: bestState ?? fallback,
     pids: sessions.flatMap((session) => session.pid ?? []),
     ...(sessions.some(({ isDirect }) => isDirect) ? { without_launcher: true } : {}),
     sessions: sessions.length,

@@ -11,7 +11,7 @@ import { Connection } from "./connection.ts";
 import { explainFailure, withDoctorHint } from "./failure.ts";
 import { BROKEN_GRACE, DOWNLOADING_GRACE } from "./grace_periods.ts";
 import { declaredCapabilities } from "./declared_capabilities.ts";
-import { shakeHands } from "./handshake.ts";
+import { performHandshake } from "./handshake.ts";
 import type { FindRevision, KnownRevision } from "./known_revision.ts";
 import { Noise } from "./noise_log.ts";
 import { openServerPeer } from "./server_peer.ts";
@@ -59,7 +59,7 @@ export interface SessionOptions {
   readonly clientChannel: () => ClientChannel | undefined;
   /** Key of the capabilities that are declared to the server. */
   readonly capabilitiesKey: string;
-  /** Which revision the server speaks, as far as it is known. */
+  /** The revision that the server is known to speak, if it is known. */
   readonly knownRevision: KnownRevision;
   /** Opens the connection. */
   readonly open: () => Promise<Transport>;
@@ -98,9 +98,9 @@ export class Session {
   isCalled = false;
   /** The active calls. */
   readonly activeCalls = new ActiveCalls();
-  /** Sends the server what its client has changed. */
+  /** Sends the server its client's changes of the log level and the roots. */
   readonly clientChanges: ClientChanges = new ClientChanges(this);
-  /** Checks the session after a sleep of the machine; `undefined` until the handshake, and if that is not needed. */
+  /** Checks the session after a sleep of the machine; `undefined` until the handshake, and if no check is needed. */
   wakeCheck: WakeCheck | undefined;
   readonly #options: SessionOptions;
   readonly #starting: Promise<ServerInfo>;
@@ -173,8 +173,8 @@ export class Session {
   }
 
   /**
-   * Whether the server may refuse the session while it accepts a new one: it has forgotten the id of the session, or
-   * it no longer speaks the revision without sessions.
+   * Whether the server may refuse the session while it accepts a new one: because it may have forgotten the id of the
+   * session, or may no longer speak the stateless revision.
    */
   get mayBeRefused(): boolean {
     return this.#connection.hasSessionId || this.#codec.refusesProbe !== undefined;
@@ -314,7 +314,7 @@ export class Session {
     try {
       const known = await findRevision();
       const options = { ...this.#options, transport, declared: this.declared, known };
-      const { codec, info } = await shakeHands(peer, options);
+      const { codec, info } = await performHandshake(peer, options);
       // The connection may have ended in the same tick as the handshake; nothing reports that later.
       if (this.#endedEarly) throw new ChannelClosed("The connection ended after the handshake");
       this.#codec = codec;

@@ -105,14 +105,14 @@ export class SessionCheck {
   ): DownstreamError {
     const { server } = this.#options;
     const status = remoteFailureBehind(cause)?.status;
-    const wasNotProcessed = !hasSent || (loss === "refused" && UNPROCESSED_STATUSES.has(status));
+    const mayHaveRun = hasSent && !(loss === "refused" && UNPROCESSED_STATUSES.has(status));
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const advice = wasNotProcessed
-      ? "Call again."
-      : "This call may have been carried out, so it was not sent again: find out before you repeat it.";
+    const advice = mayHaveRun
+      ? "This call may have been carried out, so it was not sent again: find out before you repeat it."
+      : "Call again.";
     const message = `${reason} The server no longer knew the session; a new one is open. ${advice}`;
     const failure = new RemoteFailure(reason, {
-      reach: wasNotProcessed ? "never" : "maybe",
+      reach: mayHaveRun ? "maybe" : "never",
       cause,
     });
     return new DownstreamError("SERVER_UNAVAILABLE", server, message, { cause: failure });
@@ -159,7 +159,7 @@ export function mayBeSessionLoss(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof RemoteFailure) {
       const { reach, endsSession, isBusy, status } = cause;
-      // A connection that broke says nothing of the session.
+      // A broken connection says nothing about the session.
       const isBroken = reach === "maybe" && status === undefined;
       return reach !== "never" && !endsSession && !isBusy && !isBroken &&
         !UNRELATED_STATUSES.has(status);

@@ -20,7 +20,7 @@ export function refusesSession(error: RpcError | undefined): boolean {
  * @param config The server's entry.
  * @param error The error of the answer.
  */
-export function sessionRefusal(config: ServerConfig, error: RpcError): DownstreamError {
+export function createSessionRefusal(config: ServerConfig, error: RpcError): DownstreamError {
   const reason = `it answered with error ${error.code}: ${redactExcerpt(error.message, config)}`;
   const cause = new RemoteFailure(reason, { reach: "refused" });
   const message = `Server "${config.name}" is not available: ${reason}.`;

@@ -53,7 +53,7 @@ export class SubscriptionTable {
   }
 
   /** Returns the subscriptions of a session, by URI. */
-  of(session: Session): ReadonlyMap<string, SubscribedResource> | undefined {
+  subscriptionsOf(session: Session): ReadonlyMap<string, SubscribedResource> | undefined {
     return this.#bySession.get(session);
   }
 
@@ -72,7 +72,10 @@ export class SubscriptionTable {
     return subscription;
   }
 
-  /** Adds a subscriber instead of an earlier one; returns the earlier one if it has the same subscription. */
+  /**
+   * Adds a subscriber, and removes an earlier one of the same connection and resource. If the earlier one has the same
+   * subscription, keeps and returns it instead.
+   */
   add(subscriber: Subscriber): Subscriber {
     const { caller: { connectionId, memory }, subscription } = subscriber;
     const { uri } = subscription;
@@ -86,7 +89,7 @@ export class SubscriptionTable {
     return subscriber;
   }
 
-  /** Removes a subscriber; returns whether the session then has a subscription that no connection needs. */
+  /** Removes a subscriber; returns whether it was the last one, so that the server may end the subscription. */
   remove(subscriber: Subscriber): boolean {
     const { caller: { connectionId, memory }, subscription } = subscriber;
     const { uri, pooled, subscribers } = subscription;
@@ -106,8 +109,8 @@ export class SubscriptionTable {
     return true;
   }
 
-  /** Removes a session that is no longer in use; returns its subscriptions, whose subscribers stay. */
-  take(session: Session): SubscribedResource[] {
+  /** Removes a session that is no longer in use, but not its subscribers; returns its subscriptions. */
+  removeSession(session: Session): SubscribedResource[] {
     const subscriptions = [...this.#bySession.get(session)?.values() ?? []];
     this.#bySession.delete(session);
     return subscriptions;

@@ -20,7 +20,7 @@ import { bytesOf, type Subscriber, SubscriptionTable } from "./subscription_tabl
 /** Limit of the subscriptions of one connection to one server. */
 const MAX_PER_CONNECTION = 1000;
 
-/** Minimum time between two renewals of a subscription, in milliseconds: a server may break whenever it is renewed. */
+/** Minimum time between two renewals of a subscription, in milliseconds: each renewal may break the server again. */
 const MIN_RENEWAL_GAP_MS = 60_000;
 
 /** Time for a server to end the subscriptions of a client that is gone, in milliseconds. */
@@ -68,8 +68,8 @@ export class Subscriptions {
   /** Subscribes a connection; see `DownstreamServer`. */
   async subscribe(call: SubscriptionCall, caller: Caller): Promise<RequestOutcome> {
     const { connectionId, memory } = caller;
-    const known = this.#table.find(connectionId, call.uri)?.subscription;
-    if (known?.isConfirmed === true && !known.pooled.isWithdrawn) return DONE;
+    const existing = this.#table.find(connectionId, call.uri)?.subscription;
+    if (existing?.isConfirmed === true && !existing.pooled.isWithdrawn) return DONE;
     const isFull = this.#table.count(connectionId) >= MAX_PER_CONNECTION ||
       memory?.isExceeded(bytesOf(call.uri)) === true;
     if (!isFull) return await this.#request(call, { caller });
@@ -107,7 +107,7 @@ export class Subscriptions {
     const urisBySession = new Map<Session, string[]>();
     for (const subscriber of this.#table.subscribersOf(connectionId)) {
       const { uri, pooled } = subscriber.subscription;
-      // A session of this client alone ends with it.
+      // A session that only this client uses ends with it.
       if (!this.#table.remove(subscriber) || pooled.connectionId === connectionId) continue;
       const uris = urisBySession.get(pooled.session);
       if (uris === undefined) urisBySession.set(pooled.session, [uri]);
@@ -116,10 +116,10 @@ export class Subscriptions {
     for (const [session, uris] of urisBySession) void endSubscriptions(session, uris);
   }
 
-  /** Passes an update on to the connections that have subscribed to the resource, or to one that it is a part of. */
+  /** Passes an update on to the connections that have subscribed to the resource, or to a resource that contains it. */
   update(session: Session, update: ResourceUpdate): void {
     const connectionIds = new Set<string>();
-    for (const { uri, subscribers } of this.#table.of(session)?.values() ?? []) {
+    for (const { uri, subscribers } of this.#table.subscriptionsOf(session)?.values() ?? []) {
       if (!isPartOf(update.uri, uri)) continue;
       for (const connectionId of subscribers.keys()) connectionIds.add(connectionId);
     }
@@ -127,9 +127,9 @@ export class Subscriptions {
   }
 
   /** Renews the subscriptions of a session that is no longer in use, in the background. */
-  renewOf({ session }: PooledSession): void {
-    // The others have failed, or are renewed when their answer has arrived.
-    const confirmed = this.#table.take(session).filter(({ isConfirmed }) => isConfirmed);
+  renewAll({ session }: PooledSession): void {
+    // The unconfirmed ones have failed, or are renewed when their answer has arrived.
+    const confirmed = this.#table.removeSession(session).filter(({ isConfirmed }) => isConfirmed);
     void this.#renew(confirmed.flatMap(({ subscribers }) => [...subscribers.values()]));
   }
 
@@ -159,9 +159,9 @@ export class Subscriptions {
   /** Subscribes a caller on a session; `send` asks the server, unless the session has the subscription. */
   async #add(pooled: PooledSession, options: AddOptions): Promise<RequestOutcome> {
     const { uri, caller, renewedAt, send } = options;
-    const known = this.#table.of(pooled.session)?.get(uri);
-    const subscription = known ?? this.#table.create(pooled, { uri, answer: send() });
-    // The permit of the operation ends with it.
+    const existing = this.#table.subscriptionsOf(pooled.session)?.get(uri);
+    const subscription = existing ?? this.#table.create(pooled, { uri, answer: send() });
+    // The permit of the operation ends with the operation, before the subscription.
     const { permit: _permit, ...subscribingCaller } = caller;
     const subscriber = this.#table.add({ caller: subscribingCaller, subscription, renewedAt });
     let outcome;
@@ -170,7 +170,7 @@ export class Subscriptions {
     } catch (error) {
       this.#table.remove(subscriber);
       // The request of another client may have been cancelled.
-      if (known !== undefined && !pooled.isWithdrawn) return await this.#add(pooled, options);
+      if (existing !== undefined && !pooled.isWithdrawn) return await this.#add(pooled, options);
       throw error;
     }
     if (!outcome.reply.ok) {
@@ -180,7 +180,7 @@ export class Subscriptions {
     subscription.isConfirmed = true;
     // The session may have ended just after the answer.
     if (pooled.isWithdrawn) void this.#renew([subscriber]);
-    return known === undefined ? outcome : DONE;
+    return existing === undefined ? outcome : DONE;
   }
 
   /**
@@ -193,7 +193,7 @@ export class Subscriptions {
     // The pool may be about to give the callers another session.
     await Promise.resolve();
     let hasFailed = false;
-    let count = 0;
+    let lostCount = 0;
     for (const subscriber of lost) {
       const { caller, subscription: { uri }, renewedAt } = subscriber;
       const { connectionId } = caller;
@@ -207,19 +207,20 @@ export class Subscriptions {
           const call = { uri, span: NO_SPAN, signal };
           isRenewed = (await this.#request(call, { caller, renewedAt: now })).reply.ok;
         } catch {
-          // The server is not available, which its status says.
+          // The server's status reports that it is not available.
           hasFailed = true;
         }
       }
       if (signal.aborted) return;
       if (!isRenewed) {
         this.#table.remove(subscriber);
-        count++;
+        lostCount++;
       } else if (this.#table.find(connectionId, uri) === undefined) continue;
       onUpdated({ uri, params: new JsonText(JSON.stringify({ uri })) }, [connectionId]);
     }
-    if (count > 0) {
-      log.warn("Subscriptions to resources ended with their session", { server, count });
+    if (lostCount > 0) {
+      const fields = { server, count: lostCount };
+      log.warn("Subscriptions to resources ended with their session", fields);
     }
   }
 }
@@ -232,7 +233,7 @@ interface AddOptions {
   readonly send: () => Promise<RequestOutcome>;
 }
 
-/** Whether a URI is that of a resource, or of a part of it: `a://b/c` and `a://b?c` are parts of `a://b`, `a://bc` is not. */
+/** Whether a URI names a resource or a part of it: `a://b/c` and `a://b?c` are parts of `a://b`, but `a://bc` is not. */
 export function isPartOf(uri: string, resourceUri: string): boolean {
   if (!uri.startsWith(resourceUri)) return false;
   const { length } = resourceUri;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import {
-  addSecrets,
+  addIssuedSecrets,
   quoteServerText,
   redactExcerpt,
   secretsOf,
@@ -66,7 +66,7 @@ Deno.test("[log.redacted] the secrets that a server issues are searched for in b
   const config: ServerConfig = { ...CONFIG };
   for (let issued = 0; issued < 20; issued++) {
     const lines = Array.from({ length: 1700 }, (_, index) => `"é${issued * 1700 + index}`);
-    addSecrets(config, [lines.join("\n").slice(0, 16_384)]);
+    addIssuedSecrets(config, [lines.join("\n").slice(0, 16_384)]);
   }
   const texts = secretsOf(config);
   assert.ok(texts.length <= 100, `${texts.length} texts`);
@@ -77,7 +77,7 @@ Deno.test("[log.redacted] the secrets that a server issues are searched for in b
 Deno.test("[log.redacted] the newest secret that a server issues is removed, whatever it issued before", () => {
   const config: ServerConfig = { ...CONFIG };
   const secret = `newest\n${"s".repeat(10)}`;
-  addSecrets(config, [
+  addIssuedSecrets(config, [
     ...Array.from({ length: 30 }, (_, index) => `${index}`.repeat(8000)),
     secret,
   ]);

@@ -2,7 +2,7 @@ import { quoteServerText } from "../secrets.ts";
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../../json.ts";
-import { keepsRequest, MAX_REDIRECTS, mediaTypeOf } from "../http_answers.ts";
+import { keepsRequest, MAX_REDIRECTS, mediaTypeOf } from "../http_responses.ts";
 import { LoginFailure } from "./login_failure.ts";
 
 /** Types of the members that the gateway reads. */

@@ -1,5 +1,5 @@
 import type { ServerConfig } from "../../config/mod.ts";
-import { addSecrets } from "../secrets.ts";
+import { addIssuedSecrets } from "../secrets.ts";
 import { createGuardedFetch } from "./guarded_fetch.ts";
 import type { TokenStore } from "./token_store.ts";
 
@@ -35,5 +35,5 @@ export function addDefinedSecrets(
   config: ServerConfig,
   ...values: readonly (string | undefined)[]
 ): void {
-  addSecrets(config, values.filter((value) => value !== undefined));
+  addIssuedSecrets(config, values.filter((value) => value !== undefined));
 }

@@ -1,4 +1,4 @@
-import { isHtmlPage } from "../http_answers.ts";
+import { isHtmlPage } from "../http_responses.ts";
 import type { RpcError } from "../../jsonrpc/mod.ts";
 import { isRecord } from "../../json.ts";
 import { RemoteFailure } from "../remote_failure.ts";

@@ -1,7 +1,7 @@
 import { wait } from "../../within.ts";
 import { redactKnownSecrets, redactProbableSecrets } from "../../redact.ts";
 import type { Authorization } from "../authorization.ts";
-import { REDIRECT_STATUSES } from "../http_answers.ts";
+import { REDIRECT_STATUSES } from "../http_responses.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
 import { httpFailure } from "./http_error.ts";

@@ -1,4 +1,4 @@
-import { isHtmlPage, mediaTypeOf } from "../http_answers.ts";
+import { isHtmlPage, mediaTypeOf } from "../http_responses.ts";
 import { shortenText } from "../../text.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 import { readBeginning } from "./http_error.ts";

@@ -1,6 +1,6 @@
 import { withoutLastWord } from "../../redact.ts";
 import { shortenText, startOfText } from "../../text.ts";
-import { isHtmlPage } from "../http_answers.ts";
+import { isHtmlPage } from "../http_responses.ts";
 
 /** Maximum length of a quote from a server, in UTF-16 code units. */
 const MAX_QUOTE_LENGTH = 200;

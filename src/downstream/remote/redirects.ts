@@ -1,4 +1,4 @@
-import { keepsRequest, MAX_REDIRECTS } from "../http_answers.ts";
+import { keepsRequest, MAX_REDIRECTS } from "../http_responses.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 
 /** A request that was answered with a redirect. */

@@ -2,7 +2,7 @@ import type { Budget } from "../../budget.ts";
 import { type ByteReader, reusingReader } from "../../bytes.ts";
 import { AnswerTooLong, ByteBuffer, decodeUtf8 } from "../../jsonrpc/mod.ts";
 import { LONG_BYTES, longWork, partyOf } from "../../long_work.ts";
-import { mediaTypeOf } from "../http_answers.ts";
+import { mediaTypeOf } from "../http_responses.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import type { IncomingText } from "./sse_parser.ts";
 

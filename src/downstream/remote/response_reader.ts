@@ -1,6 +1,6 @@
 import { AnswerTooLong, readIdAndMethod } from "../../jsonrpc/mod.ts";
 import { startOfText } from "../../text.ts";
-import { mediaTypeOf } from "../http_answers.ts";
+import { mediaTypeOf } from "../http_responses.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
 import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";

@@ -9,7 +9,7 @@ export function keepsRequest(method: string | undefined, status: number): boolea
   return method === undefined || method === "GET" || status === 307 || status === 308;
 }
 
-/** The media type of a response, without its parameters. */
+/** Returns the media type of a response, without its parameters. */
 export function mediaTypeOf({ headers }: Response): string {
   return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
