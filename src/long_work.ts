@@ -15,6 +15,12 @@ const LONG_PAUSE_MS = 80;
 const SHORT_PAUSE_MS = 5;
 const SINGLE_CLIENT_PAUSE_MS = 1;
 
+/**
+ * Number of turns of the event loop that a pause lasts at least, if the process serves several clients. The turns are
+ * longer while requests and servers keep the process busy; a small call passes through about six.
+ */
+const PAUSE_LOOP_TURNS = 8;
+
 /** Minimum gap between two steps that lets other work run, in milliseconds. */
 const MIN_GAP_MS = 1;
 
@@ -57,6 +63,8 @@ export class LongWork {
   #isScheduled = false;
   // The end of the pause after the last turn, on the clock of `performance.now()`.
   #pauseUntil = 0;
+  // Number of turns of the event loop until the end of the pause.
+  #pauseLoopTurns = 0;
 
   /**
    * Runs a step of long work: now if nothing is waiting or pausing, otherwise when it is the party's turn.
@@ -86,8 +94,7 @@ export class LongWork {
   }
 
   #runOrQueue<T>(party: string, step: () => T): T | Promise<T> {
-    const isPausing = performance.now() < this.#pauseUntil;
-    if (!this.#isScheduled && !isPausing) return this.#runStep(party, step);
+    if (!this.#isScheduled && !this.#isPausing()) return this.#runStep(party, step);
     return new Promise((resolve, reject) => {
       const waitingStep = (): void => {
         try {
@@ -101,6 +108,10 @@ export class LongWork {
       else steps.push(waitingStep);
       if (!this.#isScheduled) this.#scheduleTurn();
     });
+  }
+
+  #isPausing(): boolean {
+    return this.#pauseLoopTurns > 0 || performance.now() < this.#pauseUntil;
   }
 
   /** Whether a party has had so little work lately that it need not wait for its turn. */
@@ -120,19 +131,30 @@ export class LongWork {
    */
   addRead(party: string, bytes: number): Promise<void> | undefined {
     this.addTime(bytes * READ_MS);
-    return performance.now() < this.#pauseUntil ? this.run(party, () => {}) : undefined;
+    return this.#isPausing() ? this.run(party, () => {}) : undefined;
   }
 
   /** Counts time that was spent on long work outside of steps. */
   addTime(ms: number): void {
     const now = performance.now();
-    // Other work had its turn in the gap.
-    if (now - ms - this.#lastEndedAt > MIN_GAP_MS) this.#turnMs = 0;
+    const gapMs = now - ms - this.#lastEndedAt;
+    // In a longer gap, other work had its turn. Thousands of short steps take most of their time between them.
+    this.#turnMs = gapMs > MIN_GAP_MS ? ms : this.#turnMs + Math.max(0, gapMs) + ms;
     this.#lastEndedAt = now;
-    this.#turnMs += ms;
     if (this.#turnMs < MAX_TURN_MS) return;
     this.#pauseUntil = now + this.#pauseMs();
     this.#turnMs = 0;
+    if (this.servesSeveralClients) this.#countLoopTurns();
+  }
+
+  #countLoopTurns(): void {
+    const isCounting = this.#pauseLoopTurns > 0;
+    this.#pauseLoopTurns = PAUSE_LOOP_TURNS;
+    if (isCounting) return;
+    const count = (): void => {
+      if (--this.#pauseLoopTurns > 0) setImmediate(count);
+    };
+    setImmediate(count);
   }
 
   #pauseMs(): number {
@@ -159,6 +181,7 @@ export class LongWork {
   }
 
   #runTurn(): void {
+    if (this.#pauseLoopTurns > 0) return void setImmediate(() => this.#runTurn());
     this.#turnMs = 0;
     for (const [party, steps] of this.#waiting) {
       const step = steps.shift();
@@ -166,7 +189,7 @@ export class LongWork {
       this.#waiting.delete(party);
       if (steps.length > 0) this.#waiting.set(party, steps);
       if (step !== undefined) this.#runStep(party, step);
-      if (performance.now() < this.#pauseUntil) break;
+      if (this.#isPausing()) break;
     }
     this.#isScheduled = false;
     if (this.#waiting.size > 0) this.#scheduleTurn();

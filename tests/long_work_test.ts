@@ -45,6 +45,34 @@ Deno.test("[security.long-work] other work runs between two long steps of severa
   assert.deepEqual(events, ["first step", "round 1", "round 2", "round 3", "second step"]);
 });
 
+Deno.test("[security.long-work] a pause lasts for eight turns of the event loop, even if each takes long", async () => {
+  const longWork = new LongWork();
+  longWork.servesSeveralClients = true;
+  const first = longWork.run("agent a", () => workFor(6));
+  let isDone = false;
+  const second = longWork.run("agent a", () => isDone = true);
+  let roundCount = 0;
+  while (!isDone) {
+    workFor(3);
+    await new Promise((resolve) => setImmediate(resolve));
+    roundCount++;
+  }
+  await Promise.all([first, second]);
+  assert.ok(roundCount >= 8, String(roundCount));
+});
+
+Deno.test("[security.long-work] the time between short steps counts, so that other work runs between thousands of them", async () => {
+  const longWork = new LongWork();
+  const stepCounts: number[] = [];
+  let stepCount = 0;
+  setImmediate(() => stepCounts.push(stepCount));
+  for (; stepCount < 100; stepCount++) {
+    await longWork.run("agent a", () => {});
+    workFor(0.5);
+  }
+  assert.ok((stepCounts[0] ?? Infinity) <= 60, String(stepCounts));
+});
+
 Deno.test("[security.long-work] the agents and servers take turns", async () => {
   const longWork = new LongWork();
   const events: string[] = [];

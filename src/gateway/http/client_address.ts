@@ -23,6 +23,7 @@ export class ClientAddresses {
    * @param forwardedFor The value of `X-Forwarded-For`, if there is one.
    */
   find(peer: string, forwardedFor = ""): string {
+    if (forwardedFor === "") return peer;
     let client = peer;
     for (const text of forwardedFor.split(",").reverse()) {
       if (!this.#isTrusted(client)) break;

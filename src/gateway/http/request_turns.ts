@@ -1,5 +1,11 @@
-/** Number of requests that start in one turn of the event loop. */
+/** Number of requests that start in one turn. */
 const MAX_STARTED = 8;
+
+/** Duration of the pause between two turns, as a multiple of the time that the first one took. */
+const PAUSE_FACTOR = 2;
+
+/** Maximum duration of the pause, in milliseconds. */
+const MAX_PAUSE_MS = 50;
 
 /** The requester of a turn. */
 export interface TurnOwner {
@@ -10,9 +16,9 @@ export interface TurnOwner {
 }
 
 /**
- * Lets only a few requests start in each turn of the event loop, so that a flood of requests, which anybody can send,
- * hardly delays other work. Networks and agents take turns, and so do the connections of each: a flood delays mostly
- * itself.
+ * Lets only a few requests start in each turn. While others wait, a pause follows that is twice as long, so that a flood of
+ * requests, which anybody can send, takes at most a third of the time. Networks and agents take turns, and so do the
+ * connections of each: a flood delays mostly itself.
  */
 export class RequestTurns {
   // The waiting requests by party and by connection; in both maps, the one whose turn is next is first.
@@ -50,12 +56,20 @@ export class RequestTurns {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
+    const startedAt = performance.now();
     setImmediate(() => {
-      this.#isScheduled = false;
-      this.#startedCount = 0;
-      while (this.#startedCount < MAX_STARTED && this.#startNext()) this.#startedCount += 1;
-      if (this.#startedCount > 0) this.#schedule();
+      if (this.#waiting.size === 0) return this.#endTurn();
+      const tookMs = performance.now() - startedAt;
+      setTimeout(() => this.#endTurn(), Math.min(MAX_PAUSE_MS, PAUSE_FACTOR * tookMs));
     });
+  }
+
+  /** Ends a turn, and begins the next one if requests are waiting. */
+  #endTurn(): void {
+    this.#isScheduled = false;
+    this.#startedCount = 0;
+    while (this.#startedCount < MAX_STARTED && this.#startNext()) this.#startedCount += 1;
+    if (this.#startedCount > 0) this.#schedule();
   }
 
   /** Starts the request whose turn is next; returns whether there was one. */

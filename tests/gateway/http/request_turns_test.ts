@@ -52,6 +52,19 @@ Deno.test("[http.turns] at most eight requests start in a turn of the event loop
   await recorded.settle();
 });
 
+Deno.test("[http.turns] the requests of a flood take at most a third of the time", async () => {
+  const turns = new RequestTurns();
+  const startedAt = performance.now();
+  let workedMs = 0;
+  await Promise.all(Array.from({ length: 6 * FREE_COUNT }, async () => {
+    await turns.take({ party: "network a", connection: "a1" });
+    const workedAt = performance.now();
+    while (performance.now() < workedAt + 1);
+    workedMs += performance.now() - workedAt;
+  }));
+  assert.ok(performance.now() - startedAt > 2.5 * workedMs, String(workedMs));
+});
+
 Deno.test("[http.turns] networks take turns, and so do the connections of each", async () => {
   const recorded = new RecordedTurns();
   recorded.take("network a", "a1", FREE_COUNT + 4);

@@ -8,7 +8,8 @@ const INTERVAL_MS = 6000;
 
 /**
  * Starts a gateway over stdio whose client makes calls during which the server sends log messages, and reads
- * nothing.
+ * nothing. Only the memory of this gateway is measured. Like the attackers, it has low priority, so that it takes no core
+ * from the gateway whose latency is measured.
  *
  * @param env The environment of the gateway.
  */
@@ -17,8 +18,8 @@ export async function startPausedClient(
 ): Promise<AsyncDisposable & { readonly pid: number }> {
   const [command, ...commandArgs] = await gatewayCommandLine(GATEWAY_COMMAND);
   const setup = new Setup({ servers: { hostile: hostileServer() }, env });
-  const child = new Deno.Command(command, {
-    args: [...commandArgs, "--agent", "tester"],
+  const child = new Deno.Command("nice", {
+    args: ["-n", "19", command, ...commandArgs, "--agent", "tester"],
     cwd: setup.workingFolder,
     env: setup.env,
     clearEnv: true,
