@@ -69,18 +69,23 @@ export class Setup {
   }
 
   /**
-   * Returns the entries so far of the audit log and of the log of refusals, in the order of their times; not the
-   * entries at the beginning of calls.
+   * Returns the entries so far of the audit log, with its older files, and of the log of refusals, in the order of
+   * their times; not the entries at the beginning of calls.
    *
    * @param name Path of the audit log, relative to the working folder.
    */
   readAuditLog(name: string = DEFAULT_AUDIT_LOG): AuditLine[] {
-    const done = this.readAuditFile(name).filter(({ phase }) => phase !== "begun");
+    const exists = (file: string) => isFile(join(this.workingFolder, file));
+    const older: string[] = [];
+    for (let number = 1; exists(`${name}.${number}`); number++) older.unshift(`${name}.${number}`);
+    const done = [...older, name].flatMap((file) => this.readAuditFile(file))
+      .filter(({ phase }) => phase !== "begun");
     const refusedName = name.replace(/(\.\w+)$/, ".refused$1");
-    const hasRefused = isFile(join(this.workingFolder, refusedName));
-    return [...done, ...hasRefused ? this.readAuditFile(refusedName) : []].sort((one, two) => {
-      return Date.parse(String(one.timestamp)) - Date.parse(String(two.timestamp));
-    });
+    return [...done, ...exists(refusedName) ? this.readAuditFile(refusedName) : []].sort(
+      (one, two) => {
+        return Date.parse(String(one.timestamp)) - Date.parse(String(two.timestamp));
+      },
+    );
   }
 
   /**

@@ -112,10 +112,9 @@ Deno.test({
           usedBytes.map((size) => (size / 1e6).toFixed(1)).join(" ")
         }`,
       );
-      assert.ok(
-        (usedBytes.at(-1) ?? 0) - (usedBytes[1] ?? 0) < 2_000_000,
-        "The memory grew",
-      );
+      // Not every garbage collection frees all that it could.
+      const growth = Math.min(...usedBytes.slice(-2)) - Math.min(...usedBytes.slice(0, 2));
+      assert.ok(growth < 2_000_000, `The memory grew by ${growth} bytes`);
       program.sendSignal("SIGTERM");
       assert.equal((await program.waitForEnd()).code, 0);
     } finally {
