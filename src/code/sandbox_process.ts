@@ -98,8 +98,8 @@ export class SandboxProcess {
     this.#watched = {
       pid: child.pid,
       maxBytes: MAX_RESIDENT_MIB * 1024 * 1024,
-      exceeded: () => this.#killForMemory(),
-      lost: () => this.#killFor("its memory could no longer be watched"),
+      onExceeded: () => this.#killForMemory(),
+      onLost: () => this.#killFor("its memory could no longer be watched"),
     };
     watchdog.register(child.pid);
     const held = new Budget(MAX_HELD_BYTES, memory, "code");

@@ -12,7 +12,7 @@ export type { Caller, ClientCapabilities, ClientConnection } from "./caller.ts";
 export { readCapabilities } from "./declared_capabilities.ts";
 export { NoiseLog, type NoiseLogOptions } from "./noise_log.ts";
 export {
-  heldBackError,
+  createHeldBackError,
   isReadOnly,
   type Item,
   ItemList,

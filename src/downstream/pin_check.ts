@@ -1,5 +1,10 @@
 import type { CancelSignal } from "../jsonrpc/mod.ts";
-import { heldBackError, type ItemList, type ListKind, type ServerLists } from "./catalog/mod.ts";
+import {
+  createHeldBackError,
+  type ItemList,
+  type ListKind,
+  type ServerLists,
+} from "./catalog/mod.ts";
 import type { Invocation } from "./invocation.ts";
 import type { PooledSession } from "./pool.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -16,7 +21,7 @@ export function refuseHeldBack(
   item: ItemReference & { readonly server: string },
 ): void {
   const reason = heldBack.get(item.name);
-  if (reason !== undefined) throw heldBackError(reason, item);
+  if (reason !== undefined) throw createHeldBackError(reason, item);
 }
 
 /**
@@ -40,7 +45,7 @@ export async function requirePinned(
   refuseHeldBack(list, { ...item, server });
   // A completion may name a URI instead of a template: the server finds the template.
   if (invocation.kind !== "completion" && list.get(item.name) === undefined) {
-    throw heldBackError(undefined, { ...item, server });
+    throw createHeldBackError(undefined, { ...item, server });
   }
 }
 

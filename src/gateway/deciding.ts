@@ -1,6 +1,6 @@
 /** The decision stage of the pipeline, for decisions that depend on the annotations of a tool. */
 
-import { heldBackError, type Tool } from "../downstream/mod.ts";
+import { createHeldBackError, type Tool } from "../downstream/mod.ts";
 import type { AccessRequest, Decision } from "../policy/mod.ts";
 import type { ToolContext } from "./tools/mod.ts";
 
@@ -41,7 +41,7 @@ export async function decideByAnnotations(
   const { server, tool: name } = request;
   const reason = list?.heldBack.get(name);
   // Annotations that nobody has accepted decide nothing.
-  if (reason !== undefined) throw heldBackError(reason, { server, kind: "tools", name });
+  if (reason !== undefined) throw createHeldBackError(reason, { server, kind: "tools", name });
   const decidedTool = list?.get(name);
   const firstDecision = decide(decidedTool);
   return {

@@ -3,7 +3,7 @@ const INTERVAL_MS = 50;
 
 /**
  * A shell script that reads lines with process ids, and answers each with the id and the resident memory in KiB. A
- * process that has ended gets no answer. The script ends with its input, and at once if there is no `/proc`. It ignores
+ * process that has ended gets no answer. The script ends with its input; without `/proc`, it ends immediately. It ignores
  * signals that are meant for the gateway.
  */
 const SCRIPT = `trap '' INT TERM HUP
@@ -21,9 +21,9 @@ export interface WatchedProcess {
   /** Maximum resident memory in bytes. */
   readonly maxBytes: number;
   /** Called each time that the process has more than that. */
-  exceeded(): void;
+  onExceeded(): void;
   /** Called when the memory cannot be watched any longer. */
-  lost(): void;
+  onLost(): void;
 }
 
 /**
@@ -45,7 +45,7 @@ export class MemoryWatch {
   add(process: WatchedProcess): void {
     this.#start();
     this.#processes.add(process);
-    this.#timer ??= setInterval(() => this.#ask(), INTERVAL_MS);
+    this.#timer ??= setInterval(() => this.#requestMemory(), INTERVAL_MS);
   }
 
   /** Stops watching a process. */
@@ -77,9 +77,9 @@ export class MemoryWatch {
     void this.#readAnswers(shell);
   }
 
-  #ask(): void {
+  #requestMemory(): void {
     const ids = [...this.#processes].map(({ pid }) => `${pid}\n`).join("");
-    // If the shell has ended, the end of its output says so.
+    // The end of the shell is noticed by the end of its output.
     this.#writer?.write(this.#encoder.encode(ids)).catch(() => {});
   }
 
@@ -87,7 +87,7 @@ export class MemoryWatch {
     const decoder = new TextDecoder();
     let incompleteLine = "";
     for await (const chunk of shell.stdout) {
-      const [...lines] = (incompleteLine + decoder.decode(chunk)).split("\n");
+      const lines = (incompleteLine + decoder.decode(chunk)).split("\n");
       incompleteLine = lines.pop() ?? "";
       for (const line of lines) this.#readAnswer(line);
     }
@@ -97,14 +97,14 @@ export class MemoryWatch {
     this.#writer = undefined;
     for (const process of [...this.#processes]) {
       this.delete(process);
-      process.lost();
+      process.onLost();
     }
   }
 
   #readAnswer(line: string): void {
     const [pid, kib] = line.split(" ").map(Number);
     for (const process of this.#processes) {
-      if (process.pid === pid && Number(kib) * 1024 > process.maxBytes) process.exceeded();
+      if (process.pid === pid && Number(kib) * 1024 > process.maxBytes) process.onExceeded();
     }
   }
 }

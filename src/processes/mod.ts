@@ -1,7 +1,6 @@
 /**
- * Processes in groups of their own: starting, signalling, watching their memory and, if the gateway is killed, ending
- * them. Knows neither
- * servers nor code. Imports the leaves.
+ * Processes in groups of their own: starts them, signals them, watches their memory, and ends them if the gateway is
+ * killed. Knows neither servers nor code. Imports the leaves.
  *
  * @module
  */

@@ -24,7 +24,7 @@ export interface SpawnOptions {
   readonly env: Record<string, string>;
   /** Its working folder; default: that of this process. */
   readonly cwd: string | undefined;
-  /** Whether the program is known to exist, as a shell is. Default: not before it has been started. */
+  /** Whether the program is known to exist, as a shell is. Default: only if it has been started before. */
   readonly exists?: boolean;
 }
 

@@ -22,7 +22,7 @@ end_marked() {
   sleep 1
   kill_marked "$1"
 }
-# A process that forks and exits quickly may have gone when it is killed, so that its child is found next time.
+# A process that forks and exits quickly may be gone before the kill. The next pass then finds its child.
 kill_marked() {
   for pass in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     signal_marked KILL "$1" || return
@@ -94,7 +94,8 @@ export class Watchdog {
   /**
    * Removes a group that has ended: the system may reuse its id.
    *
-   * @param number The number in the mark of the processes; those that left the group are ended. Default: none has a mark.
+   * @param number The number in the mark of the group's processes. Processes with the mark that left the group are ended.
+   * Default: no search for such processes.
    */
   unregister(groupId: number, number?: number): void {
     this.#write(`-${groupId}${number === undefined ? "" : ` ${number}`}\n`);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import {
   CommandLineError,
-  windowsCommand,
+  createWindowsCommand,
 } from "../../src/downstream/transports/windows_command.ts";
 
 const ENV = {
@@ -26,7 +26,11 @@ function resolveCommand(
   },
 ) {
   const exists = (path: string) => files.some((file) => file.toLowerCase() === path.toLowerCase());
-  return windowsCommand({ command, args }, { env, exists, ...(cwd === undefined ? {} : { cwd }) });
+  return createWindowsCommand({ command, args }, {
+    env,
+    exists,
+    ...(cwd === undefined ? {} : { cwd }),
+  });
 }
 
 const NPX = "C:\\Program Files\\nodejs\\npx.cmd";
@@ -163,7 +167,7 @@ Deno.test({
       Deno.writeTextFileSync(show, "console.log(JSON.stringify(Deno.args));");
       Deno.writeTextFileSync(script, `@"${Deno.execPath()}" run --quiet "${show}" %*\r\n`);
       const args = QUOTED_ARGUMENTS.map(([argument]) => argument);
-      const line = windowsCommand({ command: script, args }, {
+      const line = createWindowsCommand({ command: script, args }, {
         env: Deno.env.toObject(),
         exists: (path) => path.toLowerCase() === script.toLowerCase(),
       });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
 import type { CannotAsk } from "../../src/approvals/mod.ts";
 import { describeCondition } from "../../src/cli/explain_text.ts";
-import { heldBackError } from "../../src/downstream/catalog/held_back.ts";
+import { createHeldBackError } from "../../src/downstream/catalog/held_back.ts";
 import {
   cannotAskBody,
   deniedByPersonBody,
@@ -331,7 +331,7 @@ Deno.test("[control.messages] an item that is held back is named, with the reaso
         "Prompt",
       ]] as const
     ) {
-      const body = errorBodyOf(heldBackError(reason, { server: "s", kind, name: "t" }));
+      const body = errorBodyOf(createHeldBackError(reason, { server: "s", kind, name: "t" }));
       assert.ok(body !== undefined);
       assert.ok(body.message.startsWith(`${word} "t" of server "s" is held back: `), body.message);
       assert.ok(body.message.includes(clause), body.message);
@@ -349,7 +349,7 @@ Deno.test("[control.messages] the command for an item that is held back can be p
       "--diff -- 'a b'\\''s'",
     ]] as const
   ) {
-    const error = heldBackError("new", { server, kind: "tools", name: "t" });
+    const error = createHeldBackError("new", { server, kind: "tools", name: "t" });
     assert.equal(errorBodyOf(error)?.command, `agent-mcp-gateway pin ${name}`);
   }
 });

@@ -11,10 +11,10 @@ Deno.test({
     const watch = new MemoryWatch();
     const reported = Promise.withResolvers<void>();
     const unexpected = (): void => reported.reject(new Error("An unexpected report"));
-    watch.add({ pid: Deno.pid, maxBytes: 1e12, exceeded: unexpected, lost: unexpected });
+    watch.add({ pid: Deno.pid, maxBytes: 1e12, onExceeded: unexpected, onLost: unexpected });
     // No process has this id.
-    watch.add({ pid: 2 ** 30, maxBytes: 0, exceeded: unexpected, lost: unexpected });
-    watch.add({ pid: Deno.pid, maxBytes: 1e6, exceeded: reported.resolve, lost: unexpected });
+    watch.add({ pid: 2 ** 30, maxBytes: 0, onExceeded: unexpected, onLost: unexpected });
+    watch.add({ pid: Deno.pid, maxBytes: 1e6, onExceeded: reported.resolve, onLost: unexpected });
     await reported.promise;
     await watch.close();
   },
@@ -30,8 +30,8 @@ Deno.test({
       watch.add({
         pid: Deno.pid,
         maxBytes: 1e12,
-        exceeded: () => lost.reject(new Error("An unexpected report")),
-        lost: lost.resolve,
+        onExceeded: () => lost.reject(new Error("An unexpected report")),
+        onLost: lost.resolve,
       });
       return lost.promise;
     };

@@ -1,7 +1,7 @@
 import { sha256 } from "../../sha256.ts";
 import type { ItemList } from "./item_list.ts";
 
-/** Number of lists after which those that are not used any more are removed. */
+/** Number of lists above which unused ones are removed. */
 const SWEEP_SIZE = 64;
 
 /** Keeps equal lists once: sessions of one server mostly list the same items. */
@@ -9,13 +9,13 @@ export class EqualLists {
   readonly #byHash = new Map<string, WeakRef<ItemList>>();
   readonly #hashes = new WeakMap<ItemList, string>();
 
-  /** Returns the list that is kept, if an equal one is in use; otherwise keeps this one. */
+  /** Returns an equal list if one is in use, and frees this one; otherwise keeps and returns this one. */
   async keep(list: ItemList): Promise<ItemList> {
     const hash = await hashList(list);
-    const kept = this.#byHash.get(hash)?.deref();
-    if (kept !== undefined) {
+    const equalList = this.#byHash.get(hash)?.deref();
+    if (equalList !== undefined) {
       list.free();
-      return kept;
+      return equalList;
     }
     this.#byHash.set(hash, new WeakRef(list));
     this.#hashes.set(list, hash);

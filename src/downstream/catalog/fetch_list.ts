@@ -114,8 +114,8 @@ async function fetchPages(builder: ListBuilder, options: FetchListOptions): Prom
       }
       if (pageNumber === 1 && isSilent) throw new ListTimeout(kind, timeoutMs);
       if (pageNumber === 1 || !affectsOnlyItsPage(cause)) throw cause;
-      const why = isSilent ? "it was not answered in time" : (cause as Error).message;
-      return builder.buildPartial(`page ${pageNumber} is missing: ${why}`);
+      const reason = isSilent ? "it was not answered in time" : (cause as Error).message;
+      return builder.buildPartial(`page ${pageNumber} is missing: ${reason}`);
     }
     builder.addPage(page, pageNumber);
     const { nextCursor } = page;
@@ -197,7 +197,7 @@ class ListBuilder {
       const text = new JsonText(definitionTexts[index] ?? "null");
       const problem = text.json.length > MAX_DEFINITION_LENGTH
         ? "a definition of more than 1 MiB"
-        : this.#nameProblem(name) ?? this.#itemProblem(name, problems?.[index]);
+        : this.#describeNameProblem(name) ?? this.#addName(problems?.[index], name);
       if (typeof name === "string" && problem === undefined) {
         this.#items.set(name, { name, definition: definition as Item["definition"], text });
       } else if (++this.#leftOutCount <= MAX_LEFT_OUT_REPORTED) {
@@ -213,8 +213,10 @@ class ListBuilder {
   }
 
   /** Returns the list of the pages so far. */
-  buildPartial(why: string): ItemList {
-    const incompleteReason = `Its list of ${this.#words.items} is incomplete: ${this.#quote(why)}`;
+  buildPartial(reason: string): ItemList {
+    const incompleteReason = `Its list of ${this.#words.items} is incomplete: ${
+      this.#quote(reason)
+    }`;
     return this.#build({ incompleteReason, completeness: "partial" });
   }
 
@@ -236,8 +238,8 @@ class ListBuilder {
     });
   }
 
-  /** Names the item in the description of its problem. */
-  #itemProblem(name: unknown, problem: string | undefined): string | undefined {
+  /** Adds the name of the item to the description of its problem, if there is one. */
+  #addName(problem: string | undefined, name: unknown): string | undefined {
     if (problem === undefined) return undefined;
     return `${this.#quote(problem)} (${this.#quoteName(String(name))})`;
   }
@@ -247,7 +249,7 @@ class ListBuilder {
   }
 
   /** Describes why an item with this name cannot be used, as an object of "has"; `undefined` if it can be used. */
-  #nameProblem(name: unknown): string | undefined {
+  #describeNameProblem(name: unknown): string | undefined {
     const { name: word } = this.#words;
     if (typeof name !== "string") return `no ${word}`;
     if (name === "") return `an empty ${word}`;

@@ -14,6 +14,12 @@ const PINNED_KIND_OF_LIST = {
   prompts: "prompts",
 } as const satisfies Readonly<Record<ListKind, PinnedKind | undefined>>;
 
+/** The clause for each reason in an error. */
+const CLAUSES: Readonly<Record<HeldBackReason, string>> = {
+  new: "it was not there when the user pinned the server",
+  changed: "it has changed since the user pinned it",
+};
+
 /** Maximum length of a name in an error, in UTF-16 code units. */
 const MAX_NAME_LENGTH = 200;
 
@@ -46,7 +52,7 @@ export async function holdBackItems(
     const step = longWork.runFor({ party, bytes: json.length }, () => canonicalDefinition(json));
     const canonical = step instanceof Promise ? await step : step;
     const hash = "json" in canonical ? sha256(canonical.json) : Promise.resolve(undefined);
-    reasons.push([name, hash.then((found) => found === pinned ? undefined : "changed")]);
+    reasons.push([name, hash.then((current) => current === pinned ? undefined : "changed")]);
   }
   const heldBack = new Map<string, HeldBackReason>();
   for (const [name, pending] of reasons) {
@@ -56,8 +62,8 @@ export async function holdBackItems(
   return list.withoutItems(heldBack);
 }
 
-/** Whether two servers have the same pins. */
-export function areHashesEqual(
+/** Whether two sets of pins are equal. */
+export function arePinsEqual(
   one: PinnedHashes | undefined,
   other: PinnedHashes | undefined,
 ): boolean {
@@ -74,7 +80,7 @@ export function areHashesEqual(
  *
  * @param reason The reason why it is held back; `undefined` if the server does not list it any more.
  */
-export function heldBackError(
+export function createHeldBackError(
   reason: HeldBackReason | undefined,
   { server, kind, name }: {
     readonly server: string;
@@ -84,11 +90,9 @@ export function heldBackError(
 ): CallerError {
   const { title } = LIST_WORDS[kind];
   const quoted = JSON.stringify(shortenText(name, MAX_NAME_LENGTH));
-  const clause = reason === "new"
-    ? "it was not there when the user pinned the server"
-    : reason === "changed"
-    ? "it has changed since the user pinned it"
-    : "the server does not list it any more as the user pinned it";
+  const clause = reason === undefined
+    ? "the server does not list it any more as the user pinned it"
+    : CLAUSES[reason];
   const command = serverCommand("pin", server, "--diff");
   const update = serverCommand("pin", server, "--update");
   return new CallerError(

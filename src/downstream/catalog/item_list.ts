@@ -80,7 +80,7 @@ export interface ListNotes {
   readonly heldBack?: HeldBackItems;
 }
 
-/** The list that holds nothing back. */
+/** The reasons of a list that holds nothing back. */
 const NOTHING_HELD_BACK: ReadonlyMap<string, HeldBackReason> = new Map();
 
 /** One list of a server, in its order. */
@@ -88,8 +88,8 @@ export class ItemList {
   /** The items that may be shown and used. */
   readonly items: readonly Item[];
   /**
-   * The items that are neither shown nor used, because they are not what a person has accepted: by name. Nothing else of
-   * them may reach a client.
+   * The reasons why items are held back, by name: a person has not accepted the items as they are. Such items are neither
+   * shown nor used; only the names and reasons may reach a client.
    */
   readonly heldBack: ReadonlyMap<string, HeldBackReason>;
   /** The list as the server gave it: this one if nothing is held back. */
@@ -128,7 +128,7 @@ export class ItemList {
     const bytes = items.reduce((sum, { text }) => sum + WORK_BYTES_PER_ITEM + text.json.length, 0);
     this.isLong = bytes > LONG_LIST_BYTES;
     this.#byName = new Map(items.map((item) => [item.name, item]));
-    // The memory of the whole list is free again when the whole list is.
+    // The memory belongs to the whole list, and is freed with it.
     this.#memory = heldBack === undefined ? notes.memory : heldBack.whole.#memory;
     if (heldBack === undefined) this.#memory?.freeWith(this);
   }

@@ -9,7 +9,7 @@ import { untilAborted } from "../until_aborted.ts";
 /** Time until a partial list is fetched again, in milliseconds. */
 const PARTIAL_LIST_TTL_MS = 60_000;
 
-/** Minimum and maximum time until a list is fetched again of which its server says how long it stays valid, in milliseconds. */
+/** Limits of the time for which a server may say that a list is valid, in milliseconds. */
 const MIN_TTL_MS = 1000;
 const MAX_TTL_MS = 3_600_000;
 
@@ -23,7 +23,7 @@ const MAX_LOGGED_LINES = 100;
 const MAX_LOGGED_NAMES = 10;
 const MAX_LOGGED_NAME_LENGTH = 80;
 
-/** A session of the server, as far as its lists are concerned. */
+/** The part of a session that its lists need. */
 export interface ListingSession {
   /** Whether the session may differ from other sessions of the server. */
   readonly isAltered: boolean;
@@ -45,7 +45,7 @@ export interface ListCacheOptions {
   readonly server: string;
   /** Receives each problem of the lists only once. */
   readonly log: Log;
-  /** Holds back the items of a list that nobody has accepted; default: none. */
+  /** Returns a list without the items that nobody has accepted. Default: nothing is held back. */
   readonly holdBack?: (list: ItemList) => ItemList | Promise<ItemList>;
   /** Called when a list was fetched again and has changed. */
   readonly onChanged?: (owner: ListOwner) => void;
@@ -117,8 +117,8 @@ export class ListCache {
   }
 
   /**
-   * Whether the cached list for a session is due to be fetched again. No session is started because a whole list may be
-   * outdated.
+   * Whether the cached list for a session is due to be fetched again. Without a session, only a partial list is: no session
+   * is started only because a complete list may be outdated.
    */
   isStale(owner: ListOwner): boolean {
     const cached = this.#find(owner);
@@ -200,10 +200,10 @@ export class ListCache {
     this.#newestList = undefined;
   }
 
-  /** Returns the list that is kept in place of an equal one, without the items that are held back. */
+  /** Returns a list, or an equal one that is in use, without the items that are held back. */
   async #accept(list: ItemList): Promise<ItemList> {
-    const kept = await this.#equalLists.keep(list);
-    return this.#options.holdBack?.(kept) ?? kept;
+    const keptList = await this.#equalLists.keep(list);
+    return this.#options.holdBack?.(keptList) ?? keptList;
   }
 
   #request(
@@ -330,8 +330,8 @@ export class ListCache {
     const { items } = LIST_WORDS[this.#kind];
     const names = heldBack.keys().take(MAX_LOGGED_NAMES)
       .map((name) => quoteEscaped(shortenText(escapeControls(name), MAX_LOGGED_NAME_LENGTH)));
-    const hiddenNames = heldBack.size - MAX_LOGGED_NAMES;
-    const more = hiddenNames > 0 ? ` and ${hiddenNames} more` : "";
+    const unloggedCount = heldBack.size - MAX_LOGGED_NAMES;
+    const more = unloggedCount > 0 ? ` and ${unloggedCount} more` : "";
     const command = serverCommand("pin", this.#options.server, "--diff");
     this.#warn(
       "Held back, because they are new or have changed since the server was pinned: " +

@@ -5,7 +5,7 @@ const freeing = new FinalizationRegistry<ListMemory>((memory) => memory.free());
 
 /**
  * The memory that a list takes from the share of its server. A list has no owner that could free it, because
- * sessions and calls use it at the same time: its memory is free again when it is collected as garbage.
+ * sessions and calls use it at the same time. So its memory is freed when the list is collected as garbage.
  */
 export class ListMemory {
   readonly #share: Budget | undefined;

@@ -8,7 +8,7 @@
  */
 
 export { fetchList, type FetchListOptions } from "./fetch_list.ts";
-export { heldBackError } from "./held_back.ts";
+export { createHeldBackError } from "./held_back.ts";
 export { ListError, ListTimeout } from "./list_error.ts";
 export {
   type HeldBackItems,

@@ -1,7 +1,7 @@
 import type { Log } from "../../log.ts";
 import type { PinnedHashes } from "../../pins/mod.ts";
 import type { ServerInfo } from "../revisions/mod.ts";
-import { areHashesEqual, holdBackItems } from "./held_back.ts";
+import { arePinsEqual, holdBackItems } from "./held_back.ts";
 import { type ItemList, LIST_KINDS, type ListKind } from "./item_list.ts";
 import { ListCache, type ListOwner } from "./list_cache.ts";
 
@@ -51,7 +51,7 @@ export class ServerLists {
    */
   constructor(options: ServerListsOptions) {
     this.#options = options;
-    const cache = (kind: ListKind): ListCache => {
+    const createCache = (kind: ListKind): ListCache => {
       return new ListCache(kind, {
         ...options,
         holdBack: (list) => this.#pins === undefined ? list : this.#holdBack(kind, list),
@@ -59,10 +59,10 @@ export class ServerLists {
       });
     };
     this.#caches = {
-      tools: cache("tools"),
-      resources: cache("resources"),
-      templates: cache("templates"),
-      prompts: cache("prompts"),
+      tools: createCache("tools"),
+      resources: createCache("resources"),
+      templates: createCache("templates"),
+      prompts: createCache("prompts"),
     };
   }
 
@@ -88,7 +88,7 @@ export class ServerLists {
    * @returns Whether they are other pins than before, so that all lists were removed.
    */
   setPins(pins: PinnedHashes | undefined): boolean {
-    if (areHashesEqual(pins, this.#pins)) return false;
+    if (arePinsEqual(pins, this.#pins)) return false;
     this.#pins = pins;
     this.#withoutHeldBack = new WeakMap();
     for (const kind of LIST_KINDS) this.#caches[kind].clear();
@@ -146,8 +146,8 @@ export class ServerLists {
     if (kind === "completions") return info?.hasCompletions;
     if (info !== undefined && declaresList(info, kind)) return true;
     const list = this.#caches[kind].cachedList(owner);
+    if (list !== undefined) return list.items.length > 0;
     // Some servers forget to declare their tools.
-    if (list === undefined && kind === "tools") return undefined;
-    return list === undefined ? info && false : list.items.length > 0;
+    return info === undefined || kind === "tools" ? undefined : false;
   }
 }

@@ -149,8 +149,8 @@ const RUNNER_FAILURES: readonly FailurePattern[] = [
   {
     pattern: /No interpreter found for (Python \S+)/,
     kind: "wrong-runtime",
-    describe: ([, wanted], { argsPath }) => ({
-      message: `${wanted} is not installed and cannot be downloaded`,
+    describe: ([, pythonVersion], { argsPath }) => ({
+      message: `${pythonVersion} is not installed and cannot be downloaded`,
       fix: `Install it, or choose another version after "--python" in ${argsPath}: ` +
         "`uv python list` shows the versions",
     }),

@@ -25,7 +25,7 @@ export interface CatalogHead {
   readonly probedAt?: number;
   /** The description by the server itself, if it has one; at most 200 characters. */
   readonly description?: string;
-  /** The server's description of itself from its handshake, without texts of any length. */
+  /** The flags and the revision from the server's handshake. */
   readonly info: RememberedInfo;
   /** Number of items in each list that is remembered. */
   readonly counts: Readonly<Partial<Record<ListKind, number>>>;
@@ -40,19 +40,19 @@ export type RememberedList = Pick<
   "items" | "completeness" | "incompleteReason" | "leftOut"
 >;
 
-/** A list of a file. */
+/** A list that was read from a file. */
 export interface RecalledList extends RememberedList {
   /** The memory that it takes, in bytes. */
   readonly memory: number;
 }
 
-/** The lists that are known. */
+/** The lists to remember, by kind. */
 export type RememberedLists = Readonly<Partial<Record<ListKind, RememberedList>>>;
 
-/** The lists of a file. */
+/** The lists that were read from a file, by kind. */
 export type RecalledLists = Readonly<Partial<Record<ListKind, RecalledList>>>;
 
-/** Returns the bytes of a file; `undefined` if they would be too many. */
+/** Returns the bytes of a catalog's file; `undefined` if they would be too many. */
 export function encodeCatalog(
   head: Omit<CatalogHead, "format" | "counts">,
   lists: RememberedLists,

@@ -8,7 +8,7 @@ const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 /** Maximum number of files. */
 const MAX_FILES = 500;
 
-/** Age after which an unfinished file is one that a killed process left, in milliseconds. */
+/** Age after which an unfinished file counts as left by a killed process, in milliseconds. */
 const UNFINISHED_MS = 600_000;
 
 /** The mode of a folder that only its owner can access. */
@@ -16,7 +16,7 @@ const OWNER_ONLY_MODE = 0o700;
 
 const isWindows = Deno.build.os === "windows";
 
-/** The folder of the remembered catalogs, which only the user may change: what it holds is shown to agents. */
+/** The folder of the remembered catalogs. Only the user may change it, because agents see its content. */
 export class CatalogFolder {
   readonly #path: string;
   #isPruned = false;
@@ -90,7 +90,7 @@ export class CatalogFolder {
     await this.create();
     await replaceFile(this.pathOf(name), { bytes, mode: 0o600 });
     if (this.#isPruned) return;
-    // Once per process: no gateway writes many files that others do not write, too.
+    // Once per process is enough: one gateway writes few files.
     this.#isPruned = true;
     await this.prune();
   }
@@ -112,12 +112,14 @@ export class CatalogFolder {
       await Deno.mkdir(folder, { recursive: true, mode: OWNER_ONLY_MODE });
       if (isOwnFolder(folder)) continue;
       // Windows gives other users no access to the folders of a user.
-      if (isWindows || !isOwnFolder(folder, { checksMode: false })) throw unsafeFolder(folder);
+      if (isWindows || !isOwnFolder(folder, { checksMode: false })) {
+        throw createUnsafeFolderError(folder);
+      }
       await Deno.chmod(folder, OWNER_ONLY_MODE);
     }
   }
 
-  /** Removes the oldest files while there are too many, and what killed processes left. */
+  /** Removes the oldest files while there are too many, and unfinished files of killed processes. */
   async prune(): Promise<void> {
     const files: { readonly name: string; readonly size: number; readonly writtenAt: number }[] =
       [];
@@ -132,15 +134,15 @@ export class CatalogFolder {
       else if (Date.now() - writtenAt > UNFINISHED_MS) await this.remove(name);
     }
     files.sort((one, two) => two.writtenAt - one.writtenAt);
-    let total = 0;
+    let totalBytes = 0;
     for (const [index, { name, size }] of files.entries()) {
-      total += size;
-      if (index >= MAX_FILES || total > MAX_TOTAL_BYTES) await this.remove(name);
+      totalBytes += size;
+      if (index >= MAX_FILES || totalBytes > MAX_TOTAL_BYTES) await this.remove(name);
     }
   }
 }
 
-/** Name of the file with the key, which no bound removes. */
+/** Name of the file with the key, which `prune` does not remove. */
 export const KEY_FILE = "key";
 
 /** Name of the file that is locked while the key is created. */
@@ -166,6 +168,6 @@ function isOwn({ uid, mode }: Deno.FileInfo, checksMode = true): boolean {
 
 let ownId: number | undefined;
 
-function unsafeFolder(path: string): Error {
+function createUnsafeFolderError(path: string): Error {
   return new Error(`${path} is a link or belongs to another user`);
 }

@@ -15,7 +15,7 @@ const KEY_BYTES = 32;
 /** Maximum wait for another process that creates the key, in milliseconds. */
 const LOCK_TIMEOUT_MS = 5000;
 
-/** The surroundings that a server's catalog may depend on. */
+/** The context that a server's catalog may depend on, besides its entry. */
 export interface EntryContext {
   /** The gateway's working folder. */
   readonly cwd: string;
@@ -47,9 +47,10 @@ export class CatalogNames {
 
   /** Returns the name of an entry's files; `undefined` while there is no key, and for an entry that is never remembered. */
   async find(config: ServerConfig): Promise<string | undefined> {
-    const known = this.#names.get(config.fingerprint);
-    const key = known === undefined ? await (this.#key ??= this.#readKey()) : undefined;
-    return known ?? (key && await this.#nameWith(key, config));
+    const name = this.#names.get(config.fingerprint);
+    if (name !== undefined) return name;
+    const key = await (this.#key ??= this.#readKey());
+    return key && await this.#computeName(key, config);
   }
 
   /**
@@ -62,7 +63,7 @@ export class CatalogNames {
     return await this.find(config);
   }
 
-  async #nameWith(key: CryptoKey, config: ServerConfig): Promise<string | undefined> {
+  async #computeName(key: CryptoKey, config: ServerConfig): Promise<string | undefined> {
     const text = describeEntry(config, this.#context);
     if (text === undefined) return undefined;
     const hash = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text));
@@ -103,27 +104,28 @@ function describeEntry(
 ): string | undefined {
   if (connection.kind === "memory" || unavailable !== undefined) return undefined;
   const inherited = options.inheritEnv.map((name) => env.get(name) ?? null);
-  const stdio = getStdioConfig(connection);
-  const folder = stdio === undefined
-    ? undefined
-    : stdio.cwd !== undefined
-    ? resolvePath(cwd, stdio.cwd)
-    : dependsOnFolder(stdio)
-    ? cwd
-    : undefined;
-  return JSON.stringify([connection, options, inherited, folder ?? null], sortKeys);
+  const folder = findRelevantFolder(getStdioConfig(connection), cwd);
+  return JSON.stringify([connection, options, inherited, folder ?? null], sortMembers);
+}
+
+/** Returns the working folder of a server's process, if the server may depend on it. */
+function findRelevantFolder(stdio: StdioConfig | undefined, cwd: string): string | undefined {
+  if (stdio === undefined) return undefined;
+  if (stdio.cwd !== undefined) return resolvePath(cwd, stdio.cwd);
+  return dependsOnFolder(stdio) ? cwd : undefined;
 }
 
 /** Matches an argument that names something in the working folder: `.`, `./data`, `server.js`. */
 const RELATIVE_PATH = /^\.{1,2}(?:[\\/]|$)|^\w[^:]*\.(?:[cm]?[jt]s|py)$/;
 
-/** Whether a command line starts another program in another working folder. */
+/** Whether a command line may start a different program in a different working folder. */
 function dependsOnFolder({ command, args }: StdioConfig): boolean {
   const isRelative = /[\\/]/.test(command) && !isAbsolutePath(command);
   return isRelative || args.some((text) => RELATIVE_PATH.test(text));
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
+/** Replaces an object by its sorted members, because their order does not matter. */
+function sortMembers(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.entries(value).sort(([one], [two]) => one < two ? -1 : one > two ? 1 : 0);
+  return Object.entries(value).sort(([one], [two]) => one < two ? -1 : 1);
 }

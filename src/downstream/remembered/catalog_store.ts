@@ -34,7 +34,7 @@ export interface NewCatalog {
 
 /** Options of a store. */
 export interface CatalogStoreOptions extends EntryContext {
-  /** Path of the servers file. */
+  /** Path of the servers file; default: no index of summaries is kept. */
   readonly serversFile?: string;
   /** Receives a warning if nothing can be remembered. */
   readonly log: Log;
@@ -58,8 +58,7 @@ export class CatalogStore {
    * Opens the store; nothing is read or written yet.
    *
    * @param folder An absolute path.
-   * @param options What entries depend on, the servers file, if its summaries are kept together, and the log for a
-   * warning.
+   * @param options The context of the entries, the servers file for the index, and the log.
    */
   constructor(folder: string, { log, serversFile, ...context }: CatalogStoreOptions) {
     this.#folder = new CatalogFolder(folder);
@@ -69,14 +68,14 @@ export class CatalogStore {
   }
 
   /**
-   * Returns the summary of a catalog that an earlier gateway with the same servers file knew; `undefined` if that is not
-   * known. The value of a variable in the entry may have changed since.
+   * Returns the summary of a catalog from the index of the servers file; `undefined` if it is not in the index. A variable
+   * in the entry may have changed since the index was written.
    */
   findHead(config: ServerConfig, capabilities: string): CatalogHead | undefined {
     return this.#index?.get(config, capabilities);
   }
 
-  /** Writes down the summaries that are known, for later gateways with the same servers file. Never throws. */
+  /** Writes the index, for later gateways with the same servers file. Never throws. */
   async writeIndex(): Promise<void> {
     await this.#change(async () => await this.#index?.write());
   }
@@ -125,9 +124,9 @@ export class CatalogStore {
       const bytes = encodeCatalog(head, lists);
       if (bytes === undefined) return await this.#folder.remove(fileName);
       await this.#folder.write(fileName, bytes);
-      const written = decodeHead(bytes);
-      if (written !== undefined) {
-        this.#index?.set(config, { capabilities: head.capabilities, head: written });
+      const writtenHead = decodeHead(bytes);
+      if (writtenHead !== undefined) {
+        this.#index?.set(config, { capabilities: head.capabilities, head: writtenHead });
       }
     });
   }

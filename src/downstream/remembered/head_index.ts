@@ -6,7 +6,7 @@ import type { CatalogFolder } from "./catalog_folder.ts";
 /** Maximum size of an index, in bytes. */
 const MAX_INDEX_BYTES = 4 * 1024 * 1024;
 
-/** The state of a servers file, which is another one after every change. */
+/** The state of a servers file, which differs after every change. */
 interface FileState {
   readonly path: string;
   readonly size: number;
@@ -15,7 +15,7 @@ interface FileState {
 
 /** A server in the index. */
 interface IndexedServer {
-  /** The entry that the summaries are of; `undefined` until the entry is known. */
+  /** The fingerprint of the entry that the summaries belong to; `undefined` until the entry is known. */
   fingerprint: string | undefined;
   /** The summaries by key of the capabilities. */
   readonly heads: Map<string, CatalogHead>;
@@ -23,8 +23,8 @@ interface IndexedServer {
 
 /**
  * The summaries of the catalogs of one servers file, in one file: computing the names of 34 catalogs and reading the
- * beginnings of their files would take 5 ms of each start. It is used only while the servers file has not changed, and
- * only until a list is needed, which is read by the entry.
+ * beginnings of their files would take 5 ms of each start. The index is used only while the servers file has not changed,
+ * and only until a list is needed: lists are read from the catalog's own file.
  */
 export class HeadIndex {
   readonly #folder: CatalogFolder;
@@ -110,8 +110,8 @@ function decodeIndex(text: string, state: FileState): Map<string, IndexedServer>
     if (!isRecord(value) || JSON.stringify(value.state) !== JSON.stringify(state)) return new Map();
     const servers = value.servers as [string, unknown[]][];
     return new Map(servers.map(([name, heads]) => {
-      const valid = heads.filter(isHead).map((head) => [head.capabilities, head] as const);
-      return [String(name), { fingerprint: undefined, heads: new Map(valid) }];
+      const validHeads = heads.filter(isHead).map((head) => [head.capabilities, head] as const);
+      return [String(name), { fingerprint: undefined, heads: new Map(validHeads) }];
     }));
   } catch {
     // A damaged index costs only time.
@@ -128,11 +128,11 @@ function readState(path: string): FileState | undefined {
   }
 }
 
-/** Returns the name of the index of a servers file; the path, which two files rarely share, is in the index, too. */
+/** Returns the name of the index of a servers file: a hash of the path. Two paths may share it, so the index has the path. */
 function fileNameFor(path: string): string {
   let hash = 0x811c9dc5;
-  for (let at = 0; at < path.length; at++) {
-    hash = Math.imul(hash ^ path.charCodeAt(at), 0x01000193);
+  for (let index = 0; index < path.length; index++) {
+    hash = Math.imul(hash ^ path.charCodeAt(index), 0x01000193);
   }
   return `${(hash >>> 0).toString(16).padStart(8, "0")}.index`;
 }

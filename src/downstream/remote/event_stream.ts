@@ -1,7 +1,7 @@
 import type { Budget } from "../../budget.ts";
 import { AnswerTooLong, ReadThrottle } from "../../jsonrpc/mod.ts";
 import { longWork, partyOf } from "../../long_work.ts";
-import { bodyReader, cancelOnAbort, createNoRoomFailure } from "./response.ts";
+import { cancelOnAbort, createBodyReader, createNoRoomFailure } from "./response.ts";
 import { type IncomingText, type SseEvent, SseParser } from "./sse_parser.ts";
 
 /** Maximum time that a stream stays open after it is no longer needed, in milliseconds. */
@@ -20,7 +20,7 @@ export interface EventStreamOptions {
   readonly memory: Budget | undefined;
   /** Cancels the reading; its reason is thrown. */
   readonly signal: AbortSignal;
-  /** Another signal that does so, which is not used again. */
+  /** Another signal that cancels the reading. It must be for this stream alone, because its listener is not removed. */
   readonly interruption?: AbortSignal | undefined;
   /** The throttles of the streams that are being read, to which the throttle of this stream is added. */
   readonly throttles: Set<ReadThrottle>;
@@ -56,7 +56,7 @@ export async function readEvents(
   }: EventStreamOptions,
 ): Promise<void> {
   if (body === null) return;
-  const reader = bodyReader(body, memory);
+  const reader = createBodyReader(body, memory);
   const { interruption } = options;
   const stopListening = cancelOnAbort(reader, signal);
   if (interruption !== undefined) cancelOnAbort(reader, interruption);

@@ -35,18 +35,13 @@ export interface HttpErrorContext {
  * @param response The response; its body is read.
  * @param context The request.
  */
-export async function httpFailure(
+export async function createHttpFailure(
   response: Response,
   { url: { host }, redactSecrets, waitMs }: HttpErrorContext,
 ): Promise<RemoteFailure> {
   const { status } = response;
   const body = await readBeginning(response);
-  const quoted = quoteBody(body, redactSecrets);
-  const quote = quoted === undefined
-    ? ""
-    : isHtmlPage(body)
-    ? ` (a web page: ${quoted})`
-    : `: ${quoted}`;
+  const excerpt = describeBody(body, redactSecrets);
   const options = {
     reach: "refused",
     status,
@@ -54,12 +49,19 @@ export async function httpFailure(
     rpcError: rpcErrorIn(body),
   } as const;
   if (waitMs !== undefined) {
-    const message = `${host} is busy (HTTP ${status}${quote}) and asks to be tried again in ` +
+    const message = `${host} is busy (HTTP ${status}${excerpt}) and asks to be tried again in ` +
       `${Math.ceil(waitMs / 1000)} s`;
     return new RemoteFailure(message, { ...options, isBusy: true });
   }
   const hint = STATUS_HINTS[status] === undefined ? "" : `; ${STATUS_HINTS[status]}`;
-  return new RemoteFailure(`${host} answered with HTTP ${status}${quote}${hint}`, options);
+  return new RemoteFailure(`${host} answered with HTTP ${status}${excerpt}${hint}`, options);
+}
+
+/** Returns a quote of a body, to be appended to a status; empty if there is nothing to quote. */
+function describeBody(body: string, redactSecrets: HttpErrorContext["redactSecrets"]): string {
+  const quote = quoteBody(body, redactSecrets);
+  if (quote === undefined) return "";
+  return isHtmlPage(body) ? ` (a web page: ${quote})` : `: ${quote}`;
 }
 
 /**
@@ -70,7 +72,7 @@ export async function httpFailure(
  * @param cause The failure of the message.
  * @returns A failure of the session if the status is 404; otherwise `cause`.
  */
-export function sessionFailure(cause: unknown): unknown {
+export function explainSessionFailure(cause: unknown): unknown {
   if (!(cause instanceof RemoteFailure) || cause.status !== 404) return cause;
   const message = "its session has ended there";
   return new RemoteFailure(message, { reach: "never", status: 404, cause });

@@ -4,10 +4,10 @@ import type { Authorization } from "../authorization.ts";
 import { REDIRECT_STATUSES } from "../http_responses.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { CookieJar } from "./cookie_jar.ts";
-import { httpFailure } from "./http_error.ts";
-import { isOffline, networkFailure } from "./network_error.ts";
+import { createHttpFailure } from "./http_error.ts";
+import { explainNetworkFailure, isOffline } from "./network_error.ts";
 import { secretsInUrl } from "./quote.ts";
-import { redirectTarget } from "./redirects.ts";
+import { findRedirectTarget } from "./redirects.ts";
 import { readRetryAfter } from "./retry_after.ts";
 
 /**
@@ -20,7 +20,7 @@ const POOL_IDLE_MS = 4000;
 /** Time for the network to come back after a sleep of the machine, in milliseconds. */
 const NETWORK_MS = 30_000;
 
-/** The first pause between two attempts meanwhile, in milliseconds; each pause is twice the one before it. */
+/** The first pause between two attempts during that time, in milliseconds; each pause is twice the one before it. */
 const NETWORK_PAUSE_MS = 250;
 
 /** Maximum length of a session id in UTF-16 code units, because it is kept in memory. */
@@ -136,12 +136,12 @@ export class HttpRequester {
     let target = url;
     const visited: URL[] = [];
     for (;;) {
-      const { response, sentAuthorization } = await this.#sendOnline(target, request);
+      const { response, sentAuthorization } = await this.#sendWhenOnline(target, request);
       if (response.ok) return response;
       if (REDIRECT_STATUSES.has(response.status)) {
         await response.body?.cancel();
         visited.push(target);
-        target = redirectTarget(response, {
+        target = findRedirectTarget(response, {
           from: target,
           method: request.method,
           visited,
@@ -151,7 +151,7 @@ export class HttpRequester {
       }
       if (this.#authorization !== undefined && needsAuthorization(response)) {
         await response.body?.cancel();
-        if (recoveredStatuses.has(response.status)) throw freshTokenFailure(response, url);
+        if (recoveredStatuses.has(response.status)) throw createFreshTokenFailure(response, url);
         recoveredStatuses.add(response.status);
         this.#awaitsLogin = true;
         await this.#authorization.recover(response, {
@@ -171,15 +171,15 @@ export class HttpRequester {
         : undefined;
       const remainingMs = request.maxBusyWaitMs - (performance.now() - startedAt);
       if (waitMs === undefined || waitMs > remainingMs) {
-        throw await httpFailure(response, { ...context, waitMs });
+        throw await createHttpFailure(response, { ...context, waitMs });
       }
       await response.body?.cancel();
       await wait(waitMs, request.signal);
     }
   }
 
-  /** Sends a request; again while there is no connection because the machine has just woken up. */
-  async #sendOnline(url: URL, request: RemoteRequest): Promise<SentRequest> {
+  /** Sends a request. Repeats that while no connection can be made and the machine has just woken up. */
+  async #sendWhenOnline(url: URL, request: RemoteRequest): Promise<SentRequest> {
     for (let pauseMs = NETWORK_PAUSE_MS;; pauseMs *= 2) {
       try {
         const sent = await this.#sendOnce(url, request);
@@ -217,7 +217,7 @@ export class HttpRequester {
       });
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
-      throw networkFailure(cause, { url, isAnswering: false });
+      throw explainNetworkFailure(cause, { url, isAnswering: false });
     }
     this.#hasResponded = true;
     const sessionId = response.headers.get("mcp-session-id") ?? this.#sessionIdToRedact;
@@ -258,7 +258,7 @@ function needsAuthorization({ status, headers }: Response): boolean {
 }
 
 /** Describes the refusal of a token that was just issued, without the hint to check the headers of the entry. */
-function freshTokenFailure({ status }: Response, { host }: URL): RemoteFailure {
+function createFreshTokenFailure({ status }: Response, { host }: URL): RemoteFailure {
   const message = `${host} refuses the token that was just issued for it (HTTP ${status}); ` +
     "call again, and if that does not help, report it to the operator of the server";
   return new RemoteFailure(message, { reach: "refused", status, problem: "status" });

@@ -65,7 +65,7 @@ const EXPLANATIONS: readonly (readonly [
  * @param cause The error of `fetch`, or of reading a body.
  * @param request The address of the request, and whether the response has begun.
  */
-export function networkFailure(
+export function explainNetworkFailure(
   cause: unknown,
   { url, isAnswering }: { readonly url: URL; readonly isAnswering: boolean },
 ): RemoteFailure {

@@ -155,8 +155,8 @@ function warnAboutTraces(config: ServerConfig, address: string, log: Log): void 
   if (Deno.env.get("OTEL_DENO") !== "true" || warnedConfigs.has(config)) return;
   const [, afterHost = ""] = /^\w+:\/\/[^/?#]*(.*)$/.exec(address) ?? [];
   const { username, password } = new URL(address);
-  const shown = `${username} ${afterHost}`;
-  const showsVariable = secrets.some((secret) => secret !== "" && shown.includes(secret));
+  const tracedText = `${username} ${afterHost}`;
+  const showsVariable = secrets.some((secret) => secret !== "" && tracedText.includes(secret));
   if (password === "" && !showsVariable) return;
   warnedConfigs.add(config);
   const message =

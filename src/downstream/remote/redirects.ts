@@ -22,7 +22,7 @@ export interface RedirectedRequest {
  * @throws {RemoteFailure} if the redirect is not followed; its message contains the address without userinfo
  * and query.
  */
-export function redirectTarget(
+export function findRedirectTarget(
   { status, headers }: Response,
   { url: { origin, host }, from, method, visited, redactSecrets }: RedirectedRequest,
 ): URL {

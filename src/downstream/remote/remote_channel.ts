@@ -26,12 +26,12 @@ const MAX_ORDER_WAIT_MS = 5000;
 const MAX_SENDERS = 16;
 
 /**
- * Duration of a sleep of the machine after which a request gets no answer any more on a connection that was open before,
- * in milliseconds. A server repeats an unconfirmed answer for some minutes; after that, it has given up.
+ * Duration of a sleep of the machine, in milliseconds, after which no answer arrives any more on a connection that was
+ * open before. A server repeats data that was not acknowledged for some minutes only.
  */
 const LOST_AFTER_MS = 300_000;
 
-/** Time for something of the answer to arrive after such a sleep, in milliseconds. */
+/** Time for a part of the response to arrive after such a sleep, in milliseconds. */
 const SIGN_OF_LIFE_MS = 3000;
 
 /**
@@ -59,7 +59,7 @@ export interface RemoteChannelOptions {
 
 /** A message for which no caller waits: a notification, an answer, or the cancellation of a request or a task. */
 interface UnsentMessage {
-  readonly message: Omit<OutgoingMessage, "onHeard">;
+  readonly message: Omit<OutgoingMessage, "onResponsePart">;
   /** The notification that must be sent before the message. */
   readonly earlier: Promise<unknown>;
   /** The length that counts against the limits of the queue. */
@@ -74,7 +74,7 @@ interface PendingRequest {
   /** Whether it belongs to no session. */
   readonly isStateless: boolean;
   /** Whether a part of the response has arrived since it was sent, or since the machine has slept. */
-  isHeard: boolean;
+  isResponding: boolean;
 }
 
 /**
@@ -87,7 +87,7 @@ export class RemoteChannel implements Channel {
   readonly #requests = new Map<string, PendingRequest>();
   // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
-  // When a request was answered whose own HTTP response is still pending, oldest first.
+  // The times at which requests were answered on other streams while their own HTTP responses are pending, oldest first.
   readonly #answeredAt = new Map<AbortController, number>();
   readonly #pendingRequests = new Set<Promise<void>>();
   readonly #queueLimit: QueueLimit;
@@ -190,7 +190,7 @@ export class RemoteChannel implements Channel {
 
   /** Notes that the machine has slept: what has arrived until now shows nothing about the connections. */
   noteSleep(): void {
-    for (const request of this.#requests.values()) request.isHeard = false;
+    for (const request of this.#requests.values()) request.isResponding = false;
   }
 
   /** See `Recovery`. */
@@ -201,7 +201,7 @@ export class RemoteChannel implements Channel {
     clearTimeout(this.#signOfLifeTimer);
     this.#signOfLifeTimer = setTimeout(() => {
       for (const [id, request] of requests) {
-        if (request.isHeard || this.#requests.get(id) !== request) continue;
+        if (request.isResponding || this.#requests.get(id) !== request) continue;
         const message = "its answer was lost while this machine slept; the call may have been " +
           "carried out, so find out before you repeat it";
         this.#fail(id, new RemoteFailure(message, { reach: "maybe", problem: "closed" }));
@@ -289,14 +289,14 @@ export class RemoteChannel implements Channel {
     const { id } = message;
     this.#controllers.add(controller);
     const isStateless = message.headers !== undefined;
-    const request: PendingRequest = { controller, isStateless, isHeard: false };
+    const request: PendingRequest = { controller, isStateless, isResponding: false };
     if (id !== undefined) this.#requests.set(id, request);
-    const onHeard = (): void => void (request.isHeard = true);
+    const onResponsePart = (): void => void (request.isResponding = true);
     const { signal } = controller;
     try {
       await earlier;
       signal.throwIfAborted();
-      const explain = await this.#sendOrFallBack({ ...message, onHeard }, signal);
+      const explain = await this.#sendOrFallBack({ ...message, onResponsePart }, signal);
       if (explain !== undefined && id !== undefined) this.#handler?.requestFailed?.(id, explain);
     } catch (cause) {
       if (!signal.aborted && !this.#isClosed) this.#fail(id, cause);
@@ -343,7 +343,7 @@ export class RemoteChannel implements Channel {
     if (endsSession) this.#lose(failure);
   }
 
-  /** Aborts the request that a message cancels; returns whether the server learns of it from that. */
+  /** Aborts the request that a message cancels; returns whether the abort alone informs the server. */
   #cancel(text: string): boolean {
     const id = textAt(text, "params", "requestId");
     if (id === undefined) return false;

@@ -17,7 +17,7 @@ export interface OutgoingMessage {
   /** HTTP headers of a request that belongs to no session; `undefined` if it belongs to the session. */
   readonly headers: Readonly<Record<string, string>> | undefined;
   /** Called when a part of its response has arrived. */
-  readonly onHeard: () => void;
+  readonly onResponsePart: () => void;
 }
 
 /** Sends messages to a remote server, and receives the server's messages. */

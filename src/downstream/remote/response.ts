@@ -35,7 +35,7 @@ export function encodingOf({ headers }: Response): string | undefined {
  * @param body The body.
  * @param memory The server's memory budget; its name is the party in `longWork`.
  */
-export function bodyReader(body: Response["body"], memory: Budget | undefined): ByteReader {
+export function createBodyReader(body: Response["body"], memory: Budget | undefined): ByteReader {
   const party = partyOf(memory);
   const reader = reusingReader(body);
   let readBytes = 0;
@@ -86,7 +86,7 @@ export async function readBody(
     readonly signal: AbortSignal;
   },
 ): Promise<IncomingText> {
-  const reader = bodyReader(body, memory);
+  const reader = createBodyReader(body, memory);
   const buffer = new ByteBuffer({ maxBytes, memory });
   const stopListening = cancelOnAbort(reader, signal);
   try {

@@ -4,7 +4,7 @@ import { mediaTypeOf } from "../http_responses.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { messageIn, readEvents } from "./event_stream.ts";
 import { explainMissingAnswer, type ReceivedResponse } from "./missing_answer.ts";
-import { networkFailure } from "./network_error.ts";
+import { explainNetworkFailure } from "./network_error.ts";
 import type { OutgoingMessage, RemoteClientOptions } from "./remote_client.ts";
 import { encodingOf, readBody } from "./response.ts";
 import type { IncomingText, SseEvent } from "./sse_parser.ts";
@@ -110,7 +110,7 @@ export class ResponseReader {
         interruption,
         onBytes: (bytes) => {
           received.firstBytes ??= bytes.slice(0, BEGINNING_BYTES);
-          this.#options.message.onHeard();
+          this.#options.message.onResponsePart();
         },
         isDone: () => this.isAnswered,
         onEvent: (event) => {
@@ -138,7 +138,7 @@ export class ResponseReader {
     const { signal } = this.#options;
     if (signal.aborted) return signal.reason;
     if (cause instanceof AnswerTooLong || cause instanceof RemoteFailure) return cause;
-    return networkFailure(cause, { url: this.#client.url, isAnswering: true });
+    return explainNetworkFailure(cause, { url: this.#client.url, isAnswering: true });
   }
 }
 

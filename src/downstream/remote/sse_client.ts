@@ -2,7 +2,7 @@ import { AnswerTooLong } from "../../jsonrpc/mod.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../until_aborted.ts";
 import { messageIn, readEvents, SHARED_STREAM_SKIP_FACTOR } from "./event_stream.ts";
-import { sessionFailure } from "./http_error.ts";
+import { explainSessionFailure } from "./http_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
 import type { IncomingText } from "./sse_parser.ts";
@@ -52,7 +52,7 @@ export class SseClient implements RemoteClient {
       signal,
       maxBusyWaitMs: phase === "open" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     }).catch((cause) => {
-      throw sessionFailure(cause);
+      throw explainSessionFailure(cause);
     });
     // The answer to the message arrives on the event stream.
     await body?.cancel();

@@ -7,8 +7,8 @@ import { isEventStream } from "./response.ts";
 import { ResponseReader } from "./response_reader.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
-/** Statuses of the range 400 to 499 that are about the HTTP request, whatever error their body has. */
-const HTTP_STATUSES: ReadonlySet<number> = new Set([401, 403, 407, 408, 413, 421, 429, 431]);
+/** Statuses from 400 to 499 that are about the HTTP request, so that a JSON-RPC error in their body is no answer. */
+const HTTP_LEVEL_STATUSES: ReadonlySet<number> = new Set([401, 403, 407, 408, 413, 421, 429, 431]);
 
 /** Maximum length of the answer to a probe that may lack the id of its request, in UTF-16 code units. */
 const MAX_REFUSAL_LENGTH = 64 * 1024;
@@ -42,7 +42,7 @@ export async function sendStateless(
       signal,
       maxBusyWaitMs: phase === "probe" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     });
-    message.onHeard();
+    message.onResponsePart();
     const clientReads = untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
     const onMessage: RemoteClientOptions["onMessage"] = (data) => {
@@ -55,7 +55,7 @@ export async function sendStateless(
     return () => reader.explain();
   } catch (cause) {
     if (!(cause instanceof RemoteFailure)) throw cause;
-    const answer = answerIn(cause, id);
+    const answer = readAnswer(cause, id);
     if (answer === undefined) throw withoutSession(cause);
     await client.onMessage(answer);
     return () => cause;
@@ -63,10 +63,10 @@ export async function sendStateless(
 }
 
 /** Returns the answer in the body of a response with an error status, if the server itself has answered the request. */
-function answerIn({ status, rpcError }: RemoteFailure, id: string): IncomingText | undefined {
+function readAnswer({ status, rpcError }: RemoteFailure, id: string): IncomingText | undefined {
   if (rpcError === undefined || status === undefined) return undefined;
-  if (status < 400 || status >= 500 || HTTP_STATUSES.has(status)) return undefined;
-  return errorAnswer(rpcError, id);
+  if (status < 400 || status >= 500 || HTTP_LEVEL_STATUSES.has(status)) return undefined;
+  return createErrorAnswer(rpcError, id);
 }
 
 /** Adds the id of the request to an error without one: a server that does not know the request may not have read it. */
@@ -75,14 +75,14 @@ function withRequestId(data: IncomingText, id: string): IncomingText {
   try {
     const message: unknown = JSON.parse(data.text);
     const isError = isRecord(message) && isRecord(message.error) && message.method === undefined;
-    return isError && (message.id ?? null) === null ? errorAnswer(message.error, id) : data;
+    return isError && (message.id ?? null) === null ? createErrorAnswer(message.error, id) : data;
   } catch {
     // The text is not JSON, which the reader of the message reports.
     return data;
   }
 }
 
-function errorAnswer(error: unknown, id: string): IncomingText {
+function createErrorAnswer(error: unknown, id: string): IncomingText {
   const text = `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`;
   return { text, bytes: utf8Bytes(text) };
 }

@@ -37,10 +37,10 @@ export class StreamBackoff {
    * immediately, to find out whether the server still runs.
    */
   recordEnd(isBroken: boolean): void {
-    const wasOpen = this.#openedAt !== undefined;
-    if (wasOpen && performance.now() - Number(this.#openedAt) > STEADY_STREAM_MS) {
-      this.#backoffMs = FIRST_PAUSE_MS;
-    }
+    const openedAt = this.#openedAt;
+    const wasOpen = openedAt !== undefined;
+    const wasSteady = wasOpen && performance.now() - openedAt > STEADY_STREAM_MS;
+    if (wasSteady) this.#backoffMs = FIRST_PAUSE_MS;
     this.#openedAt = undefined;
     const isFirst = this.#backoffMs === FIRST_PAUSE_MS;
     this.#pauseMs = isBroken && wasOpen && isFirst ? 0 : Math.max(this.#backoffMs, this.#retryMs);

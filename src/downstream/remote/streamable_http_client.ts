@@ -1,7 +1,7 @@
 import { wait, within } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
 import { untilAborted } from "../until_aborted.ts";
-import { sessionFailure } from "./http_error.ts";
+import { explainSessionFailure } from "./http_error.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientOptions } from "./remote_client.ts";
 import { isEventStream } from "./response.ts";
 import { ResponseReader } from "./response_reader.ts";
@@ -30,7 +30,7 @@ export class StreamableHttpClient implements RemoteClient {
   #sessionId: string | undefined;
   #headers: Readonly<Record<string, string>> = {};
   #standalone: StandaloneStream | undefined;
-  // Interrupt the streams of requests, so that they are resumed.
+  // Functions that interrupt the streams of requests, so that they are resumed.
   readonly #interrupts = new Set<() => void>();
 
   /**
@@ -52,7 +52,7 @@ export class StreamableHttpClient implements RemoteClient {
     }
     const response = await this.#post(message, signal);
     const reader = new ResponseReader(response, this.#options, { message, signal });
-    message.onHeard();
+    message.onResponsePart();
     const clientReads = this.#options.untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
     if (message.id === undefined || reader.isUnreadable) await response.body?.cancel();
@@ -115,7 +115,7 @@ export class StreamableHttpClient implements RemoteClient {
       signal,
       maxBusyWaitMs: isFirst ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     }).catch((cause) => {
-      throw this.hasSessionId ? sessionFailure(cause) : cause;
+      throw this.hasSessionId ? explainSessionFailure(cause) : cause;
     });
     // An empty session id counts as none.
     if (isFirst) this.#sessionId = response.headers.get("mcp-session-id") || undefined;
@@ -146,7 +146,7 @@ export class StreamableHttpClient implements RemoteClient {
     let failure: unknown;
     for (let response: Response | undefined = firstResponse; response !== undefined;) {
       failure = undefined;
-      message.onHeard();
+      message.onResponsePart();
       interruption = new AbortController();
       this.#interrupts.add(interrupt);
       try {

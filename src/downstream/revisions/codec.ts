@@ -70,7 +70,7 @@ export interface OpenServerOptions {
   readonly onResourceUpdated: (update: ResourceUpdate) => void;
 }
 
-/** A server has to be connected to again, because it does not speak the revision that was assumed. */
+/** The server does not speak the revision that was assumed, so it has to be opened on another connection. */
 export class WrongRevision extends Error {
   /** The name of the class. */
   override readonly name = "WrongRevision";
@@ -133,7 +133,7 @@ export interface ListOptions {
 
 /** One page of a list. */
 export interface ItemPage {
-  /** The names of the items; anything where an item has no valid name. */
+  /** The names of the items; any other value where an item has no valid name. */
   readonly names: readonly unknown[];
   /** The definitions of the items, parsed. */
   readonly definitions: readonly unknown[];
@@ -153,7 +153,7 @@ export interface ItemPage {
 
 /** The client of an invocation. */
 export interface InvokingClient extends Pick<Caller, "channel" | "awaitsInput"> {
-  /** Is paused while the client is asked for input. */
+  /** The clock of the invocation, which is paused while the client is asked for input. */
   readonly clock: Pausable;
 }
 
@@ -170,8 +170,8 @@ export interface InvokeOptions {
   /** The input for an invocation that is sent again; `undefined` for a new one. */
   readonly givenInput: GivenInput | undefined;
   /**
-   * Finds the tool of the invocation in a new list of the server, and has it permitted; `undefined` if it can no longer
-   * be called so.
+   * Finds the tool of the invocation in a new list of the server, and checks again that it may be called. Returns
+   * `undefined` if the invocation no longer fits the tool.
    */
   readonly renewTool?: (() => Promise<Tool | undefined>) | undefined;
   /** Cancels the invocation. */
@@ -286,10 +286,10 @@ export interface ServerCodec {
     notification: { readonly method: string; readonly params: unknown; readonly text: string },
     server: string,
   ): ServerNotification | undefined;
-  /** Begins what the codec does besides requests, once it receives the messages of the server. */
+  /** Starts the background work of the codec. Called when the codec has begun to receive the server's messages. */
   start?(peer: Peer): void;
-  /** Begins it again after a sleep of the machine, in which messages of the server may have been missed. */
+  /** Starts the background work again after a sleep of the machine, in which messages may have been missed. */
   recover?(): void;
-  /** Ends what the codec does besides requests, when the session has ended. */
+  /** Ends the background work, when the session has ended. */
   close?(): void;
 }

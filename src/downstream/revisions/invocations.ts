@@ -20,7 +20,7 @@ export function methodOf({ kind }: Invocation): string {
 }
 
 /** Returns the members of the parameters that are about the invoked item, as parts of a text. */
-export function invocationMembers(invocation: Invocation): string[] {
+export function writeInvocationMembers(invocation: Invocation): string[] {
   switch (invocation.kind) {
     case "tool": {
       const { tool, args } = invocation;

@@ -19,7 +19,7 @@ const MAX_LISTED_REVISIONS = 5;
  */
 export function describeNewerRevision(error: RpcError): string | undefined {
   const gatewayClause = `this gateway speaks up to ${STATELESS_REVISION}`;
-  const supported = supportedRevisions(error.data);
+  const supported = readSupportedRevisions(error.data);
   if (supported.length > 0) {
     // A revision that the gateway speaks would be no reason to refuse.
     if (supported.some((revision) => revision <= STATELESS_REVISION)) return undefined;
@@ -36,12 +36,12 @@ export function describeNewerRevision(error: RpcError): string | undefined {
 
 /** Whether a server that refused `initialize` with an error may speak the stateless revision. */
 export function maySpeakStateless({ code, data }: RpcError): boolean {
-  const supported = supportedRevisions(data);
+  const supported = readSupportedRevisions(data);
   if (supported.length > 0) return supported.includes(STATELESS_REVISION);
   return NEWER_CODES.has(code) || code === RPC_CODES.methodNotFound;
 }
 
-function supportedRevisions(data: unknown): string[] {
+function readSupportedRevisions(data: unknown): string[] {
   const { supported, supportedVersions }: Record<string, unknown> = isRecord(data) ? data : {};
   const revisionList = supported ?? supportedVersions;
   if (!Array.isArray(revisionList)) return [];

@@ -8,8 +8,8 @@ import { LIST_CHANGES } from "./lists.ts";
 export const MAX_ID_LENGTH = 1000;
 
 /**
- * Maximum length of the parameters of an update that are passed on, in UTF-16 code units: every subscriber gets a copy.
- * Of longer ones, only the URI is passed on.
+ * Maximum length of the parameters of an update, in UTF-16 code units, because every subscriber gets a copy. If they are
+ * longer, only the URI is passed on.
  */
 const MAX_UPDATE_LENGTH = 32 * 1024;
 
@@ -32,9 +32,10 @@ export function decodeNotification(
   if (method === "notifications/resources/updated") {
     const { uri } = params;
     if (typeof uri !== "string" || uri.length > MAX_URI_LENGTH) return undefined;
-    const written = textAt(text, "params") ?? "{}";
-    const passed = written.length > MAX_UPDATE_LENGTH ? JSON.stringify({ uri }) : written;
-    return { kind: "resource-updated", update: { uri, params: new JsonText(passed) } };
+    const paramsText = textAt(text, "params") ?? "{}";
+    const isTooLong = paramsText.length > MAX_UPDATE_LENGTH;
+    const forwardedText = isTooLong ? JSON.stringify({ uri }) : paramsText;
+    return { kind: "resource-updated", update: { uri, params: new JsonText(forwardedText) } };
   }
   const { elicitationId } = params;
   return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&

@@ -9,12 +9,12 @@ import {
   WrongRevision,
 } from "./codec.ts";
 import { maySpeakStateless } from "./newer_revision.ts";
-import { confirm, initialize, v2025 } from "./v2025/mod.ts";
+import { completeInitialization, initialize, v2025 } from "./v2025/mod.ts";
 import type { Discovery, FoundStateless } from "./v2026/mod.ts";
 
 /**
- * Time for the answer of a server to the question which revisions it speaks: in milliseconds, and as a share of the
- * time for its start. Then it is also asked to initialize, because some servers ignore requests that they do not know.
+ * Time for a server to answer which revisions it speaks: in milliseconds, and as a share of the time for its start. After
+ * the shorter of both, it also gets `initialize`, because some servers ignore requests that they do not know.
  */
 const SILENCE_MS = 2500;
 const SILENCE_SHARE = 0.25;
@@ -56,7 +56,7 @@ function confirmEarlier(
   info: ServerInfo,
   { onHeaders }: OpenServerOptions,
 ): OpenedServer {
-  confirm(peer, { info, onHeaders });
+  completeInitialization(peer, { info, onHeaders });
   return { codec: v2025, info };
 }
 
@@ -72,7 +72,7 @@ async function probe(peer: Peer, options: OpenServerOptions): Promise<OpenedServ
     const { discover } = await import("./v2026/mod.ts");
     const discovering = discover(peer, { ...options, signal: question });
     const isAnswered = protocol === "modern" || await within(discovering, silenceMs);
-    if (!isAnswered) return await race(peer, { discovering, options });
+    if (!isAnswered) return await openByFirstAnswer(peer, { discovering, options });
     const discovery = await discovering;
     if (discovery.info !== undefined) return await openStateless(discovery, options);
     if (protocol === "modern") throw createNotModernError(discovery.refusal);
@@ -89,8 +89,8 @@ async function probe(peer: Peer, options: OpenServerOptions): Promise<OpenedServ
   }
 }
 
-/** Sends `initialize` behind the question that the server has not answered; the first good answer decides. */
-async function race(
+/** Sends `initialize`, too, while the question about the revisions is unanswered; the first good answer decides. */
+async function openByFirstAnswer(
   peer: Peer,
   { discovering, options }: {
     readonly discovering: Promise<Discovery>;
@@ -108,7 +108,7 @@ async function race(
       ? await openStateless(first, options)
       : confirmEarlier(peer, first, options);
   } catch (cause) {
-    // Neither answer was a good one; the answer to `initialize` explains the failure.
+    // Both failed; the answer to `initialize` explains the failure.
     throw cause instanceof AggregateError ? cause.errors[1] : cause;
   }
 }
@@ -128,7 +128,7 @@ function createNotModernError(refusal: string): HandshakeError {
 }
 
 /**
- * Explains why a server was not opened whose entry excludes the stateless revision.
+ * Explains why a server was not opened, if its entry excludes the stateless revision.
  *
  * @param error The failure.
  * @returns The failure itself if the revision may not be its cause.

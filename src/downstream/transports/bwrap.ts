@@ -10,7 +10,15 @@ import { isFile, realPathOf } from "../../file_identity.ts";
 
 /** Folders of the system that every program needs; a sandbox gets them read-only. */
 const SYSTEM_FOLDERS = [
-  ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store"],
+  "/usr",
+  "/bin",
+  "/sbin",
+  "/lib",
+  "/lib32",
+  "/lib64",
+  "/etc",
+  "/opt",
+  "/nix/store",
 ];
 
 /**
@@ -21,7 +29,7 @@ const RESOLVER_FILES = ["stub-resolv.conf", "resolv.conf"].map((name) => {
   return `/run/systemd/resolve/${name}`;
 });
 
-/** The root, and folders of which the sandbox has its own. */
+/** Matches the root, and the folders that the sandbox replaces with its own. */
 const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
 
 /**
@@ -31,14 +39,14 @@ const OWN_FOLDERS = /^\/(?:(?:proc|dev|sys|tmp)?$|(?:proc|dev|sys)\/)/;
  *
  * @see {@link https://github.com/containers/bubblewrap}
  */
-export function bwrapCommand(
+export function createBwrapCommand(
   connection: StdioConfig,
   { sandboxNetwork = false, privatePaths = [] }: Pick<
     ServerOptions,
     "sandboxNetwork" | "privatePaths"
   >,
 ): StdioConfig["args"] {
-  const { folder, program, paths, isInFolder } = entryPaths(connection);
+  const { folder, program, paths, isInFolder } = readEntryPaths(connection);
   const readOnly = (path: string): string[] => ["--ro-bind-try", path, path];
   return [
     findBwrap(),
@@ -54,7 +62,7 @@ export function bwrapCommand(
     ...paths.filter((path) => !isInFolder(path)).flatMap(readOnly),
     ...(folder === undefined ? [] : ["--bind", folder, folder]),
     ...paths.filter(isInFolder).flatMap(readOnly),
-    ...coverFlags(privatePaths, { shown: [...SYSTEM_FOLDERS, ...paths], folder }),
+    ...createCoverFlags(privatePaths, { shown: [...SYSTEM_FOLDERS, ...paths], folder }),
     ...["--chdir", folder ?? "/tmp", "--", program, ...connection.args],
   ];
 }
@@ -64,7 +72,7 @@ export function bwrapCommand(
  *
  * @param options `shown`: the paths that the sandbox can read. `folder`: the folder that it can write.
  */
-function coverFlags(
+function createCoverFlags(
   privatePaths: readonly string[],
   { shown, folder }: { readonly shown: readonly string[]; readonly folder: string | undefined },
 ): string[] {
@@ -73,10 +81,10 @@ function coverFlags(
   const needed = [...shown, ...(folder === undefined ? [] : [folder])].map(realPathOf);
   const covered = new Map<string, boolean>();
   for (const path of privatePaths.map(realPathOf)) {
-    const shownAt = shownPaths.filter(({ real }) => isWithin(path, real));
-    const target = shownAt.length === 0 ? undefined : findCoverTarget(path, needed);
+    const shownParents = shownPaths.filter(({ real }) => isWithin(path, real));
+    const target = shownParents.length === 0 ? undefined : findCoverTarget(path, needed);
     if (target === undefined) continue;
-    for (const { path: shownPath, real } of shownAt) {
+    for (const { path: shownPath, real } of shownParents) {
       covered.set(shownPath + target.path.slice(real.length), target.isFolder);
     }
   }
@@ -86,9 +94,9 @@ function coverFlags(
 }
 
 /**
- * Finds what to cover for a private file or folder. A file that is replaced while the server runs, as editors do it, is
- * another file, which would not be covered; and nothing can cover what is missing. So the folder is covered, or the
- * nearest one that exists, unless the sandbox has to show it.
+ * Finds the file or folder to cover, so that a private path is hidden. The cover of a file is lost when the file is
+ * replaced, as editors do, and a missing file cannot be covered. So its nearest existing folder is covered, unless the
+ * sandbox has to show that folder.
  */
 function findCoverTarget(
   path: string,
@@ -97,12 +105,12 @@ function findCoverTarget(
   const info = infoAt(path);
   if (info?.isDirectory === true) return { path, isFolder: true };
   const folder = info === undefined ? findExistingFolder(path) : folderOf(path);
-  const isNeeded = needed.some((one) => isWithin(one, folder));
+  const isNeeded = needed.some((neededPath) => isWithin(neededPath, folder));
   if (!isNeeded) return { path: folder, isFolder: true };
   return info === undefined ? undefined : { path, isFolder: false };
 }
 
-/** Finds the nearest folder of a missing file that exists, without links; the root if Deno may not look it up. */
+/** Returns the real path of the nearest existing folder of a missing file; the root if Deno may not look it up. */
 function findExistingFolder(path: string): string {
   for (let folder = folderOf(path); folder !== "/"; folder = folderOf(folder)) {
     try {
@@ -128,7 +136,7 @@ function infoAt(path: string): Deno.FileInfo | undefined {
  * server itself may have created the link in order to read its target the next time it is started.
  */
 export function findEscapingPath(connection: StdioConfig): string | undefined {
-  const { folder, paths, isInFolder } = entryPaths(connection);
+  const { folder, paths, isInFolder } = readEntryPaths(connection);
   if (folder === undefined) return undefined;
   const realFolder = realPathOf(folder);
   return paths.filter(isInFolder).find((path) => {
@@ -142,7 +150,7 @@ export function findEscapingPath(connection: StdioConfig): string | undefined {
 }
 
 /** Returns the folder of an entry, its program, and the absolute paths that its sandbox can read. */
-function entryPaths({ command, args, cwd }: StdioConfig): {
+function readEntryPaths({ command, args, cwd }: StdioConfig): {
   readonly folder: string | undefined;
   readonly program: string;
   readonly paths: readonly string[];

@@ -131,8 +131,8 @@ export class Processes {
   }
 
   /**
-   * Prepares for `close`, which ends all processes that have left their groups: from now on, they are not searched for at
-   * the end of each group, because a search among hundreds of processes takes long.
+   * Prepares for `close`, which ends all processes that have left their groups. From now on, the end of a group starts no
+   * search for such processes, because a search among hundreds of processes takes long.
    */
   expectClose(): void {
     this.#isClosing = true;

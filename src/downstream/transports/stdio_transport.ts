@@ -24,7 +24,7 @@ import { redactExcerpt, secretsOf } from "../secrets.ts";
 import { explainStartFailure } from "./start_failure.ts";
 import { StderrTail } from "./stderr_tail.ts";
 import type { GracePeriods, Transport } from "./transport.ts";
-import { windowsCommand } from "./windows_command.ts";
+import { createWindowsCommand } from "./windows_command.ts";
 import { within } from "../../within.ts";
 import { longWork, partyOf } from "../../long_work.ts";
 
@@ -95,15 +95,10 @@ export class StdioTransport implements Transport {
 
   async readLastOutput(): Promise<string> {
     await within(Promise.all([this.#child.status, this.#stderr.done]), LAST_OUTPUT_TIMEOUT_MS);
-    const exit = this.#exit;
-    const exitText = exit === undefined
-      ? ""
-      : exit.signal === null
-      ? `It exited with code ${exit.code}.`
-      : `It was ended by ${exit.signal}.`;
+    const parts = this.#exit === undefined ? [] : [describeExit(this.#exit)];
     const lastLines = this.#stderr.lastLines();
-    const quote = lastLines === "" ? "" : `Its last lines on stderr:\n${quoteLines(lastLines)}`;
-    return [exitText, quote].filter((part) => part !== "").join(" ");
+    if (lastLines !== "") parts.push(`Its last lines on stderr:\n${quoteLines(lastLines)}`);
+    return parts.join(" ");
   }
 
   kill(): void {
@@ -150,6 +145,10 @@ export class StdioTransport implements Transport {
   }
 }
 
+function describeExit({ code, signal }: Deno.CommandStatus): string {
+  return signal === null ? `It exited with code ${code}.` : `It was ended by ${signal}.`;
+}
+
 /**
  * Starts a server's process.
  *
@@ -169,10 +168,10 @@ export async function openStdio(
     { env: connection.env, inheritEnv: config.options.inheritEnv },
     Deno.env,
   );
-  const direct = await findDirect(config, { connection, env });
+  const directStart = await findDirectProgram(config, { connection, env });
   const start = (): StdioTransport | undefined => {
     return processes.hasRoomFor(owner)
-      ? spawn(config, { ...context, connection, env, direct })
+      ? spawn(config, { ...context, connection, env, directStart })
       : undefined;
   };
   for (;;) {
@@ -191,11 +190,11 @@ interface SpawnContext extends StdioContext {
   /** The environment of the command. */
   readonly env: Record<string, string>;
   /** The program that the command would start, if it is known. */
-  readonly direct: DirectStart | undefined;
+  readonly directStart: DirectStart | undefined;
 }
 
 /** Finds the program that a launcher, such as `npx`, would start. */
-async function findDirect(
+async function findDirectProgram(
   { options }: ServerConfig,
   { connection, env }: Pick<SpawnContext, "connection" | "env">,
 ): Promise<DirectStart | undefined> {
@@ -207,16 +206,16 @@ async function findDirect(
 }
 
 function spawn(config: ServerConfig, context: SpawnContext): StdioTransport {
-  const { connection, processes, direct } = context;
+  const { connection, processes, directStart } = context;
   const secrets = secretsOf(config);
   const { number, mark } = processes.createMark();
   const env = { ...context.env, [MARK_VARIABLE]: mark };
   const startDirectly = (): Deno.ChildProcess | undefined => {
-    if (direct === undefined) return undefined;
+    if (directStart === undefined) return undefined;
     try {
-      const line = { file: direct.command, args: direct.args, raw: false };
+      const line = { file: directStart.command, args: directStart.args, raw: false };
       const { cwd } = connection;
-      return spawnDetached(line, { env: { ...direct.env, [MARK_VARIABLE]: mark }, cwd });
+      return spawnDetached(line, { env: { ...directStart.env, [MARK_VARIABLE]: mark }, cwd });
     } catch {
       // The launcher reports why the program cannot be started.
       return undefined;
@@ -229,7 +228,7 @@ function spawn(config: ServerConfig, context: SpawnContext): StdioTransport {
       context.log.debug("Started without its launcher", { server: config.name, launcher: command });
     }
     const child = directChild ??
-      spawnDetached(commandLine(connection, env), { env, cwd: connection.cwd });
+      spawnDetached(createCommandLine(connection, env), { env, cwd: connection.cwd });
     return new StdioTransport(child, {
       ...context,
       server: config.name,
@@ -260,7 +259,7 @@ async function withSandbox(
       "remove `gateway.sandbox` from its entry to run it without.";
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   }
-  const { bwrapCommand, findEscapingPath } = await import("./bwrap.ts");
+  const { createBwrapCommand, findEscapingPath } = await import("./bwrap.ts");
   const escapingPath = findEscapingPath(connection);
   if (escapingPath !== undefined) {
     const message =
@@ -268,12 +267,16 @@ async function withSandbox(
       "`cwd` through a link, which a server in a sandbox could make itself; name the target of the link.";
     throw new DownstreamError("SERVER_UNAVAILABLE", name, message);
   }
-  const [command = "", ...args] = bwrapCommand(connection, options);
+  const [command = "", ...args] = createBwrapCommand(connection, options);
   return { ...connection, command, args };
 }
 
-function commandLine(connection: StdioConfig, env: Record<string, string>): CommandLine {
+function createCommandLine(connection: StdioConfig, env: Record<string, string>): CommandLine {
   const { command, args, cwd } = connection;
   if (Deno.build.os !== "windows") return { file: command, args, raw: false };
-  return windowsCommand(connection, { env, exists: isFile, ...(cwd === undefined ? {} : { cwd }) });
+  return createWindowsCommand(connection, {
+    env,
+    exists: isFile,
+    ...(cwd === undefined ? {} : { cwd }),
+  });
 }

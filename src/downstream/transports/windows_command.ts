@@ -29,7 +29,7 @@ const NEEDS_NO_QUOTES = /^[\w\-.:/\\@+#$]*[\w\-.:/@+#$]$/;
  * @returns The command unchanged if no file is found; its start then fails.
  * @throws {CommandLineError} if an argument cannot be passed to a script.
  */
-export function windowsCommand(
+export function createWindowsCommand(
   { command, args }: { readonly command: string; readonly args: readonly string[] },
   context: WindowsContext,
 ): CommandLine {
@@ -51,7 +51,7 @@ export function windowsCommand(
  * repository may have its own `npx.cmd`.
  */
 function findFile(command: string, { env, cwd, exists }: WindowsContext): string | undefined {
-  const names = fileNames(command, env);
+  const names = listFileNames(command, env);
   if (!/[\\/:]/.test(command)) {
     const folders = listFolders(variableOf("PATH", env) ?? "");
     return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(exists);
@@ -61,7 +61,7 @@ function findFile(command: string, { env, cwd, exists }: WindowsContext): string
 }
 
 /** Returns the possible file names of a command. All have an extension: a file `npx` beside `npx.cmd` is for Unix. */
-function fileNames(command: string, env: Readonly<Record<string, string>>): string[] {
+function listFileNames(command: string, env: Readonly<Record<string, string>>): string[] {
   const listedExtensions = (variableOf("PATHEXT", env) ?? "").split(";").map((text) => text.trim());
   const knownExtensions = listedExtensions.filter((extension) =>
     EXECUTABLE_EXTENSIONS.includes(extension.toLowerCase())

@@ -1,7 +1,7 @@
 import {
   type Caller,
+  createHeldBackError,
   type DownstreamServer,
-  heldBackError,
   type ItemList,
 } from "../../downstream/mod.ts";
 import type { CancelSignal } from "../../jsonrpc/mod.ts";
@@ -103,7 +103,11 @@ async function findHeldBack(
   }
   const heldBack = server.knownList("templates", caller)?.heldBack ?? new Map();
   const template = await findMatch(heldBack.keys(), uri, caller.agent) ?? uri;
-  throw heldBackError(heldBack.get(template), { server: name, kind: "templates", name: template });
+  throw createHeldBackError(heldBack.get(template), {
+    server: name,
+    kind: "templates",
+    name: template,
+  });
 }
 
 /** A list of servers, and the test whether one of them has a resource. */

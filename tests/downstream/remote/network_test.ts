@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { networkFailure } from "../../../src/downstream/remote/network_error.ts";
+import { explainNetworkFailure } from "../../../src/downstream/remote/network_error.ts";
 import { expectFailure, GRACE_PERIODS, readResultJson } from "../../contract/downstream_fixture.ts";
 import { waitUntil } from "../../e2e/wait.ts";
 import { FakeHttpServer } from "./fake_http_server.ts";
@@ -34,7 +34,7 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
     const cause = new TypeError("fetch failed", {
       cause: new Error(requestError + connectError + reason),
     });
-    const failure = networkFailure(cause, { url, isAnswering: false });
+    const failure = explainNetworkFailure(cause, { url, isAnswering: false });
     assert.equal(failure.reach, "never", reason);
     assert.equal(failure.endsSession, true);
     return failure.message;
@@ -59,7 +59,7 @@ Deno.test("[errors.unreachable] Deno's connection errors are reported in plain w
   );
   assert.equal(describeFailure("something new"), "no connection to host.example could be made");
   const broken = new TypeError("error reading a body from connection");
-  const failure = networkFailure(broken, { url, isAnswering: true });
+  const failure = explainNetworkFailure(broken, { url, isAnswering: true });
   assert.equal(failure.reach, "maybe");
   assert.equal(failure.message, "host.example broke off its answer");
 });

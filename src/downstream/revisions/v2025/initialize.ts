@@ -14,8 +14,7 @@ export const INITIALIZE = "initialize";
 export const INITIALIZED = "notifications/initialized";
 
 /**
- * Negotiates the revision and the capabilities with a server. The server's description of itself completes the
- * negotiation only once `confirm` has been called.
+ * Negotiates the revision and the capabilities with a server. `completeInitialization` has to be called next.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#initialization}
  * @throws {HandshakeError} The server refuses, or answers with no revision that is known.
@@ -57,7 +56,7 @@ export async function initialize(
 }
 
 /** Completes the negotiation. */
-export function confirm(
+export function completeInitialization(
   peer: Peer,
   { info, onHeaders }: { readonly info: ServerInfo } & Pick<OpenServerOptions, "onHeaders">,
 ): void {

@@ -3,7 +3,7 @@ import { isRecord } from "../../../json.ts";
 import { withDeadline } from "../../../within.ts";
 import type { Invocation } from "../../invocation.ts";
 import type { InvokeOptions } from "../codec.ts";
-import { invocationMembers, methodOf } from "../invocations.ts";
+import { methodOf, writeInvocationMembers } from "../invocations.ts";
 import { MAX_ID_LENGTH } from "../notifications.ts";
 
 /** Cancels a task. */
@@ -75,7 +75,11 @@ function writeParams(
   const metaText = meta === undefined
     ? `{"progressToken":${progressToken}}`
     : JSON.stringify({ ...meta, progressToken });
-  return new JsonParts("{", ...invocationMembers(invocation), `,"_meta":${metaText}${taskMember}}`);
+  return new JsonParts(
+    "{",
+    ...writeInvocationMembers(invocation),
+    `,"_meta":${metaText}${taskMember}}`,
+  );
 }
 
 /** Whether an invocation is of a tool that must run as a task. */

@@ -13,7 +13,7 @@ import { INITIALIZE, INITIALIZED } from "./initialize.ts";
 import { CANCEL_TASK, invoke } from "./invocations.ts";
 import { decodeLinksError, decodeRequest } from "./server_messages.ts";
 
-export { confirm, initialize } from "./initialize.ts";
+export { completeInitialization, initialize } from "./initialize.ts";
 
 /** The methods of these revisions that have a special role in a connection. */
 export const PHASES: Readonly<Record<string, Phase>> = {

@@ -11,7 +11,7 @@ import { RequestMeta } from "./request_meta.ts";
 /** Asks a server which revisions it speaks, and what it offers. */
 export const DISCOVER = "server/discover";
 
-/** HTTP statuses that say nothing of the revision that a server speaks: `initialize` would have them, too. */
+/** HTTP statuses that say nothing about the revision of a server: `initialize` would get them, too. */
 const UNRELATED_STATUSES: ReadonlySet<number> = new Set([401, 407, 408, 429, 502, 503, 504]);
 
 /** A server that speaks the stateless revision. */
@@ -25,7 +25,7 @@ export interface FoundStateless {
 /** The answer of a server to the question which revisions it speaks. */
 export type Discovery =
   | FoundStateless
-  /** It does not, as far as its answer shows; a clause whose subject is the server. */
+  /** The server does not seem to speak the stateless revision; the refusal is a clause whose subject is the server. */
   | { readonly info?: undefined; readonly refusal: string };
 
 /**
@@ -49,8 +49,8 @@ export async function discover(
     });
   try {
     const reply = await ask();
-    // A server may refuse a revision that it then says it speaks, such as while it is being replaced.
-    return readDiscovery(speaksNevertheless(reply) ? await ask() : reply);
+    // While a server is being replaced, it may refuse the revision in an answer that lists it as supported.
+    return readDiscovery(refusesSupportedRevision(reply) ? await ask() : reply);
   } catch (cause) {
     const refusal = describeRefusal(cause);
     if (refusal === undefined) throw cause;
@@ -58,15 +58,15 @@ export async function discover(
   }
 }
 
-function speaksNevertheless(reply: Reply): boolean {
+function refusesSupportedRevision(reply: Reply): boolean {
   if (reply.ok || reply.error.code !== STATELESS_CODES.unsupportedRevision) return false;
   const { supported } = fieldsOf(reply.error.data);
   return Array.isArray(supported) && supported.includes(STATELESS_REVISION);
 }
 
 /**
- * Describes a failure that may be due to the question: some servers fail, break off or answer without end when they are
- * asked something that they do not know. `initialize` then shows whether the server works.
+ * Describes a failure that the question may have caused: some servers fail, break off or answer without end if they do
+ * not know a request. `initialize` then shows whether the server works.
  */
 function describeRefusal(cause: unknown): string | undefined {
   if (cause instanceof AnswerTooLong) return `it answered ${DISCOVER} with more than it may`;
@@ -83,9 +83,9 @@ function readDiscovery(reply: Reply): Discovery {
   }
   const answer = fieldsOf(reply.result.value);
   const { supportedVersions, capabilities, _meta: meta } = answer;
-  const speaksIt = Array.isArray(supportedVersions) &&
+  const isStateless = Array.isArray(supportedVersions) &&
     supportedVersions.includes(STATELESS_REVISION);
-  if (!speaksIt) {
+  if (!isStateless) {
     return { refusal: `it answered ${DISCOVER} without revision ${STATELESS_REVISION}` };
   }
   const serverInfo = fieldsOf(meta)[RESERVED_META.serverInfo] ?? answer.serverInfo;

@@ -4,7 +4,7 @@ import type { InvokeOptions } from "../codec.ts";
 import { isRecord } from "../../../json.ts";
 import { wait } from "../../../within.ts";
 
-/** Wait before an invocation is sent again for which the server needs no input, in milliseconds. */
+/** Wait before an invocation is sent again if the server asks for that without needing input, in milliseconds. */
 const RETRY_MS = 250;
 
 /** The client's input, and the ids of the links that were shown. */
@@ -35,8 +35,8 @@ export async function askForInput(
   clock.pause();
   try {
     const responses = entries.map(async ([key, request]) => {
-      const written = withElicitationId(request, elicitationIds);
-      const response = await channel.requestInput(written, siblings);
+      const requestWithId = withElicitationId(request, elicitationIds);
+      const response = await channel.requestInput(requestWithId, siblings);
       if ("result" in response) return `${JSON.stringify(key)}:${response.result.text.json}`;
       throw new InputRefused(request, response);
     });
@@ -53,7 +53,7 @@ export async function askForInput(
   }
 }
 
-/** Gives a link the id that clients of earlier revisions know it by. */
+/** Returns a request with an id if it is for a link, and adds the id to `ids`: clients of earlier revisions need it. */
 function withElicitationId(request: InputRequest, ids: string[]): InputRequest {
   const { kind, params } = request;
   if (kind !== "url" || !isRecord(params)) return request;
@@ -73,7 +73,7 @@ class InputRefused extends Error {
     this.#response = response;
   }
 
-  /** Returns the answer to the invocation; the server cannot be told of the error. */
+  /** Returns the answer to the invocation, because the error cannot be sent to the server. */
   toReply(): Reply {
     const { kind } = this.#request;
     const reason = this.#response.kind === "failed" ? `: ${this.#response.error.json}` : "";

@@ -53,14 +53,15 @@ export interface ListeningOptions {
   readonly onResourceUpdated: OpenServerOptions["onResourceUpdated"];
 }
 
-/** One request for notifications, which the server answers when it sends no more of them. */
-interface Listen {
+/** One request for notifications. The server answers it only when it stops sending them. */
+interface ListenRequest {
   id: number | undefined;
   readonly startedAt: number;
   readonly cancellation: Cancellation;
-  /** The notifications that the server sends; rejected if it refuses. */
+  /** Resolves with the notifications that the server has confirmed; rejects if the server refuses. */
   readonly acknowledged: PromiseWithResolvers<Fields>;
-  honoured: Fields | undefined;
+  /** The notifications that the server has confirmed. */
+  confirmedNotifications: Fields | undefined;
 }
 
 /**
@@ -72,7 +73,7 @@ interface Listen {
 export class Listening {
   readonly #options: ListeningOptions;
   readonly #uris = new Set<string>();
-  readonly #listens = new Set<Listen>();
+  readonly #requests = new Set<ListenRequest>();
   #urisLength = 0;
   #listMembers: Fields = {};
   #peer: Peer | undefined;
@@ -87,7 +88,7 @@ export class Listening {
     this.#options = options;
   }
 
-  /** Asks for the changes of lists that the server announces, if there are any. */
+  /** Asks for notifications of changed lists, if the server announces such changes. */
   start(peer: Peer, capabilities: Fields): void {
     this.#peer = peer;
     const { tools, prompts, resources } = capabilities;
@@ -99,12 +100,12 @@ export class Listening {
     if (this.#wantsAnything) this.#reopen();
   }
 
-  /** Subscribes to a resource; the answer is that of a server with such a request. */
+  /** Subscribes to a resource. Returns the answer that a server of an earlier revision would give. */
   async subscribe(uri: string, signal: CancelSignal): Promise<Reply> {
     if (this.#refusal !== undefined) return this.#refusal;
     if (!this.#uris.has(uri)) {
       if (this.#urisLength + uri.length > MAX_URIS_LENGTH) {
-        return errorReply(
+        return createErrorReply(
           RPC_CODES.internalError,
           "There are too many subscriptions to this server",
         );
@@ -116,10 +117,13 @@ export class Listening {
       const { resourceSubscriptions } = await untilAborted(this.#open(), signal);
       if (Array.isArray(resourceSubscriptions) && resourceSubscriptions.includes(uri)) return DONE;
       this.#remove(uri);
-      return errorReply(RPC_CODES.invalidParams, "The server does not announce changes of it");
+      return createErrorReply(
+        RPC_CODES.invalidParams,
+        "The server does not announce changes of it",
+      );
     } catch (cause) {
       this.#remove(uri);
-      if (cause instanceof ListenRefused) return cause.reply;
+      if (cause instanceof ListeningRefused) return cause.reply;
       throw cause;
     }
   }
@@ -135,29 +139,31 @@ export class Listening {
     if (method !== ACKNOWLEDGED) return false;
     const { notifications, _meta: meta } = fieldsOf(params);
     const id = fieldsOf(meta)[RESERVED_META.subscriptionId];
-    const listen = this.#listens.values().find((candidate) => candidate.id === id);
-    if (listen === undefined || listen.honoured !== undefined) return true;
-    listen.honoured = fieldsOf(notifications);
-    listen.acknowledged.resolve(listen.honoured);
-    // The new request is in place of the earlier ones.
-    for (const earlier of this.#listens) {
+    const listen = this.#requests.values().find((candidate) => candidate.id === id);
+    if (listen === undefined || listen.confirmedNotifications !== undefined) return true;
+    listen.confirmedNotifications = fieldsOf(notifications);
+    listen.acknowledged.resolve(listen.confirmedNotifications);
+    // The new request replaces the earlier ones.
+    for (const earlier of this.#requests) {
       if (earlier === listen) break;
-      this.#listens.delete(earlier);
+      this.#requests.delete(earlier);
       earlier.acknowledged.resolve(listen.acknowledged.promise);
       earlier.cancellation.cancel("Replaced by another request");
     }
-    if (this.#mayHaveMissed) this.#reportMissed(listen.honoured);
+    if (this.#mayHaveMissed) this.#reportMissed(listen.confirmedNotifications);
     return true;
   }
 
   /** Asks again after a sleep of the machine: nothing reports it if the connection of a request has died. */
   recover(): void {
     const isWaiting = this.#timer !== undefined;
-    if (this.#listens.size === 0 && !isWaiting) return;
+    if (this.#requests.size === 0 && !isWaiting) return;
     this.#mayHaveMissed = true;
     this.#pauseMs = FIRST_PAUSE_MS;
     // A request that is not confirmed yet is made again when it has ended.
-    const pending = [...this.#listens].filter(({ honoured }) => honoured === undefined);
+    const pending = [...this.#requests].filter(({ confirmedNotifications }) =>
+      confirmedNotifications === undefined
+    );
     for (const { cancellation } of pending) cancellation.cancel("The machine has slept");
     if (pending.length === 0) this.#reopen();
   }
@@ -185,7 +191,7 @@ export class Listening {
     });
   }
 
-  /** Asks for the notifications that are wanted; changes until the server has confirmed a request share the next one. */
+  /** Asks for the wanted notifications. All changes that are made until the server confirms a request share the next one. */
   #open(): Promise<Fields> {
     this.#opening ??= this.#allConfirmed().then(() => {
       this.#opening = undefined;
@@ -198,7 +204,9 @@ export class Listening {
 
   /** Resolves when the server has confirmed or refused each request: it must not get many that it does not confirm. */
   async #allConfirmed(): Promise<void> {
-    const listens = [...this.#listens].filter(({ honoured }) => honoured === undefined);
+    const listens = [...this.#requests].filter(({ confirmedNotifications }) =>
+      confirmedNotifications === undefined
+    );
     await Promise.allSettled(listens.map(({ acknowledged }) => acknowledged.promise));
   }
 
@@ -206,15 +214,15 @@ export class Listening {
     const peer = this.#peer;
     if (peer === undefined || this.#isClosed) throw new ChannelClosed("The session is closed");
     const { meta, isHttp } = this.#options;
-    const listen: Listen = {
+    const listen: ListenRequest = {
       id: undefined,
       startedAt: performance.now(),
       cancellation: new Cancellation(),
       acknowledged: Promise.withResolvers<Fields>(),
-      honoured: undefined,
+      confirmedNotifications: undefined,
     };
     listen.acknowledged.promise.catch(() => {});
-    this.#listens.add(listen);
+    this.#requests.add(listen);
     const notifications = {
       ...this.#listMembers,
       ...(this.#uris.size > 0 && { resourceSubscriptions: [...this.#uris] }),
@@ -232,30 +240,33 @@ export class Listening {
   }
 
   /** Notes that a request for notifications has ended, and asks again later. */
-  #end(listen: Listen, outcome: unknown): void {
-    if (!this.#listens.delete(listen) || this.#isClosed || outcome instanceof ChannelClosed) {
+  #end(listen: ListenRequest, outcome: unknown): void {
+    if (!this.#requests.delete(listen) || this.#isClosed || outcome instanceof ChannelClosed) {
       return listen.acknowledged.reject(outcome);
     }
     const reply = isRecord(outcome) && "ok" in outcome ? outcome as unknown as Reply : undefined;
-    listen.acknowledged.reject(new ListenRefused(reply));
+    listen.acknowledged.reject(new ListeningRefused(reply));
     if (reply?.ok === false && reply.error.code === RPC_CODES.methodNotFound) {
       this.#refusal = reply;
       return;
     }
-    const sendsNothing = listen.honoured !== undefined && !sendsAnything(listen.honoured);
-    if (sendsNothing || this.#listens.size > 0 || !this.#wantsAnything) return;
+    const sendsNothing = listen.confirmedNotifications !== undefined &&
+      !sendsAnything(listen.confirmedNotifications);
+    if (sendsNothing || this.#requests.size > 0 || !this.#wantsAnything) return;
     if (performance.now() - listen.startedAt >= STABLE_MS) this.#pauseMs = FIRST_PAUSE_MS;
     this.#mayHaveMissed = true;
     this.#timer = setTimeout(() => this.#reopen(), this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LAST_PAUSE_MS);
   }
 
-  /** Reports everything as changed that may have changed while the server sent no notifications. */
-  #reportMissed(honoured: Fields): void {
+  /** Reports as changed everything that may have changed while the server sent no notifications. */
+  #reportMissed(confirmedNotifications: Fields): void {
     this.#mayHaveMissed = false;
     const { onListsChanged, onResourceUpdated } = this.#options;
     const members = Object.entries(LIST_MEMBERS);
-    const lists = members.flatMap(([member, kinds]) => honoured[member] === true ? kinds : []);
+    const lists = members.flatMap(([member, kinds]) =>
+      confirmedNotifications[member] === true ? kinds : []
+    );
     if (lists.length > 0) onListsChanged(lists);
     for (const uri of this.#uris) {
       onResourceUpdated({ uri, params: new JsonText(JSON.stringify({ uri })) });
@@ -267,7 +278,7 @@ export class Listening {
 const DONE: Reply = { ok: true, result: new Result({ value: {}, body: "{}", bytes: 2 }) };
 
 /** A server ended or refused a request for notifications. */
-class ListenRefused extends Error {
+class ListeningRefused extends Error {
   /** The error for the client. */
   readonly reply: Reply;
 
@@ -275,11 +286,11 @@ class ListenRefused extends Error {
     super("The server sends no notifications");
     this.reply = reply?.ok === false
       ? reply
-      : errorReply(RPC_CODES.internalError, "The server sends no notifications now");
+      : createErrorReply(RPC_CODES.internalError, "The server sends no notifications now");
   }
 }
 
-function errorReply(code: number, message: string): Reply {
+function createErrorReply(code: number, message: string): Reply {
   const error = { code, message };
   return { ok: false, error, text: new JsonText(JSON.stringify(error)) };
 }

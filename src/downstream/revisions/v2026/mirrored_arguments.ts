@@ -72,13 +72,13 @@ interface MirroredArgument {
   readonly header: string;
 }
 
-/** The arguments of a tool that are also sent as headers; or why its schema names no valid headers. */
+/** The arguments of a tool that are also sent as headers, or the problem of a schema that names an invalid header. */
 interface Declarations {
-  readonly mirrored: readonly MirroredArgument[];
+  readonly mirroredArguments: readonly MirroredArgument[];
   readonly problem: string | undefined;
 }
 
-const NONE: Declarations = { mirrored: [], problem: undefined };
+const NO_DECLARATIONS: Declarations = { mirroredArguments: [], problem: undefined };
 
 /** A schema that is to be read. */
 interface PendingSchema {
@@ -102,7 +102,7 @@ const declarationsByTool = new WeakMap<Tool, Declarations>();
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#custom-headers-from-tool-parameters}
  */
 export function describeHeaderProblem(definition: unknown, text: string): string | undefined {
-  return declarationsOf(definition, text).problem;
+  return readDeclarations(definition, text).problem;
 }
 
 /**
@@ -136,28 +136,28 @@ export async function findHeaderProblems(
 export function mirrorArguments(tool: Tool, args: string): Readonly<Record<string, string>> {
   let declarations = declarationsByTool.get(tool);
   if (declarations === undefined) {
-    declarations = declarationsOf(tool.definition, tool.text.json);
+    declarations = readDeclarations(tool.definition, tool.text.json);
     declarationsByTool.set(tool, declarations);
   }
-  const { mirrored } = declarations;
-  const stepCount = mirrored.reduce((sum, { path }) => sum + path.length, 0);
+  const { mirroredArguments } = declarations;
+  const stepCount = mirroredArguments.reduce((sum, { path }) => sum + path.length, 0);
   if (stepCount * args.length > MAX_SEARCHED_LENGTH) {
     const message =
       "The arguments are too long to find those in them that the server needs as HTTP headers.";
     throw new CallerError("INVALID_ARGUMENTS", message);
   }
   const headers: Record<string, string> = {};
-  for (const { path, header } of mirrored) {
+  for (const { path, header } of mirroredArguments) {
     const value = readValue(args, path);
     if (value !== undefined) headers[header] = encodeHeaderValue(value);
   }
   return headers;
 }
 
-function declarationsOf(definition: unknown, text: string): Declarations {
+function readDeclarations(definition: unknown, text: string): Declarations {
   // Almost no tool has such headers, and reading a schema takes long.
-  if (!text.includes(KEYWORD) || !isRecord(definition)) return NONE;
-  const mirrored: MirroredArgument[] = [];
+  if (!text.includes(KEYWORD) || !isRecord(definition)) return NO_DECLARATIONS;
+  const mirroredArguments: MirroredArgument[] = [];
   const names = new Set<string>();
   const pending: PendingSchema[] = [];
   let schemaCount = 0;
@@ -171,17 +171,17 @@ function declarationsOf(definition: unknown, text: string): Declarations {
     if (Object.hasOwn(schema, KEYWORD)) {
       const name = schema[KEYWORD];
       const problem = findProblem(schema, { name, path, names });
-      if (problem !== undefined) return { mirrored: [], problem };
+      if (problem !== undefined) return { mirroredArguments: [], problem };
       const lowerName = String(name).toLowerCase();
       names.add(lowerName);
-      mirrored.push({ path: path ?? [], header: `mcp-param-${lowerName}` });
+      mirroredArguments.push({ path: path ?? [], header: `mcp-param-${lowerName}` });
     }
     addSubschemas(schema, { path, add });
     if (schemaCount > MAX_SCHEMAS) {
-      return { mirrored: [], problem: `more than ${MAX_SCHEMAS} objects in its schema` };
+      return { mirroredArguments: [], problem: `more than ${MAX_SCHEMAS} objects in its schema` };
     }
   }
-  return { mirrored, problem: undefined };
+  return { mirroredArguments, problem: undefined };
 }
 
 function addSubschemas(
@@ -226,15 +226,15 @@ function findProblem(
   if (path === undefined || path.length === 0) {
     return `${quoted} in a part of its schema that is not an argument`;
   }
-  if (!isSingleType(type)) {
+  if (!hasHeaderType(type)) {
     return `${quoted} of an argument that is not a string, an integer or a boolean`;
   }
   if (names.has(name.toLowerCase())) return `${quoted} twice`;
   return names.size === MAX_HEADERS ? `more than ${MAX_HEADERS} headers` : undefined;
 }
 
-/** Whether a value has one of the types that may have a header, or is null, which is not sent. */
-function isSingleType(type: unknown): boolean {
+/** Whether a schema has one of the types that may have a header. It may also allow null, which is not sent. */
+function hasHeaderType(type: unknown): boolean {
   const types = Array.isArray(type) ? type.filter((other) => other !== "null") : [type];
   return types.length === 1 && TYPES.has(types[0]);
 }

@@ -26,25 +26,31 @@ export interface NeedingServer {
  * Reads the input that a server needs before it can answer; `undefined` if the result is of another type.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr}
- * @throws {DownstreamError} The server asks for something that no client has declared, or in no valid form.
+ * @throws {DownstreamError} The server asks for input that the client has not declared, or in an invalid form.
  */
 export function readNeededInput(result: Result, server: NeedingServer): NeededInput | undefined {
   const { value, text: { json } } = result;
   if (!isRecord(value) || value.resultType !== "input_required") return undefined;
   const { inputRequests = {}, requestState: state } = value;
-  if (json.length > MAX_LENGTH) throw invalid(server, "more than 8 MiB");
+  if (json.length > MAX_LENGTH) throw createInvalidInputError(server, "more than 8 MiB");
   if (state !== undefined && typeof state !== "string") {
-    throw invalid(server, 'a "requestState" that is not a string');
+    throw createInvalidInputError(server, 'a "requestState" that is not a string');
   }
-  if (!isRecord(inputRequests)) throw invalid(server, '"inputRequests" that are not an object');
+  if (!isRecord(inputRequests)) {
+    throw createInvalidInputError(server, '"inputRequests" that are not an object');
+  }
   const entries = Object.entries(inputRequests);
-  if (entries.length > MAX_REQUESTS) throw invalid(server, `more than ${MAX_REQUESTS} requests`);
+  if (entries.length > MAX_REQUESTS) {
+    throw createInvalidInputError(server, `more than ${MAX_REQUESTS} requests`);
+  }
   if (entries.length === 0 && state === undefined) {
-    throw invalid(server, 'neither "inputRequests" nor a "requestState"');
+    throw createInvalidInputError(server, 'neither "inputRequests" nor a "requestState"');
   }
   const texts = memberTexts(textAt(json, "inputRequests") ?? "{}");
   const requests = entries.map(([key, request]) => {
-    if (key.length > MAX_KEY_LENGTH) throw invalid(server, "a key that is too long");
+    if (key.length > MAX_KEY_LENGTH) {
+      throw createInvalidInputError(server, "a key that is too long");
+    }
     return [key, readRequest(request, texts.get(key) ?? "{}", server)] as const;
   });
   return { requests: Object.fromEntries(requests), state };
@@ -60,9 +66,14 @@ function readRequest(request: unknown, text: string, server: NeedingServer): Inp
       return paramText === undefined ? undefined : new JsonText(paramText);
     },
   }, server.server);
-  if (decoded === undefined) throw invalid(server, "a request that no client knows");
+  if (decoded === undefined) {
+    throw createInvalidInputError(server, "a request that no client knows");
+  }
   if (!isDeclared(decoded.input, params, server.declared)) {
-    throw invalid(server, `${String(method)} of a kind that the client has not declared`);
+    throw createInvalidInputError(
+      server,
+      `${String(method)} of a kind that the client has not declared`,
+    );
   }
   return decoded.input;
 }
@@ -87,7 +98,7 @@ function isDeclared(
   }
 }
 
-function invalid({ server }: NeedingServer, problem: string): DownstreamError {
+function createInvalidInputError({ server }: NeedingServer, problem: string): DownstreamError {
   const message = `Server "${server}" asked for input with ${problem}; the call is not complete.`;
   return new DownstreamError("SERVER_UNAVAILABLE", server, message);
 }

@@ -6,7 +6,7 @@ import type { Fields, ResourceUpdate } from "../codec.ts";
 /** The members of a result that only this revision has. */
 const MEMBERS = ["resultType", "ttlMs", "cacheScope"];
 
-/** Returns a result without what only this revision has; all else stays as the server wrote it. */
+/** Returns a result without the members that only this revision has. Everything else stays as the server wrote it. */
 export function toNeutral(result: Result): Result {
   const { value, text: { json } } = result;
   if (!isRecord(value)) return result;
@@ -20,20 +20,20 @@ export function toNeutral(result: Result): Result {
   return new Result({ value, body, bytes: utf8Bytes(body) });
 }
 
-/** Returns the update of a resource without what is only about the connection to the server. */
+/** Returns the update of a resource without fields of `_meta` that are only about the connection to the server. */
 export function toNeutralUpdate({ uri, params }: ResourceUpdate): ResourceUpdate {
   const meta = textAt(params.json, "_meta");
   if (meta === undefined) return { uri, params };
   const members = otherMembers(params.json, ["_meta"]);
-  const kept = meta.startsWith("{") ? otherMembers(meta, RESERVED_META_KEYS) : [];
-  if (kept.length > 0) members.push(`"_meta":{${kept.join(",")}}`);
+  const metaMembers = meta.startsWith("{") ? otherMembers(meta, RESERVED_META_KEYS) : [];
+  if (metaMembers.length > 0) members.push(`"_meta":{${metaMembers.join(",")}}`);
   return { uri, params: new JsonText(`{${members.join(",")}}`) };
 }
 
-/** Returns the parameters of a message without what is only about the connection to the server. */
+/** Returns the parameters of a message without fields of `_meta` that are only about the connection to the server. */
 export function withoutReservedMeta(params: Fields): Fields {
   const { _meta: meta, ...others } = params;
   if (!isRecord(meta)) return params;
-  const kept = withoutReserved(meta);
-  return Object.keys(kept).length === 0 ? others : { ...others, _meta: kept };
+  const otherMeta = withoutReserved(meta);
+  return Object.keys(otherMeta).length === 0 ? others : { ...others, _meta: otherMeta };
 }

@@ -14,7 +14,7 @@ export interface MetaOptions {
 }
 
 /**
- * Writes the `_meta` of requests, with which each of them is complete in itself.
+ * Writes the `_meta` of requests. It makes each request complete in itself, because there are no sessions.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/basic}
  */

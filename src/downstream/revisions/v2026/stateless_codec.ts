@@ -22,7 +22,7 @@ import type {
   ServerCodec,
   ServerNotification,
 } from "../codec.ts";
-import { invocationMembers, isToolError, methodOf } from "../invocations.ts";
+import { isToolError, methodOf, writeInvocationMembers } from "../invocations.ts";
 import { LISTS, readPage } from "../lists.ts";
 import { decodeNotification } from "../notifications.ts";
 import { DISCOVER } from "./discover.ts";
@@ -112,16 +112,16 @@ export class StatelessCodec implements ServerCodec {
       }
       if (!reply.ok) return reply;
       const { server, capabilities: declared } = this.#options;
-      const needed = mayNeedInput(invocation)
+      const neededInput = mayNeedInput(invocation)
         ? readNeededInput(reply.result, { server, declared })
         : undefined;
-      if (needed === undefined) return { ok: true, result: toNeutral(reply.result) };
+      if (neededInput === undefined) return { ok: true, result: toNeutral(reply.result) };
       const relaysInput = client?.channel.relaysInput === true && client.awaitsInput !== true;
-      if (client === undefined || relaysInput) return { needed };
+      if (client === undefined || relaysInput) return { needed: neededInput };
       if (round === MAX_ROUNDS) throw createTooManyRoundsError(server);
-      const asked = await askForInput(needed, { ...client, signal: options.signal });
-      if ("ok" in asked) return asked;
-      ({ givenInput, elicitationIds } = asked);
+      const inputOrReply = await askForInput(neededInput, { ...client, signal: options.signal });
+      if ("ok" in inputOrReply) return inputOrReply;
+      ({ givenInput, elicitationIds } = inputOrReply);
     }
   }
 
@@ -145,7 +145,7 @@ export class StatelessCodec implements ServerCodec {
     return await peer.request(method, params, this.#withHeaders(method, { signal }));
   }
 
-  /** A server of this revision answers the question what it speaks with a result. */
+  /** A server of this revision never answers `server/discover` with an error. */
   refusesProbe(probe: ProbeKind): boolean {
     return probe === "alive";
   }
@@ -188,7 +188,7 @@ export class StatelessCodec implements ServerCodec {
     this.#listening.close();
   }
 
-  /** Sends an invocation; once more if its headers do not fit the tool, whose definition may have changed. */
+  /** Sends an invocation. Sends it once more if its headers do not fit the tool, because the definition may have changed. */
   async #send(
     peer: Peer,
     options: InvokeOptions,
@@ -233,7 +233,7 @@ export class StatelessCodec implements ServerCodec {
     const state = givenInput?.state;
     return new JsonParts(
       "{",
-      ...invocationMembers(invocation),
+      ...writeInvocationMembers(invocation),
       ...(responses === undefined ? [] : [',"inputResponses":', responses.json]),
       state === undefined ? "" : `,"requestState":${JSON.stringify(state)}`,
       `,"_meta":${metaText}}`,
