@@ -2,9 +2,9 @@ import { type ListKind, NoiseLog, type ResourceUpdate } from "../downstream/mod.
 import {
   type IncomingRequest,
   IndependentRequests,
-  notificationText,
   type RequestMessage,
   type ResponseWriter,
+  serializeNotification,
 } from "../jsonrpc/mod.ts";
 import { within } from "../within.ts";
 import type { ChangingList } from "./offered/mod.ts";
@@ -116,7 +116,7 @@ export class StatelessEndpoint {
   }
 
   readonly #notifyOrDrop: NotifyOrDrop = (method, params, request) => {
-    if (!request.hasSlowReader) return request.notify(notificationText(method, params));
+    if (!request.hasSlowReader) return request.notify(serializeNotification(method, params));
     const now = performance.now();
     if (now - this.#warnedAt < WARNING_MS) return;
     this.#warnedAt = now;

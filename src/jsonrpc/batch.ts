@@ -1,6 +1,6 @@
 import type { Budget } from "../budget.ts";
 import type { ResponseWriter } from "./channel.ts";
-import { errorText, RPC_CODES } from "./message.ts";
+import { RPC_CODES, serializeError } from "./message.ts";
 
 /**
  * Maximum total length of the answers to a batch, in UTF-16 code units. The answers are held in memory until
@@ -8,7 +8,7 @@ import { errorText, RPC_CODES } from "./message.ts";
  */
 const MAX_JOINED_LENGTH = 4 * 1024 * 1024;
 
-/** Replaces an answer that there is no room to hold until the rest of the batch is answered. */
+/** The error in place of an answer, if there is no room to hold the answer until the rest of the batch is answered. */
 const TOO_LONG = {
   code: RPC_CODES.internalError,
   message: "The answers to the batch are too long together; send this message alone",
@@ -20,7 +20,7 @@ const TEXT_MEMORY = 4;
 /** Further memory of each message in a batch, in bytes. */
 const MESSAGE_BYTES = 400;
 
-/** Stands for a batch that the sender's memory budget has no room for. */
+/** The invalid message in place of a batch for which the sender's memory budget has no room. */
 export const NO_ROOM_FOR_BATCH = {
   kind: "invalid",
   error: {
@@ -33,7 +33,7 @@ export const NO_ROOM_FOR_BATCH = {
   probableKind: undefined,
 } as const;
 
-/** Stands for a batch in a revision that has no batches. */
+/** The invalid message in place of a batch in a revision that has no batches. */
 export const NO_BATCHES = {
   kind: "invalid",
   error: {
@@ -45,7 +45,7 @@ export const NO_BATCHES = {
 } as const;
 
 /** Returns the memory that a batch takes until all its messages are dispatched, in bytes. */
-export function batchBytes(text: string, messageCount: number): number {
+export function estimateBatchBytes(text: string, messageCount: number): number {
   return TEXT_MEMORY * text.length + MESSAGE_BYTES * messageCount;
 }
 
@@ -78,7 +78,7 @@ export class BatchWriter implements ResponseWriter {
   answer(text: string, id: string | undefined): void {
     const isTooLong = this.#totalLength + text.length > MAX_JOINED_LENGTH ||
       this.#memory?.hasRoom(text.length) === false;
-    const answer = isTooLong ? errorText(id, TOO_LONG) : text;
+    const answer = isTooLong ? serializeError(id, TOO_LONG) : text;
     this.#answers.push(answer);
     this.#totalLength += answer.length + 1;
     this.#memory?.add(answer.length + 1);

@@ -60,11 +60,11 @@ export class ByteBuffer {
 
   /** Allocates memory for a number of bytes. Returns whether there is room for it; otherwise nothing changes. */
   reserve(capacity: number): boolean {
-    const more = capacity - this.capacity;
-    if (more <= 0) return true;
+    const addedBytes = capacity - this.capacity;
+    if (addedBytes <= 0) return true;
     const isChecked = capacity > this.#uncheckedBytes;
-    if (isChecked && this.#memory?.hasRoom(more) === false) return false;
-    this.#memory?.add(more);
+    if (isChecked && this.#memory?.hasRoom(addedBytes) === false) return false;
+    this.#memory?.add(addedBytes);
     const { buffer } = this.#buffer;
     if (buffer.resizable) buffer.resize(capacity);
     else this.#replace(createBuffer(capacity, this.#maxBytes));

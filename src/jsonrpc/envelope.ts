@@ -49,9 +49,9 @@ interface IdAndRange {
  * @returns `undefined` for a message of another kind or spelling.
  */
 export function openEnvelope(text: string): Envelope | undefined {
-  const parts = text.startsWith(ID_FIRST) ? findIdAtStart(text) : findIdAtEnd(text);
-  if (parts === undefined || !ID.test(parts.id) || !text.endsWith("}")) return undefined;
-  const { id, start, end } = parts;
+  const idAndRange = text.startsWith(ID_FIRST) ? findIdAtStart(text) : findIdAtEnd(text);
+  if (idAndRange === undefined || !ID.test(idAndRange.id) || !text.endsWith("}")) return undefined;
+  const { id, start, end } = idAndRange;
   if (text.startsWith(RESULT_START, start)) {
     const body = text.slice(start + RESULT_START.length, end);
     return envelopeIfObject({ id, method: undefined, body });

@@ -96,20 +96,20 @@ export class LineSplitter {
       if (end < 0) break;
       if (this.#buffer.size > 0 || this.#droppedLine !== undefined) {
         this.#appendPart(chunk.subarray(start, end));
-        const isHandled = this.end();
+        const handling = this.end();
         start = end + 1;
-        if (isHandled !== undefined) return isHandled.then(() => this.push(chunk.subarray(start)));
+        if (handling !== undefined) return handling.then(() => this.push(chunk.subarray(start)));
         continue;
       }
       const blockEnd = start + Math.min(MAX_BLOCK_BYTES, this.#maxBytes);
       const lastEnd = this.#options.block === undefined
         ? end
         : chunk.lastIndexOf(LINE_FEED, blockEnd);
-      const isHandled = lastEnd > end
+      const handling = lastEnd > end
         ? this.#options.block?.(chunk.subarray(start, lastEnd))
         : this.#passLine(chunk.subarray(start, end));
       start = Math.max(lastEnd, end) + 1;
-      if (isHandled !== undefined) return isHandled.then(() => this.push(chunk.subarray(start)));
+      if (handling !== undefined) return handling.then(() => this.push(chunk.subarray(start)));
     }
     if (start < chunk.length) this.#appendPart(chunk.subarray(start));
   }

@@ -63,7 +63,7 @@ export class JsonParts {
 export type Payload = JsonText | JsonParts | Readonly<Record<string, unknown>> | readonly unknown[];
 
 /** Serializes a payload. */
-export function payloadText(payload: Payload): string {
+export function serializePayload(payload: Payload): string {
   if (payload instanceof JsonParts) return payload.parts.join("");
   return payload instanceof JsonText ? payload.json : JSON.stringify(payload);
 }
@@ -144,26 +144,28 @@ const ESCAPED_NAME =
 export function readMessage(value: unknown, source: MessageSource): Message {
   const { text } = source;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return invalid("A message must be an object", undefined, text);
+    return createInvalid("A message must be an object", undefined, text);
   }
   const message = value as Record<string, unknown>;
   const id = readId(message.id, text, "id");
   if (message.jsonrpc !== "2.0") {
-    const probableKind = "method" in message
-      ? "call"
-      : "result" in message || "error" in message
-      ? "answer"
-      : undefined;
-    return invalid('"jsonrpc" must be "2.0"', id, text, probableKind);
+    return createInvalid('"jsonrpc" must be "2.0"', id, text, guessKind(message));
   }
   if ("method" in message) return readCall(message, { id, ...source });
   if (isError(message)) return { kind: "error", id, ...readError(message.error, text), text };
   if ("result" in message) {
-    if (id === undefined) return invalid("An answer must have an id", undefined, text, "answer");
+    if (id === undefined) {
+      return createInvalid("An answer must have an id", undefined, text, "answer");
+    }
     const body = detachedTextAt(text, "result") ?? "null";
     return { kind: "result", id, value: message.result, body, bytes: utf8Bytes(body), text };
   }
-  return invalid("A message must have a method, a result or an error", id, text);
+  return createInvalid("A message must have a method, a result or an error", id, text);
+}
+
+function guessKind(message: Record<string, unknown>): InvalidMessage["probableKind"] {
+  if ("method" in message) return "call";
+  return "result" in message || "error" in message ? "answer" : undefined;
 }
 
 /** Whether an answer is an error. Some servers always write both `result` and `error`, one of them as null. */
@@ -178,17 +180,21 @@ function readCall(
   { id, text, bytes, memory }: MessageSource & { readonly id: IdText | undefined },
 ): Message {
   const { method, params } = message;
-  if (typeof method !== "string") return invalid('"method" must be a string', id, text, "call");
-  if (hasEscapedName(text)) return invalid(ESCAPED_NAME, undefined, text, "call");
+  if (typeof method !== "string") {
+    return createInvalid('"method" must be a string', id, text, "call");
+  }
+  if (hasEscapedName(text)) return createInvalid(ESCAPED_NAME, undefined, text, "call");
   if (params !== undefined && (typeof params !== "object" || params === null)) {
-    return invalid('"params" must be an object', id, text, "call");
+    return createInvalid('"params" must be an object', id, text, "call");
   }
   if (!("id" in message)) return { kind: "notification", method, params, text };
   if (id === undefined) {
-    return invalid('"id" must be a string or a number', undefined, text, "call");
+    return createInvalid('"id" must be a string or a number', undefined, text, "call");
   }
   const body = detachedTextAt(text, "params");
-  if (body !== undefined && hasEscapedName(body)) return invalid(ESCAPED_NAME, id, text, "call");
+  if (body !== undefined && hasEscapedName(body)) {
+    return createInvalid(ESCAPED_NAME, id, text, "call");
+  }
   return { kind: "request", id, method, params, body, bytes, memory, text };
 }
 
@@ -227,7 +233,7 @@ function readError(value: unknown, text: string): { error: RpcError; errorText: 
   return { error, errorText: new JsonText(receivedText ?? JSON.stringify(error)) };
 }
 
-function invalid(
+function createInvalid(
   message: string,
   id: IdText | undefined,
   text: string,
@@ -238,31 +244,31 @@ function invalid(
 }
 
 /** Serializes a request in parts. */
-export function requestParts(
+export function serializeRequest(
   id: number,
   { method, params }: { readonly method: string; readonly params: Payload | undefined },
 ): readonly string[] {
   const head = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`;
   if (params === undefined) return [head, "}"];
-  const paramsParts = params instanceof JsonParts ? params.parts : [payloadText(params)];
+  const paramsParts = params instanceof JsonParts ? params.parts : [serializePayload(params)];
   return [head, ',"params":', ...paramsParts, "}"];
 }
 
 /** Serializes a notification. */
-export function notificationText(method: string, params: Payload | undefined): string {
-  const tail = params === undefined ? "}" : `,"params":${payloadText(params)}}`;
+export function serializeNotification(method: string, params: Payload | undefined): string {
+  const tail = params === undefined ? "}" : `,"params":${serializePayload(params)}}`;
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${tail}`;
 }
 
 /** Serializes a successful answer in parts. */
-export function resultParts(id: IdText, result: Payload): readonly string[] {
+export function serializeResult(id: IdText, result: Payload): readonly string[] {
   const head = `{"jsonrpc":"2.0","id":${id},"result":`;
   if (result instanceof JsonParts) return [head, ...result.parts, "}"];
-  return [head, payloadText(result), "}"];
+  return [head, serializePayload(result), "}"];
 }
 
 /** Serializes an answer with an error; `id` is `undefined` if the id of the request could not be read. */
-export function errorText(id: IdText | undefined, error: RpcError | JsonText): string {
+export function serializeError(id: IdText | undefined, error: RpcError | JsonText): string {
   const text = error instanceof JsonText ? error.json : JSON.stringify(error);
   return `{"jsonrpc":"2.0","id":${id ?? "null"},"error":${text}}`;
 }

@@ -37,13 +37,13 @@ export {
   JsonParts,
   JsonText,
   type Message,
-  notificationText,
   type Payload,
-  payloadText,
   type RequestMessage,
   type ResultMessage,
   RPC_CODES,
   type RpcError,
+  serializeNotification,
+  serializePayload,
 } from "./message.ts";
 export type { RequestOptions } from "./outgoing.ts";
 export { parseMessage, readDropped } from "./parse.ts";

@@ -5,9 +5,9 @@ import { hashNumber, IdTable } from "./id_table.ts";
 import {
   type IdText,
   MIN_PARTS_LENGTH,
-  notificationText,
   type Payload,
-  requestParts,
+  serializeNotification,
+  serializeRequest,
 } from "./message.ts";
 import type { Reply } from "./reply.ts";
 import { shortenText } from "../text.ts";
@@ -40,9 +40,9 @@ interface PendingRequest {
   readonly reject: (cause: unknown) => void;
   readonly options: RequestOptions;
   /** The request in the queue of the channel. */
-  queued: QueuedMessage | void;
+  queuedMessage: QueuedMessage | void;
   /** The listener on the signal of the options. */
-  readonly cancel: (() => void) | undefined;
+  readonly onAbort: (() => void) | undefined;
 }
 
 /** Number of cancelled requests that are remembered to recognize their late answers. */
@@ -86,17 +86,18 @@ export class OutgoingRequests {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = this.#nextId++;
     // Serializing may throw, so it comes before the request is registered as pending.
-    const parts = requestParts(id, {
+    const parts = serializeRequest(id, {
       method,
       params: typeof params === "function" ? params(id) : params,
     });
     return new Promise((resolve, reject) => {
-      const cancel = signal && (() => this.#cancel(id));
-      if (cancel !== undefined) signal?.addEventListener("abort", cancel, { once: true });
-      const pending: PendingRequest = { id, resolve, reject, options, queued: undefined, cancel };
+      const onAbort = signal && (() => this.#cancel(id));
+      if (onAbort !== undefined) signal?.addEventListener("abort", onAbort, { once: true });
+      const queuedMessage = undefined;
+      const pending: PendingRequest = { id, resolve, reject, options, queuedMessage, onAbort };
       this.#pending.set(id, pending);
       if (continuedRequestId !== undefined) this.#continuedBy.set(continuedRequestId, id);
-      if (duringRequest === undefined) pending.queued = this.#send(parts, options);
+      if (duringRequest === undefined) pending.queuedMessage = this.#send(parts, options);
       else duringRequest.notify(parts.join(""));
     });
   }
@@ -149,16 +150,18 @@ export class OutgoingRequests {
   #cancel(id: number): void {
     const pending = this.#remove(id);
     if (pending === undefined) return;
-    const { queued, reject, options: { signal, duringRequest } } = pending;
-    // The other side never learns of a request that has not left the queue.
-    if (queued && this.#channel.withdraw?.(queued) === true) return reject(signal?.reason);
+    const { queuedMessage, reject, options: { signal, duringRequest } } = pending;
+    // The other side does not know a request that has not left the queue, so it gets no cancellation.
+    if (queuedMessage && this.#channel.withdraw?.(queuedMessage) === true) {
+      return reject(signal?.reason);
+    }
     this.#cancelledIds.add(id);
     if (this.#cancelledIds.size > MAX_CANCELLED) {
       const [oldest = id] = this.#cancelledIds;
       this.#cancelledIds.delete(oldest);
     }
     const reason = describeReason(signal?.reason);
-    const text = notificationText("notifications/cancelled", { requestId: id, reason });
+    const text = serializeNotification("notifications/cancelled", { requestId: id, reason });
     if (duringRequest === undefined) this.#channel.send(text);
     else duringRequest.notify(text);
     reject(signal?.reason);
@@ -169,8 +172,8 @@ export class OutgoingRequests {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
     this.#pending.delete(id);
-    const { options: { signal, continuedRequestId }, cancel } = pending;
-    if (cancel !== undefined) signal?.removeEventListener("abort", cancel);
+    const { options: { signal, continuedRequestId }, onAbort } = pending;
+    if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
     if (continuedRequestId !== undefined) this.#continuedBy.delete(continuedRequestId);
     return pending;
   }

@@ -62,15 +62,15 @@ export function parseMeasured(source: MessageSource): Message {
     // Only the position is used: the rest of the error quotes the message, which may contain secrets.
     const [, position] = / at position (\d+)/.exec(String(error)) ?? [];
     const positionClause = position === undefined ? "" : `; the fault is at position ${position}`;
-    return invalid(RPC_CODES.parseError, `The message is not JSON${positionClause}`, text);
+    return createInvalid(RPC_CODES.parseError, `The message is not JSON${positionClause}`, text);
   }
   if (!Array.isArray(value)) return readMessage(value, source);
   if (value.length === 0) {
-    return invalid(RPC_CODES.invalidRequest, "A batch must not be empty", text);
+    return createInvalid(RPC_CODES.invalidRequest, "A batch must not be empty", text);
   }
   if (value.length > MAX_BATCH) {
     const message = `A batch must not contain more than ${MAX_BATCH} messages`;
-    return invalid(RPC_CODES.invalidRequest, message, text);
+    return createInvalid(RPC_CODES.invalidRequest, message, text);
   }
   const texts = elementTexts(text);
   const messages = value.map((element, index) => {
@@ -146,7 +146,7 @@ function guessIdAndKind(
   return { id, probableKind: member === "method" || member === "params" ? "call" : "answer" };
 }
 
-function invalid(code: number, message: string, text: string): InvalidMessage {
+function createInvalid(code: number, message: string, text: string): InvalidMessage {
   return {
     kind: "invalid",
     error: { code, message },

@@ -1,20 +1,20 @@
 import type { Budget } from "../budget.ts";
 import { longWork, partyOf } from "../long_work.ts";
 import { startOfText } from "../text.ts";
-import { batchBytes, BatchWriter, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
+import { BatchWriter, estimateBatchBytes, NO_BATCHES, NO_ROOM_FOR_BATCH } from "./batch.ts";
 import type { Channel, ResponseWriter } from "./channel.ts";
 import { hashId, IdTable } from "./id_table.ts";
 import { IncomingRequest, type RequestOrigin } from "./incoming.ts";
 import {
-  errorText,
   type IdText,
   type InvalidMessage,
   JsonText,
   type Message,
-  notificationText,
   type Payload,
   readId,
   RPC_CODES,
+  serializeError,
+  serializeNotification,
 } from "./message.ts";
 import { OutgoingRequests, type RequestOptions } from "./outgoing.ts";
 import { parseAndHandle } from "./long_message.ts";
@@ -167,7 +167,7 @@ export class Peer {
 
   /** Sends a notification; `duringRequest` is the request of the other side that it belongs to. */
   notify(method: string, params?: Payload, duringRequest?: IncomingRequest): void {
-    const text = notificationText(method, params);
+    const text = serializeNotification(method, params);
     if (duringRequest === undefined) this.#channel.send(text);
     else duringRequest.notify(text);
   }
@@ -217,7 +217,7 @@ export class Peer {
     replyTo: ResponseWriter,
   ): Promise<void> {
     const memory = this.#handler.memory?.();
-    const bytes = batchBytes(text, messages.length);
+    const bytes = estimateBatchBytes(text, messages.length);
     if (memory?.hasRoom(bytes) === false) {
       return this.#dispatch({ ...NO_ROOM_FOR_BATCH, text }, replyTo);
     }
@@ -298,7 +298,7 @@ export class Peer {
       const isSkippedRequest = probableKind === "call" && dropped !== undefined &&
         freeId !== undefined;
       if (this.#answersInvalidMessages || isSkippedRequest) {
-        replyTo.answer(errorText(freeId, error), freeId);
+        replyTo.answer(serializeError(freeId, error), freeId);
       }
     }
     this.#reportUnexpected(error.message, message.text, dropped?.bytes);
@@ -332,7 +332,7 @@ export class Peer {
       // With the id, the error would look like the answer to the pending request.
       const reason = `The id ${id} is in use by a pending request`;
       const error = { code: RPC_CODES.invalidRequest, message: reason };
-      replyTo.answer(errorText(undefined, error), undefined);
+      replyTo.answer(serializeError(undefined, error), undefined);
       return replyTo.end();
     }
     const request = new IncomingRequest(message, { replyTo, onEnd: this.#onRequestEnd });
@@ -348,7 +348,7 @@ export class Peer {
   readonly #onRequestEnd: RequestOrigin["onEnd"] = ({ id, replyTo }, answer) => {
     this.#incoming.delete(id);
     if (answer !== undefined && (this.#channel.queuedLength ?? 0) > MAX_UNREAD_LENGTH) {
-      replyTo.answer(errorText(id, UNREAD_ERROR), id);
+      replyTo.answer(serializeError(id, UNREAD_ERROR), id);
     } else if (typeof answer === "string") replyTo.answer(answer, id);
     else if (answer !== undefined && replyTo.answerParts !== undefined) {
       replyTo.answerParts(answer);
@@ -371,10 +371,10 @@ export class Peer {
       const id = readId(requestId, text, "params", "requestId");
       if (id === undefined) return;
       // Any other type is ignored: converting it to a string may throw (`{"toString": null}`).
-      const why = typeof reason === "string" ? reason : "cancelled";
+      const reasonText = typeof reason === "string" ? reason : "cancelled";
       const request = this.#incoming.get(id);
-      if (request === undefined) this.#handler.lateCancellation?.(id, why);
-      else request.cancel(why);
+      if (request === undefined) this.#handler.lateCancellation?.(id, reasonText);
+      else request.cancel(reasonText);
     } else if (method === "notifications/progress") {
       this.#outgoing.receiveProgress(fields);
     } else {

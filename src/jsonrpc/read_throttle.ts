@@ -39,22 +39,24 @@ export class ReadThrottle {
    */
   run(work: () => Promise<void> | void): Promise<void> | undefined {
     if (longWork.servesSeveralClients) {
-      const working = longWork.runOrWait(this.#party, work);
-      return working === undefined ? this.takePause() : working.then(() => this.takePause());
+      const pendingWork = longWork.runOrWait(this.#party, work);
+      return pendingWork === undefined
+        ? this.takePause()
+        : pendingWork.then(() => this.takePause());
     }
-    const started = performance.now();
-    const working = work();
+    const startedAt = performance.now();
+    const pendingWork = work();
     const now = performance.now();
-    this.#workedMs += now - started;
-    const elapsed = now - this.#windowStart;
+    this.#workedMs += now - startedAt;
+    const elapsedMs = now - this.#windowStart;
     let isStarving = false;
-    if (elapsed >= WINDOW_MS) {
-      isStarving = this.#workedMs > MAX_WORK_SHARE * elapsed;
+    if (elapsedMs >= WINDOW_MS) {
+      isStarving = this.#workedMs > MAX_WORK_SHARE * elapsedMs;
       this.#windowStart = now;
       this.#workedMs = 0;
     }
     const pause = isStarving ? this.#pause() : this.takePause();
-    return working === undefined ? pause : working.then(() => pause);
+    return pendingWork === undefined ? pause : pendingWork.then(() => pause);
   }
 
   /**

@@ -171,17 +171,17 @@ export class LoginAttempt {
   async #waitForRedirect(link: string, listener: RedirectListener): Promise<URLSearchParams> {
     const { promptPerson } = this.#options;
     const { signal } = this.#abortController;
-    const declined = Promise.withResolvers<never>();
+    const refusal = Promise.withResolvers<never>();
     promptPerson(link, signal).then((outcome) => {
       if (outcome === "nobody" || outcome === "answer") this.#nobodyPrompted.resolve();
       // Calls that come later find a person who may have the link, so they wait for the login.
       if (outcome === "answer") this.#nobodyPrompted = Promise.withResolvers();
-      if (outcome === "declined") declined.reject(new LoginFailure("the login was declined."));
+      if (outcome === "declined") refusal.reject(new LoginFailure("the login was declined."));
     }, () => {
       // The client disconnected. The login goes on, because a person may still open the link.
       this.#nobodyPrompted.resolve();
     });
-    return await untilAborted(Promise.race([listener.redirectQuery, declined.promise]), signal);
+    return await untilAborted(Promise.race([listener.redirectQuery, refusal.promise]), signal);
   }
 
   #abort(reason: string): void {

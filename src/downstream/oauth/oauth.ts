@@ -62,7 +62,7 @@ export class OAuth implements ServerAuth {
   #login: StoredLogin | undefined;
   // Tokens of the client credentials grant. They are not stored, because new tokens need no person.
   #clientTokens: StoredTokens | undefined;
-  #tokenOrigin: TokenOrigin = originOf("stored");
+  #tokenOrigin: TokenOrigin = createTokenOrigin("stored");
   #storeRead: Promise<void> | undefined;
   #nextStoreReadAt = Infinity;
   #renewal: Promise<boolean> | undefined;
@@ -183,7 +183,7 @@ export class OAuth implements ServerAuth {
     const { tokens, client } = login ?? {};
     addDefinedSecrets(config, tokens?.access_token, tokens?.refresh_token, client?.client_secret);
     this.#login = login;
-    this.#tokenOrigin = originOf(source);
+    this.#tokenOrigin = createTokenOrigin(source);
   }
 
   /**
@@ -207,15 +207,15 @@ export class OAuth implements ServerAuth {
       return await this.#useNewerStoredLogin();
     }
     const { config, store } = this.#settings;
-    const renewed = await renewLogin(login, {
+    const renewedLogin = await renewLogin(login, {
       config,
       store,
       signal: this.#abortController.signal,
     });
     // Another login may have been stored in the meantime.
     if (this.#login !== login) return this.#login?.tokens !== undefined;
-    this.#useLogin(renewed, "renewed");
-    return renewed?.tokens !== undefined;
+    this.#useLogin(renewedLogin, "renewed");
+    return renewedLogin?.tokens !== undefined;
   }
 
   /** Uses the stored login if another process has changed it. Returns whether that was the case. */
@@ -348,7 +348,7 @@ export class OAuth implements ServerAuth {
     const granted = await requestClientTokens(authorizationServer, { method, context });
     this.#clientTokens = granted.tokens;
     this.#clientMethod = granted.method;
-    this.#tokenOrigin = originOf("login");
+    this.#tokenOrigin = createTokenOrigin("login");
   }
 
   #toThrownError(error: unknown, signal: AbortSignal): unknown {
@@ -358,7 +358,7 @@ export class OAuth implements ServerAuth {
 }
 
 /** Returns the origin of tokens that are used from now on. */
-function originOf(source: TokenOrigin["source"]): TokenOrigin {
+function createTokenOrigin(source: TokenOrigin["source"]): TokenOrigin {
   const timeMs = source === "stored" ? -Infinity : performance.now();
   return { source, timeMs, sleepCount: sleepWatch.countSleeps() };
 }

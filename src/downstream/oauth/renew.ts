@@ -35,13 +35,12 @@ export async function renewLogin(
     // The login has ended or was removed in the meantime, unless the file is damaged.
     if (storedLogin?.tokens === undefined && !isDamaged) return undefined;
     const isUsable = storedLogin?.tokens !== undefined && matchesEntry(storedLogin, config);
-    const current = isUsable ? storedLogin : usedLogin;
-    addDefinedSecrets(config, current.tokens?.access_token, current.tokens?.refresh_token);
-    const isChanged = current.tokens?.access_token !== usedLogin.tokens?.access_token;
-    if (isChanged && current.tokens !== undefined && !isRenewalDue(current.tokens, Date.now())) {
-      return current;
-    }
-    return await requestRenewal(current, { config, store });
+    const login = isUsable ? storedLogin : usedLogin;
+    const { tokens } = login;
+    addDefinedSecrets(config, tokens?.access_token, tokens?.refresh_token);
+    const isChanged = tokens?.access_token !== usedLogin.tokens?.access_token;
+    if (isChanged && tokens !== undefined && !isRenewalDue(tokens, Date.now())) return login;
+    return await requestRenewal(login, { config, store });
   };
   try {
     return await store.withLock(usedLogin.url, { signal, run });
@@ -63,15 +62,15 @@ async function requestRenewal(
   const context = await createRequestContext({ config, url: login.url, store }, signal);
   const renewal = await refreshTokens(login, context);
   if (renewal.kind === "tokens") {
-    const renewed = { ...login, client: renewal.client, tokens: renewal.tokens };
-    await store.write(renewed);
-    return renewed;
+    const renewedLogin = { ...login, client: renewal.client, tokens: renewal.tokens };
+    await store.write(renewedLogin);
+    return renewedLogin;
   }
   if (renewal.isClientRejected && login.client.kind === "registered") {
     await store.remove(login.url);
     return undefined;
   }
-  const { tokens: _endedTokens, ...withoutTokens } = login;
-  await store.write(withoutTokens);
-  return withoutTokens;
+  const { tokens: _endedTokens, ...loginWithoutTokens } = login;
+  await store.write(loginWithoutTokens);
+  return loginWithoutTokens;
 }

@@ -5,8 +5,8 @@ import { fieldsOf, isRecord } from "../../json.ts";
 import {
   type IncomingRequest,
   JsonText,
-  payloadText,
   Result,
+  serializePayload,
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
 import { serverInfoMember } from "./complete_result.ts";
@@ -32,7 +32,7 @@ export function encodeInputRequired(
 ): JsonText {
   const members = [...requests].map(([key, request]) => {
     const { method, params } = encodeInput(withoutId(request));
-    const paramsMember = params === undefined ? "" : `,"params":${payloadText(params)}`;
+    const paramsMember = params === undefined ? "" : `,"params":${serializePayload(params)}`;
     return `${JSON.stringify(key)}:{"method":${JSON.stringify(method)}${paramsMember}}`;
   });
   const requestsMember = members.length === 0 ? "" : `,"inputRequests":{${members.join(",")}}`;
@@ -47,7 +47,7 @@ export function encodeInputRequired(
 /** Returns a request without the id of a link, which the revision does not have. */
 function withoutId({ kind, params }: InputRequest): InputRequest {
   if (kind !== "url" || params === undefined) return { kind, params };
-  const { elicitationId: _, ...rest } = fieldsOf(JSON.parse(payloadText(params)));
+  const { elicitationId: _, ...rest } = fieldsOf(JSON.parse(serializePayload(params)));
   return { kind, params: rest };
 }
 

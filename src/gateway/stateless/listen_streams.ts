@@ -4,7 +4,7 @@ import {
   Cancellation,
   type IncomingRequest,
   JsonText,
-  notificationText,
+  serializeNotification,
 } from "../../jsonrpc/mod.ts";
 import { NO_SPAN } from "../../trace.ts";
 import { within } from "../../within.ts";
@@ -105,7 +105,7 @@ export class ListenStreams {
     const lists = wanted.lists.filter((list) => options.changingLists.includes(list));
     const uris = [...stream.uris];
     const acknowledged = codec.encodeAcknowledged(request, { lists, uris });
-    request.notify(notificationText("notifications/subscriptions/acknowledged", acknowledged));
+    request.notify(serializeNotification("notifications/subscriptions/acknowledged", acknowledged));
     stream.isOpen = true;
     for (const list of lists) {
       stream.changes.noteRequested(list);
@@ -177,7 +177,7 @@ export class ListenStreams {
       changes: new ListChanges((list) => {
         if (request.hasSlowReader) return false;
         const params = codec.encodeListChanged(request);
-        request.notify(notificationText(`notifications/${list}/list_changed`, params));
+        request.notify(serializeNotification(`notifications/${list}/list_changed`, params));
         return true;
       }),
       uris: new Set(),
