@@ -39,7 +39,8 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", (c) => {
-    const status = isDraining() ? "draining" : isReady() ? "ready" : "starting";
+    const startStatus = isReady() ? "ready" : "starting";
+    const status = isDraining() ? "draining" : startStatus;
     return c.json({ status }, status === "ready" ? 200 : 503);
   });
 

@@ -11,7 +11,7 @@ export const REQUEST_CHUNKS = 16;
 export const MIN_AVERAGE_BYTES = 64;
 
 /** Number of chunks that each connection may still send. */
-const remaining = new WeakMap<Socket, number>();
+const remainingChunks = new WeakMap<Socket, number>();
 
 /**
  * Closes a connection that sends bodies in too many tiny chunks. Each chunk takes 3 µs and, until it is read, 450 bytes of
@@ -19,16 +19,17 @@ const remaining = new WeakMap<Socket, number>();
  * before its credential is checked.
  */
 export function limitChunks(request: IncomingMessage): void {
-  // Each part of any other body is a packet of its own, which costs its sender as much.
+  // The parts of any other body arrive in packets, each of which also costs its sender work.
   if (request.headers["transfer-encoding"] === undefined) return;
   const { socket } = request;
-  remaining.set(socket, (remaining.get(socket) ?? CONNECTION_CHUNKS) + REQUEST_CHUNKS);
+  const earlierCount = remainingChunks.get(socket) ?? CONNECTION_CHUNKS;
+  remainingChunks.set(socket, earlierCount + REQUEST_CHUNKS);
   const push = request.push.bind(request);
   request.push = (chunk: Uint8Array | null, encoding) => {
     const bytes = chunk?.length ?? 0;
-    const left = (remaining.get(socket) ?? 0) - 1 + bytes / MIN_AVERAGE_BYTES;
-    remaining.set(socket, left);
-    if (left >= 0) return push(chunk, encoding);
+    const count = (remainingChunks.get(socket) ?? 0) - 1 + bytes / MIN_AVERAGE_BYTES;
+    remainingChunks.set(socket, count);
+    if (count >= 0) return push(chunk, encoding);
     socket.destroy();
     return false;
   };

@@ -166,11 +166,12 @@ export class Connections {
       findOldest(connections, () => true);
   }
 
-  #countPartialBodies(ofAgent: string | undefined): number {
+  /** Returns the number of an agent's connections whose request body is incomplete. */
+  #countPartialBodies(agent: string | undefined): number {
     let count = 0;
     for (const connection of this.#byKey.values()) {
-      const { agent, activeRequestCount } = connection;
-      if (agent === ofAgent && activeRequestCount > 0 && !hasWholeBody(connection)) count += 1;
+      const isActiveOfAgent = connection.agent === agent && connection.activeRequestCount > 0;
+      if (isActiveOfAgent && !hasWholeBody(connection)) count += 1;
     }
     return count;
   }

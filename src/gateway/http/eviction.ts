@@ -1,6 +1,6 @@
 import type { Credential } from "./authentication.ts";
 
-/** A client's session, or another thing of one client whose number is limited. */
+/** A client's session, or the entry of a client without one: the number of both is limited. */
 export interface Evictable {
   readonly credential: Credential | undefined;
   readonly isInUse: boolean;
@@ -9,7 +9,7 @@ export interface Evictable {
 }
 
 /**
- * Finds the entry that ends at the limit, so that there is room for one of an agent. If another agent has at least two
+ * Finds the entry to end at the limit, so that an agent can have a new one. If another agent has at least two
  * entries more than this one, it is an entry of the agent with the most. Otherwise it is an idle one: of this agent, or
  * of an agent that has more entries than it.
  *

@@ -203,6 +203,7 @@ export class Listener {
     const credentialHash = this.#acceptedCredentials.hash(headers.authorization);
     const isMessage = method === "POST" && paths.has(pathOf(url));
     const turn = this.#takeTurn(socket, { address, credentialHash, isMessage });
+    // The client may have disconnected while the request waited for its turn.
     if (turn !== true && (!await turn || socket.destroyed)) return;
     const writer = new BodyWriter(response, {
       ...this.#writerContext,

@@ -1,9 +1,9 @@
 /**
  * The gateway's clients over HTTP. A request is read by the listener, which enforces limits, then checked
- * and authenticated by the middlewares, and answered by a route. The body of a POST decides whether its message belongs to a session, which is the
- * channel of a `Peer` and answers in the response, or is a request without a session, which the client of its credential
- * answers. The routes themselves read the first message of a session, and of all messages whether they are requests and
- * the revision to which they claim to belong. Imports `config`, `jsonrpc` and the leaves.
+ * and authenticated by the middlewares, and answered by a route. The body of a POST decides who answers: its session, the
+ * channel of a `Peer`, which sends the answers in the response, or without a session the client of its credential. Of a
+ * message, the routes themselves read only its kind and the revision that it claims, and of a session's first message
+ * also the method. Imports `config`, `jsonrpc` and the leaves.
  *
  * @module
  */

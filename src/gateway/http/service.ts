@@ -87,16 +87,16 @@ export class HttpService {
     const { address, port } = listener.address;
     const host = address.includes(":") ? `[${address}]` : address;
     this.url = `${scheme}://${host}:${port}/mcp`;
-    const clients = [sessions, statelessClients];
-    const repeat = (action: (clients: SessionStore | StatelessClients) => void, ms: number): void =>
-      void this.#timers.push(setInterval(() => clients.forEach(action), ms));
-    repeat((all) => all.startDueStreams(), Math.min(TICK_MS, limits.streamAfterMs));
-    repeat((all) => all.keepStreamsAlive(), limits.streamKeepAliveMs);
+    const stores = [sessions, statelessClients];
+    const repeat = (action: (store: SessionStore | StatelessClients) => void, ms: number): void =>
+      void this.#timers.push(setInterval(() => stores.forEach(action), ms));
+    repeat((store) => store.startDueStreams(), Math.min(TICK_MS, limits.streamAfterMs));
+    repeat((store) => store.keepStreamsAlive(), limits.streamKeepAliveMs);
     this.#timers.push(setStoppableInterval(SWEEP_MS, (stoppedMs) => {
-      for (const all of clients) {
+      for (const store of stores) {
         // The requests that clients have sent meanwhile wait to be read.
-        if (stoppedMs > 0) all.skipIdleTime(stoppedMs);
-        all.sweep();
+        if (stoppedMs > 0) store.skipIdleTime(stoppedMs);
+        store.sweep();
       }
     }));
   }

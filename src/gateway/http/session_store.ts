@@ -118,7 +118,7 @@ export class SessionStore {
     }
   }
 
-  /** Does not count a time in which nothing was received as idle. */
+  /** Excludes a time in which nothing could be received from the clients' idle times. */
   skipIdleTime(ms: number): void {
     for (const { session } of this.#sessions.values()) session.lastUsedAt += ms;
   }

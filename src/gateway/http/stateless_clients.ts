@@ -48,7 +48,7 @@ export interface StatelessRequest {
 /** A client: everybody with the same credential, or everybody if none are configured. */
 class StatelessHttpClient implements Evictable {
   readonly connection: StatelessConnection;
-  /** The responses that have not ended, with their requests, which are not kept any longer. */
+  /** The responses that have not ended, each with its request. */
   readonly responses = new Map<StatelessResponse, IncomingRequest | undefined>();
   lastUsedAt: number = performance.now();
   #credential: Credential | undefined;
@@ -67,7 +67,7 @@ class StatelessHttpClient implements Evictable {
     return this.responses.size > 0 || this.connection.isAwaited;
   }
 
-  /** Notes the credential of a request: programs with JWTs of one subject renew them at different times. */
+  /** Keeps the credential of a request if it is valid longer: programs renew the JWTs of one subject at different times. */
   renew(credential: Credential | undefined): void {
     const { expiresAtMs = Infinity } = this.#credential ?? {};
     if ((credential?.expiresAtMs ?? Infinity) >= expiresAtMs) this.#credential = credential;
@@ -75,8 +75,8 @@ class StatelessHttpClient implements Evictable {
 }
 
 /**
- * The clients without sessions by credential. Nothing of a request outlives it here; what is kept for a client is what
- * its requests share: the sessions with servers.
+ * The clients without sessions by credential. Nothing is kept of a request after its end; only the sessions with servers
+ * are kept, which the requests of a client share.
  */
 export class StatelessClients {
   readonly #options: StatelessClientsOptions;
@@ -130,7 +130,7 @@ export class StatelessClients {
     }
   }
 
-  /** Does not count a time in which nothing was received as idle. */
+  /** Excludes a time in which nothing could be received from the clients' idle times. */
   skipIdleTime(ms: number): void {
     for (const client of this.#clients.values()) client.lastUsedAt += ms;
   }

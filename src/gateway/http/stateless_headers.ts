@@ -40,8 +40,8 @@ export function checkHeaders(
   const param = NAMED_PARAMS.get(method);
   const name = param === undefined || !isRecord(params) ? undefined : params[param];
   if (typeof name !== "string") return undefined;
-  const sent = header("mcp-name");
-  return sent === undefined || decodeHeader(sent) !== name
+  const sentName = header("mcp-name");
+  return sentName === undefined || decodeHeader(sentName) !== name
     ? `The header Mcp-Name must be "${param}" in the body`
     : undefined;
 }

@@ -2,11 +2,11 @@
 const STOPPED_MS = 10_000;
 
 /**
- * Calls a function again and again, as `setInterval` does, and tells it for how long this process was stopped before the
+ * Calls a function again and again, as `setInterval` does, with the time for which this process was stopped before the
  * call.
  *
  * @param ms The interval in milliseconds.
- * @param action Gets the time in milliseconds, 0 if the process was not stopped.
+ * @param action Receives the time in milliseconds; 0 if the process was not stopped.
  */
 export function setStoppableInterval(
   ms: number,

@@ -12,7 +12,7 @@ const LONG_URI = "(too long)";
  * @param uri Any text; a client sends it as the URI of a resource.
  */
 export function auditUri(uri: string): string {
-  // No server is known to have such a URI. Its parts are not told apart, because parsing it could take long.
+  // No server is known to have such a URI. It is not parsed, because that could take long.
   if (uri.length > MAX_URI_LENGTH) return LONG_URI;
   const end = uri.search(/[?#]/);
   const visible = end < 0 ? uri : uri.slice(0, end);

@@ -55,7 +55,7 @@ export class ClientOffers {
     if (this.#hasLoggedMissingAgent) return;
     this.#hasLoggedMissingAgent = true;
     this.#log.warn(
-      "A client is offered nothing of what servers offer directly, because its connection has no agent: start the " +
+      "A client sees nothing that servers offer directly, because its connection has no agent: start the " +
         "gateway with --agent, give the client a credential, or allow calls without agent_id",
     );
   }

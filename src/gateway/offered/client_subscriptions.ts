@@ -12,7 +12,7 @@ import { NO_SPAN } from "../../trace.ts";
 const MAX_SUBSCRIPTIONS = 1000;
 
 /** The server of a resource to which a client has subscribed. */
-interface Subscribed {
+interface SubscribedResource {
   /** The server's name. */
   readonly name: string;
   /** The server that sends updates; `undefined` while the rules deny the resource, or the server is not configured. */
@@ -21,27 +21,28 @@ interface Subscribed {
 
 /** The resources to which the client of a connection has subscribed, and their servers. */
 export class ClientSubscriptions {
-  readonly #subscribed = new Map<string, Subscribed>();
+  // By URI.
+  readonly #resources = new Map<string, SubscribedResource>();
   readonly #abort = new AbortController();
 
   /** Number of resources. */
   get size(): number {
-    return this.#subscribed.size;
+    return this.#resources.size;
   }
 
   /** Whether the client has subscribed to a resource, or to one that it is a part of. */
   includes(uri: string): boolean {
-    return this.#subscribed.keys().some((subscribed) => isPartOf(uri, subscribed));
+    return this.#resources.keys().some((subscribedUri) => isPartOf(uri, subscribedUri));
   }
 
   /** Ends all requests; the servers end the subscriptions of a client that has left. */
   close(): void {
     this.#abort.abort(new DOMException("The client is gone", "AbortError"));
-    this.#subscribed.clear();
+    this.#resources.clear();
   }
 
   /**
-   * Subscribes to a resource of a server. A subscription at another server ends.
+   * Subscribes to a resource of a server. A subscription to it at another server ends.
    *
    * @throws {CallerError} `RATE_LIMITED`, if the client has too many subscriptions.
    * @throws {DownstreamError} if the server is not available.
@@ -51,21 +52,21 @@ export class ClientSubscriptions {
     { server, caller }: { readonly server: DownstreamServer; readonly caller: Caller },
   ): Promise<RequestOutcome> {
     const { uri } = call;
-    const earlier = this.#subscribed.get(uri);
-    if (earlier === undefined && this.#subscribed.size >= MAX_SUBSCRIPTIONS) {
+    const earlier = this.#resources.get(uri);
+    if (earlier === undefined && this.#resources.size >= MAX_SUBSCRIPTIONS) {
       const message =
         `This client has ${MAX_SUBSCRIPTIONS} subscriptions. End one of them, and subscribe again.`;
       throw new CallerError("RATE_LIMITED", message);
     }
-    const subscribed = { name: server.config.name, server };
-    this.#subscribed.set(uri, subscribed);
+    const resource = { name: server.config.name, server };
+    this.#resources.set(uri, resource);
     let isSubscribed = false;
     try {
       const outcome = await server.subscribe(call, caller);
       isSubscribed = outcome.reply.ok;
       return outcome;
     } finally {
-      if (!isSubscribed && this.#subscribed.get(uri) === subscribed) this.#subscribed.delete(uri);
+      if (!isSubscribed && this.#resources.get(uri) === resource) this.#resources.delete(uri);
       const earlierServer = earlier?.server;
       if (earlierServer !== undefined && earlierServer !== server) {
         void this.#end(uri, earlierServer, caller);
@@ -75,9 +76,9 @@ export class ClientSubscriptions {
 
   /** Ends the subscription to a resource; `undefined` if there is none. */
   async remove(call: SubscriptionCall, caller: Caller): Promise<RequestOutcome | undefined> {
-    const subscribed = this.#subscribed.get(call.uri);
-    this.#subscribed.delete(call.uri);
-    return await subscribed?.server?.unsubscribe(call, caller);
+    const resource = this.#resources.get(call.uri);
+    this.#resources.delete(call.uri);
+    return await resource?.server?.unsubscribe(call, caller);
   }
 
   /**
@@ -85,8 +86,8 @@ export class ClientSubscriptions {
    * that are not allowed any more pause until another configuration allows them.
    *
    * @param caller The caller; `undefined` if the connection has no agent any more.
-   * @param options Finds the server that replaces one for a resource, if any; called with each resource that
-   * may have been updated meanwhile.
+   * @param options `findServer` finds the server that replaces one for a resource, if any. `onUpdated` is called with
+   * each resource that may have been updated meanwhile.
    */
   async adapt(
     caller: Caller | undefined,
@@ -97,17 +98,17 @@ export class ClientSubscriptions {
   ): Promise<void> {
     const { signal } = this.#abort;
     const failed = new Set<DownstreamServer>();
-    for (const [uri, subscribed] of [...this.#subscribed]) {
-      const { name, server } = subscribed;
+    for (const [uri, resource] of [...this.#resources]) {
+      const { name, server } = resource;
       const next = caller && findServer(name, uri);
       // Meanwhile, the client may have unsubscribed, or the configuration may have changed once more.
-      if (next === server || this.#subscribed.get(uri) !== subscribed) continue;
+      if (next === server || this.#resources.get(uri) !== resource) continue;
       const paused = { name, server: undefined };
-      this.#subscribed.set(uri, paused);
+      this.#resources.set(uri, paused);
       if (caller === undefined) continue;
       if (server !== undefined) await this.#end(uri, server, caller);
-      if (next === undefined || this.#subscribed.get(uri) !== paused) continue;
-      if (failed.has(next)) this.#subscribed.delete(uri);
+      if (next === undefined || this.#resources.get(uri) !== paused) continue;
+      if (failed.has(next)) this.#resources.delete(uri);
       else {
         await this.add({ uri, span: NO_SPAN, signal }, { server: next, caller })
           .catch(() => void failed.add(next));

@@ -121,19 +121,19 @@ async function hashedNames(
   server: string,
   { maxNameLength, caller: { agent } }: DirectRequest,
 ): Promise<ReadonlyMap<string, string>> {
-  const ofList = knownHashedNames.get(list) ?? new Map<string, ReadonlyMap<string, string>>();
-  knownHashedNames.set(list, ofList);
+  const namesByKey = knownHashedNames.get(list) ?? new Map<string, ReadonlyMap<string, string>>();
+  knownHashedNames.set(list, namesByKey);
   const key = `${maxNameLength} ${server}`;
-  const known = ofList.get(key);
+  const known = namesByKey.get(key);
   if (known !== undefined) return known;
   const names = new Map<string, string>();
   const runStep = createStepRunner(list, agent);
-  // A call of a tool that is held back is told so.
+  // Tools that are held back are included, so that a call of one is refused with the reason.
   for (const { name } of list.whole.items) {
     const offered = await runStep(() => offeredName({ server, name }, maxNameLength));
     if (hasHash(offered) && !names.has(offered)) names.set(offered, name);
   }
-  ofList.set(key, names);
+  namesByKey.set(key, names);
   return names;
 }
 
@@ -185,13 +185,13 @@ export async function listDirectTools(
   const serverNames = [...serverConfigs.keys()];
   const parts: { server: string; serverIndex: number; list: ItemList }[] = [];
   // Tools with the same name would make clients refuse the whole list.
-  const hashed = new Map<string, ReadonlyMap<string, string>>();
+  const hashedByServer = new Map<string, ReadonlyMap<string, string>>();
   for (
     const { server, list } of await lists.read("tools", { servers: directServers(request), caller })
   ) {
     const { name } = server.config;
     parts.push({ server: name, serverIndex: serverNames.indexOf(name), list });
-    hashed.set(name, await hashedNames(list, name, request));
+    hashedByServer.set(name, await hashedNames(list, name, request));
   }
   const runStep = createStepRunner({ isLong: parts.some(({ list }) => list.isLong) }, agent);
   const isOffered = (server: string, item: Item): boolean => {
@@ -200,9 +200,9 @@ export async function listDirectTools(
     if (config === undefined || selectorOf(config, face)?.(name) !== true) return false;
     if (!policy.allows(agent, listedToolRequest(server, item))) return false;
     const offered = offeredName({ server, name }, maxNameLength);
-    return !hasHash(offered) || (hashed.get(server)?.get(offered) === name &&
+    return !hasHash(offered) || (hashedByServer.get(server)?.get(offered) === name &&
       parts.every(({ server: other, list }) => {
-        const otherName = hashed.get(other)?.get(offered);
+        const otherName = hashedByServer.get(other)?.get(offered);
         const tool = otherName === undefined ? undefined : list.get(otherName);
         return other === server || tool === undefined ||
           !policy.allows(agent, listedToolRequest(other, tool));

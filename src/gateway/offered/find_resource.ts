@@ -55,8 +55,8 @@ export async function findResource(
     { kind: "templates", has: hasMatch },
   ], context);
   if (listed !== undefined) return { server: listed, isListed: true };
-  const linking = context.offers.links.serverOf(uri);
-  const server = context.servers.find(({ config: { name } }) => name === linking);
+  const linkingServer = context.offers.links.serverOf(uri);
+  const server = context.servers.find(({ config: { name } }) => name === linkingServer);
   return server === undefined ? await findHeldBack(uri, context) : { server, isListed: false };
 }
 
@@ -110,7 +110,7 @@ async function findHeldBack(
   });
 }
 
-/** A list of servers, and the test whether one of them has a resource. */
+/** A kind of list, and the test whether such a list has a resource. */
 interface Search {
   readonly kind: "resources" | "templates";
   readonly has: (list: ItemList, uri: string, agent: string) => boolean | Promise<boolean>;

@@ -12,11 +12,11 @@ export function notifiedList(kind: ListKind): ChangingList {
 const COLLECT_MS = 100;
 
 /**
- * Notifies one client that lists have changed: only of lists for which it has asked, and of several changes at once.
+ * Notifies one client that lists have changed: only of lists that it has requested, and once for several changes.
  */
 export class ListChanges {
   readonly #notify: (list: ChangingList) => boolean;
-  readonly #asked = new Set<ChangingList>();
+  readonly #requestedLists = new Set<ChangingList>();
   readonly #timers = new Map<ChangingList, ReturnType<typeof setTimeout>>();
   #isClosed = false;
 
@@ -31,12 +31,12 @@ export class ListChanges {
 
   /** Notes that the client has requested a list. */
   noteRequested(list: ChangingList): void {
-    this.#asked.add(list);
+    this.#requestedLists.add(list);
   }
 
-  /** Notifies the client soon, if it has asked for the list. */
+  /** Notifies the client soon, if it has requested the list. */
   addChange(list: ChangingList): void {
-    if (this.#isClosed || !this.#asked.has(list) || this.#timers.has(list)) return;
+    if (this.#isClosed || !this.#requestedLists.has(list) || this.#timers.has(list)) return;
     const timer = setTimeout(() => {
       this.#timers.delete(list);
       if (!this.#notify(list)) this.addChange(list);

@@ -110,10 +110,10 @@ export class ListReader {
     { kind, caller }: { readonly kind: ListKind; readonly caller: Caller },
   ): ItemList | undefined {
     const key = `${kind} ${caller.agent}`;
-    const ofServer = this.#lastLists.get(server) ?? new Map<string, ItemList>();
-    const list = server.knownList(kind, caller) ?? ofServer.get(key);
+    const listsByKey = this.#lastLists.get(server) ?? new Map<string, ItemList>();
+    const list = server.knownList(kind, caller) ?? listsByKey.get(key);
     if (list === undefined) return undefined;
-    this.#lastLists.set(server, ofServer.set(key, list));
+    this.#lastLists.set(server, listsByKey.set(key, list));
     return list;
   }
 
@@ -142,9 +142,9 @@ export class ListReader {
   /** Requests a list, unless a request for it is pending. */
   #request(server: DownstreamServer, kind: ListKind, caller: Caller): PendingList {
     const key = `${kind} ${caller.agent}`;
-    const ofServer = this.#pending.get(server) ?? new Map<string, PendingList>();
-    this.#pending.set(server, ofServer);
-    const earlier = ofServer.get(key);
+    const pendingByKey = this.#pending.get(server) ?? new Map<string, PendingList>();
+    this.#pending.set(server, pendingByKey);
+    const earlier = pendingByKey.get(key);
     if (earlier !== undefined) return earlier;
     const { signal } = this.#abort;
     const { name } = server.config;
@@ -152,18 +152,18 @@ export class ListReader {
     const listing = server.list(kind, { caller, signal, offersLogin: false });
     const outcome = listing.then((list) => {
       this.#loggedReasons.delete(server);
-      ofServer.delete(key);
+      pendingByKey.delete(key);
       this.#failedKinds.get(name)?.delete(kind);
       if (pending.isMissed) this.#options.onLateList(kind);
       return list;
     }, (error: unknown) => {
-      ofServer.delete(key);
+      pendingByKey.delete(key);
       this.#failedKinds.set(name, (this.#failedKinds.get(name) ?? new Set()).add(kind));
       this.#logFailure(server, error);
       return undefined;
     });
     const pending = { requestedAt: performance.now(), outcome, isMissed: false };
-    ofServer.set(key, pending);
+    pendingByKey.set(key, pending);
     return pending;
   }
 

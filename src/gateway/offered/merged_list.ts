@@ -109,6 +109,6 @@ function startOf(
   const itemIndex = isUnchanged
     ? after.itemIndex
     : items.findIndex(({ name }) => name === after.item);
-  // The item that followed one that is gone has its index now.
+  // If the item is gone, the one after it now has its index.
   return itemIndex < 0 ? after.itemIndex : itemIndex + 1;
 }

@@ -85,7 +85,7 @@ async function findResourceTarget(
   };
 }
 
-/** Returns the servers that were probably meant, if the agent may use no server of the name in a prompt's. */
+/** Returns the servers that were probably meant, if the agent may use no server with the name that a prompt's begins with. */
 function similarServers(offered: string, { servers, maxNameLength }: SearchContext): string[] {
   const server = readOfferedName(offered, maxNameLength)?.server;
   const names = servers.map(({ config: { name } }) => name);

@@ -6,28 +6,31 @@ import { fieldsOf, isRecord } from "../../json.ts";
 import { type IncomingRequest, JsonText, RPC_CODES } from "../../jsonrpc/mod.ts";
 import type { Operation } from "../operation.ts";
 import type { RequestDecoder } from "./request.ts";
-import { rpcOperation } from "./rpc_operation.ts";
+import { createRpcDecoder } from "./rpc_operation.ts";
 
 /** JSON-RPC code of a resource that does not exist, or that the agent may not read. */
 export const RESOURCE_NOT_FOUND = -32002;
 
 /** The decoders by method. */
 export const ITEM_DECODERS: readonly (readonly [method: string, RequestDecoder])[] = [
-  ["resources/list", listing("resources")],
-  ["resources/templates/list", listing("templates")],
-  ["prompts/list", listing("prompts")],
-  ["resources/read", resourceOperation((uri) => ({ kind: "resource", uri }))],
-  ["resources/subscribe", resourceOperation((uri) => ({ kind: "subscription", uri }))],
-  ["resources/unsubscribe", resourceOperation((uri) => ({ kind: "unsubscription", uri }))],
-  ["prompts/get", rpcOperation({ decode: decodePrompt, notFoundCode: RPC_CODES.invalidParams })],
+  ["resources/list", createListDecoder("resources")],
+  ["resources/templates/list", createListDecoder("templates")],
+  ["prompts/list", createListDecoder("prompts")],
+  ["resources/read", createResourceDecoder((uri) => ({ kind: "resource", uri }))],
+  ["resources/subscribe", createResourceDecoder((uri) => ({ kind: "subscription", uri }))],
+  ["resources/unsubscribe", createResourceDecoder((uri) => ({ kind: "unsubscription", uri }))],
+  [
+    "prompts/get",
+    createRpcDecoder({ decode: decodePrompt, notFoundCode: RPC_CODES.invalidParams }),
+  ],
   [
     "completion/complete",
-    rpcOperation({ decode: decodeCompletion, notFoundCode: RPC_CODES.invalidParams }),
+    createRpcDecoder({ decode: decodeCompletion, notFoundCode: RPC_CODES.invalidParams }),
   ],
 ];
 
-function listing(list: Exclude<ListKind, "tools">): RequestDecoder {
-  return rpcOperation({
+function createListDecoder(list: Exclude<ListKind, "tools">): RequestDecoder {
+  return createRpcDecoder({
     decode: (request) => {
       const { cursor } = fieldsOf(request.params);
       if (cursor === undefined || typeof cursor === "string") {
@@ -39,8 +42,8 @@ function listing(list: Exclude<ListKind, "tools">): RequestDecoder {
   });
 }
 
-function resourceOperation(createOperation: (uri: string) => Operation): RequestDecoder {
-  return rpcOperation({
+function createResourceDecoder(createOperation: (uri: string) => Operation): RequestDecoder {
+  return createRpcDecoder({
     decode: (request) => {
       const { uri } = fieldsOf(request.params);
       if (typeof uri === "string") return createOperation(uri);

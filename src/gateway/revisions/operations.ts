@@ -2,7 +2,7 @@ import { ITEM_DECODERS } from "./item_requests.ts";
 import type { RequestDecoder } from "./request.ts";
 import { decodeToolCall } from "./tool_call.ts";
 
-/** The decoders of requests that are operations, by method; `rpcOperation` makes those of other than tool calls. */
+/** The decoders of requests that are operations, by method. */
 const DECODERS: ReadonlyMap<string, RequestDecoder> = new Map([
   ["tools/call", decodeToolCall],
   ...ITEM_DECODERS,

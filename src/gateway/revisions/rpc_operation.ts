@@ -21,10 +21,10 @@ export interface RpcOperation {
 }
 
 /**
- * Returns the decoder of an operation that is not a tool call. Such requests have no `agent_id`, so they are made as
+ * Creates the decoder of an operation that is not a tool call. Such requests have no `agent_id`, so they are made as
  * the agent of the connection.
  */
-export function rpcOperation({ decode, notFoundCode }: RpcOperation): RequestDecoder {
+export function createRpcDecoder({ decode, notFoundCode }: RpcOperation): RequestDecoder {
   return (request, context) => ({
     ...readRequest(request, context),
     name: request.method,

@@ -6,9 +6,9 @@ import type { ShownTools } from "../list_tools.ts";
 import type { Outcome } from "../operation.ts";
 import { completeResult } from "./complete_result.ts";
 import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
-import { decoderOf as decoderOfEarlier } from "./operations.ts";
+import { decoderOf as earlierDecoderOf } from "./operations.ts";
 import type { Answer, RequestDecoder } from "./request.ts";
-import { encodeTools as encodeEarlier } from "./tool_list.ts";
+import { encodeTools as encodeEarlierTools } from "./tool_list.ts";
 
 /** Time for which a client may use what servers offer without asking again, in milliseconds: servers may be slow to list. */
 const LIST_TTL_MS = 5000;
@@ -31,7 +31,7 @@ const OPERATIONS: ReadonlyMap<string, number | undefined> = new Map([
   ["completion/complete", undefined],
 ]);
 
-/** Capabilities for the codec of earlier revisions, which has no errors that ask for something then. */
+/** The capabilities for the codec of earlier revisions: without any, it encodes no error that asks the client for input. */
 const NO_CAPABILITIES: ClientCapabilities = {};
 
 /**
@@ -41,7 +41,7 @@ const NO_CAPABILITIES: ClientCapabilities = {};
  * @param version The gateway's version.
  */
 export function decoderOf(method: string, version: string): RequestDecoder | undefined {
-  const decode = OPERATIONS.has(method) ? decoderOfEarlier(method) : undefined;
+  const decode = OPERATIONS.has(method) ? earlierDecoderOf(method) : undefined;
   if (decode === undefined) return undefined;
   const ttlMs = OPERATIONS.get(method);
   return (request, context) => {
@@ -63,7 +63,7 @@ export function decoderOf(method: string, version: string): RequestDecoder | und
 
 /** Encodes the answer to `tools/list`. */
 export function encodeTools(tools: ShownTools, version: string): Payload {
-  const result = encodeEarlier(tools);
+  const result = encodeEarlierTools(tools);
   const json = result instanceof JsonText ? result.json : JSON.stringify(result);
   const ttlMs = tools.direct === undefined ? OWN_TTL_MS : LIST_TTL_MS;
   return completeResult(json, { value: undefined, version, ttlMs });

@@ -89,7 +89,7 @@ function decodeGatewayCall(
   };
 }
 
-/** Encodes the outcome of a call by a name that may be of no tool, which is an error of the protocol. */
+/** Encodes the outcome of a call by a name that no tool may have; an unknown name is a JSON-RPC error. */
 function encodeUnlisted(outcome: Outcome, context: EncodingContext): Answer {
   const isUnknown = outcome.kind === "failed" && outcome.error.code === "TOOL_NOT_FOUND";
   if (!isUnknown) return encodeOutcome(outcome, context);
