@@ -27,9 +27,9 @@ interface Judgment {
   readonly unjudged?: { readonly value: unknown; readonly key?: NamedCheck["key"] };
 }
 
-/** The number of members of lists, and the work, that are left. */
+/** The number of list members that may still be judged, and the work that is left. */
 interface ListBudget {
-  left: number;
+  membersLeft: number;
   readonly work: Work;
 }
 
@@ -81,8 +81,16 @@ export function compileArgument(
       const whole = judgeSingle(list, budget.work);
       if (whole.holds) return whole;
     }
-    if (depth > MAX_DEPTH || (budget.left -= list.length) < 0) return unjudged(list);
+    budget.membersLeft -= list.length;
+    if (depth > MAX_DEPTH || budget.membersLeft < 0) return unjudged(list);
     return judgeAll(list, depth, budget);
+  };
+
+  const judgeValue = (value: unknown, depth: number, budget: ListBudget): Judgment => {
+    if (value === MISSING) return judgeMissing();
+    return Array.isArray(value)
+      ? judgeList(value, depth + 1, budget)
+      : judgeSingle(value, budget.work);
   };
 
   const judgeAll = (
@@ -90,17 +98,12 @@ export function compileArgument(
     depth: number,
     budget: ListBudget,
   ): Judgment => {
-    let last: Judgment = values.length === 0 && isAllow
-      ? { holds: false, unjudged: { value: values } }
-      : isAllow
-      ? HOLDS
-      : FAILS;
+    if (values.length === 0) {
+      return isAllow ? { holds: false, unjudged: { value: values } } : FAILS;
+    }
+    let last: Judgment = isAllow ? HOLDS : FAILS;
     for (const value of values) {
-      const judgment = value === MISSING
-        ? judgeMissing()
-        : Array.isArray(value)
-        ? judgeList(value, depth + 1, budget)
-        : judgeSingle(value, budget.work);
+      const judgment = judgeValue(value, depth, budget);
       // The first value that fails decides in an `allow`, the first that matches in others.
       if (judgment.holds !== isAllow) return judgment;
       last = judgment;
@@ -112,7 +115,7 @@ export function compileArgument(
     const values = args && keys && findPointed(args.value, keys);
     const judgment = args === undefined || values === undefined
       ? unjudged(values)
-      : judgeAll(values, 0, { left: MAX_VALUES, work: args.work });
+      : judgeAll(values, 0, { membersLeft: MAX_VALUES, work: args.work });
     const fault = judgment.unjudged && describeFault(judgment.unjudged);
     return fault === undefined ? judgment : { holds: judgment.holds, fault };
   };

@@ -31,7 +31,7 @@ export interface Condition {
   readonly describe: (facts: ToolFacts, change: ConditionChange) => string;
 }
 
-/** A change of a condition that is asked for. */
+/** The change of an entry's result that other arguments or annotations have to cause. */
 export interface ConditionChange {
   /** Whether the entry is to match, or not to match. */
   readonly toMatch: boolean;

@@ -46,7 +46,7 @@ const DENY_OVERRIDES_ORDER: readonly Search[] = [
 
 const NO_ERRORS: readonly Error[] = [];
 
-/** The effects that an agent would rather have than the one that decided. */
+/** The effects that are better for an agent than the one that decided. */
 const BETTER_EFFECTS: Readonly<Record<Effect, readonly Effect[]>> = {
   deny: ["allow", "ask"],
   ask: ["allow"],

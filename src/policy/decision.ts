@@ -41,10 +41,10 @@ export interface Decision {
    */
   readonly effect: Effect | "depends";
   /**
-   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`, or that decides first, if its
-   * condition holds. If no entry matched, the path of the limit on results that allows the agent to read the rest of
-   * them; else of the entry whose condition did not hold; else of the list in which an entry could have allowed the
-   * access.
+   * Path of the entry that decided, such as `agents.backend.deny.tools.postgres[0]`; for a decision that depends, of the
+   * first entry that may decide. If no entry matched, the path of the limit on results that allows the agent to read the
+   * rest of them; else of the entry whose condition did not hold; else of the list in which an entry could have allowed
+   * the access.
    */
   readonly rule: string;
   /**
@@ -54,8 +54,8 @@ export interface Decision {
   readonly conditions?: readonly DecidingCondition[];
   /**
    * Whether the agent is in shadow mode, so that the access is let through although the rules do not allow it. Absent for
-   * an allowed access, and for all that is enforced in shadow mode: the status, the gateway's own server, and decisions
-   * with errors.
+   * an allowed access, and for decisions that are enforced even in shadow mode: those about the status and the gateway's
+   * own server, and those with errors.
    */
   readonly isShadowed?: true;
   /** Errors while deciding, for the log only. A decision with errors denies. */

@@ -1,4 +1,4 @@
-/** Stands for a value that is not there. */
+/** Stands for a value that is missing. */
 export const MISSING: unique symbol = Symbol("missing");
 
 /** Maximum number of values that a condition judges. */
@@ -8,7 +8,7 @@ export const MAX_VALUES = 10_000;
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
 /**
- * Finds the values at a pointer. A key that is no index stands for that key of each element of a list.
+ * Finds the values at a pointer. If a key that is not an index meets a list, it is looked up in each element.
  *
  * @param keys The keys from the outermost object inwards.
  * @returns One value, or `MISSING`, for each element on the way; `undefined` if there are too many.
@@ -24,18 +24,18 @@ export function findPointed(
   }
   let values: readonly unknown[] = [root];
   for (const key of keys) {
-    const found: unknown[] = [];
-    // Elements are added at the end while the list is read.
+    const nextValues: unknown[] = [];
+    // Elements of lists are appended while the array is read.
     const remaining = [...values];
     for (let index = 0; index < remaining.length; index++) {
       const value = remaining[index];
-      if (!Array.isArray(value)) found.push(memberOf(value, key));
+      if (!Array.isArray(value)) nextValues.push(memberOf(value, key));
       else if (INDEX.test(key)) {
-        found.push(Number(key) < value.length ? value[Number(key)] : MISSING);
+        nextValues.push(Number(key) < value.length ? value[Number(key)] : MISSING);
       } else if (remaining.length + value.length > MAX_VALUES) return undefined;
       else for (const element of value) remaining.push(element);
     }
-    values = found;
+    values = nextValues;
   }
   return values;
 }

@@ -11,7 +11,7 @@ import {
   type ToolFacts,
 } from "./condition.ts";
 
-/** A tool whose entries are searched, and what is known of its call. */
+/** A tool whose entries are searched, and the known facts about its call. */
 export interface ToolName extends ToolFacts {
   readonly tool: string;
 }
@@ -55,8 +55,8 @@ export function createToolEntryCompiler(): CompileToolEntries {
     const [compiled, key] = typeof entry === "string"
       ? [plainEntries, entry]
       : [conditionalEntries, keyOf(entry, effect)];
-    let pattern = compiled.get(key);
-    if (pattern === undefined) compiled.set(key, pattern = compilePatternOf(entry, effect));
+    const pattern = compiled.get(key) ?? compilePatternOf(entry, effect);
+    compiled.set(key, pattern);
     return pattern;
   };
   return (entries, effect) => compileToolEntries(entries, (entry) => compileEntry(entry, effect));

@@ -82,10 +82,10 @@ function compileExplicitUris(texts: readonly UriText[], effect: "allow" | "deny"
     const [whole, shorter, shortest] = spellingsOf(text) ?? [[], [], []];
     const toMatches = (list: readonly string[]): Matches => (uri) => list.includes(uri);
     const matchers = [toMatches(whole), toMatches(shorter), toMatches(shortest)] as const;
-    const found = effect === "deny"
+    const searchedSpellings = effect === "deny"
       ? new Set(whole.map(withoutEndSlash))
       : new Set([text, normalize(text)]);
-    for (const spelling of found) {
+    for (const spelling of searchedSpellings) {
       const entries = entriesBySpelling.get(spelling) ?? [];
       entriesBySpelling.set(spelling, entries);
       entries.push({ index, matchers });
@@ -159,8 +159,8 @@ function spellingsOfPattern(pattern: string): PatternSpellings {
   const folders = pattern.slice(0, foldersLength);
   const rest = pattern.slice(foldersLength);
   const combine = (starts: readonly string[], ends: readonly string[]): string[] => {
-    const ended = ends.flatMap((end) => [end, encode(end)]);
-    return [...new Set(starts.flatMap((start) => ended.map((end) => start + end)))];
+    const endSpellings = ends.flatMap((end) => [end, encode(end)]);
+    return [...new Set(starts.flatMap((start) => endSpellings.map((end) => start + end)))];
   };
   const [spellings = [folders]] = spellingsOf(folders) ?? [];
   return {

@@ -54,7 +54,7 @@ export function spellingsOf(uri: string): Spellings | undefined {
   return [spellings, shorten(withoutFragment), shorten(withoutQuery)];
 }
 
-/** Returns a URI as the URL parser normalizes it, or unchanged if the parser does not take it. */
+/** Returns a URI as the URL parser normalizes it, or unchanged if the parser cannot read it. */
 export function normalize(uri: string): string {
   return URL.parse(uri)?.href ?? uri;
 }
@@ -107,7 +107,7 @@ const PARTS = /^([a-z][a-z\d+.-]*:)?(\/\/[^/?#]*)?(.*)$/is;
 function resolvedSpellings(text: string): string[] {
   const [, scheme = "", authority = "", rest = ""] = PARTS.exec(text) ?? [];
   const lowerScheme = scheme.toLowerCase();
-  // Servers often ignore the host of a file; a URL parser does not take every host.
+  // Servers often ignore the host of a file, and a URL parser refuses some hosts.
   const isFilePath = lowerScheme === "file:" && rest.startsWith("/");
   const start = lowerScheme + (isFilePath ? "//" : authority);
   const path = withoutQuery(rest);

@@ -13,7 +13,7 @@ const PERMISSIONS = [
 ];
 
 /** Starts a program in the background, so that it is no descendant of a client, which may end all of its descendants. */
-const DETACHING_SHELL = `"$@" </dev/null &`;
+const DETACHING_SCRIPT = `"$@" </dev/null &`;
 
 /** Returns the words that start this program, before its arguments. */
 export function programWords(): string[] {
@@ -47,7 +47,7 @@ export function spawnDaemon({ key, env, folder }: DaemonCommandOptions): Deno.Ch
   const words = [...programWords(), DAEMON_COMMAND, key];
   const usesShell = Deno.build.os !== "windows";
   const [file = "", ...args] = usesShell
-    ? ["/bin/sh", "-c", DETACHING_SHELL, "sh", ...words]
+    ? ["/bin/sh", "-c", DETACHING_SCRIPT, "sh", ...words]
     : words;
   return new Deno.Command(file, {
     args,

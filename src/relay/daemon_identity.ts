@@ -38,7 +38,7 @@ const GATEWAY_NAMES =
 /** Safe variables that differ from window to window and say nothing to a program without a terminal. */
 const PER_WINDOW = /^(?:TERM|XDG_(?!\w+_(?:HOME|DIRS)$|RUNTIME_DIR$)\w+)$/;
 
-/** All that determines which daemon serves a client, and how it is started. */
+/** The facts that determine which daemon serves a client, and its environment if it has to be started. */
 export interface DaemonIdentity {
   /** Hash of everything that decides which servers a client gets: 64 hex digits. */
   readonly key: string;
@@ -63,8 +63,10 @@ export async function identifyDaemon(context: IdentityContext): Promise<DaemonId
   const { settings, env, cwd } = context;
   const home = getHomeFolder(env);
   const files = locateFiles(settings, { home, cwd });
-  const [servers, rules] = [files.mcpConfig, files.rules].map(({ path }) => readIfPossible(path));
-  const serversText = servers ?? "";
+  const [serversText, rulesText] = [
+    readIfPossible(files.mcpConfig.path),
+    readIfPossible(files.rules.path),
+  ];
   // A file of the working folder is used only if it was trusted there, so the daemon has to find it there, too.
   const isInFolder = [files.mcpConfig, files.rules].some(({ origin }) =>
     origin === "working-folder"
@@ -72,7 +74,7 @@ export async function identifyDaemon(context: IdentityContext): Promise<DaemonId
   const folder = isInFolder || home === undefined || usesWorkingFolder(serversText, { cwd, env })
     ? cwd
     : home;
-  const variables = listVariables(context, wordsOf(`${serversText}\n${rules}`));
+  const variables = listVariables(context, wordsOf(`${serversText}\n${rulesText}`));
   const keyVariables = { ...variables, ...settingVariables(context, files) };
   const key = await sha256(JSON.stringify([
     VERSION,
@@ -120,12 +122,13 @@ function settingVariables(
 ): Record<string, string> {
   const { settings: { auditLog }, env, cwd } = context;
   const variables = readGivenSettings(context, (key) => !UNSHARED_SETTINGS.has(key));
-  const found = locateFiles({}, { home: getHomeFolder(env), cwd });
+  const defaultFiles = locateFiles({}, { home: getHomeFolder(env), cwd });
   for (const key of ["mcpConfig", "rules"] as const) {
     const { origin, path } = files[key];
     if (origin !== "given") continue;
-    // A path that the search would find as well does not separate clients.
-    if (found[key].origin === "home" && found[key].path === path) variables.delete(key);
+    // Without the setting, the same file would be found, so the setting does not separate clients.
+    const isDefault = defaultFiles[key].origin === "home" && defaultFiles[key].path === path;
+    if (isDefault) variables.delete(key);
     else variables.set(key, path);
   }
   if (variables.has("auditLog") && standardStream(auditLog) === undefined) {

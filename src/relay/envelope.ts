@@ -4,7 +4,7 @@ import { fieldsOf } from "../json.ts";
 export interface RelayEnvelope {
   /** The id as JSON text, the same for every spelling of the same id; `undefined` in a notification. */
   readonly id: string | undefined;
-  /** The method; `undefined` in an answer, and in what is no message. */
+  /** The method; `undefined` in an answer, and in JSON that is not a message. */
   readonly method: string | undefined;
   /** Whether it is an answer. */
   readonly isAnswer: boolean;
@@ -71,7 +71,7 @@ function readFromBothEnds(line: Uint8Array): RelayEnvelope | undefined {
   return lastId === undefined ? undefined : { id: lastId, method: firstMethod, isAnswer: false };
 }
 
-/** Stands for a number of which a double does not have all digits. */
+/** Stands for a number that would be rounded. */
 class LongNumber {
   readonly text: string;
 
@@ -111,7 +111,7 @@ function keepLongNumber(
   return isLong ? new LongNumber(context?.source ?? String(value)) : value;
 }
 
-/** Returns an id as JSON text; `undefined` if it is none. */
+/** Returns an id as JSON text; `undefined` if the value is not an id. */
 export function readId(id: unknown): string | undefined {
   if (typeof id === "string") return JSON.stringify(id);
   if (id instanceof LongNumber) return id.text;

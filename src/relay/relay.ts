@@ -74,7 +74,7 @@ export class Relay {
   #opening: Promise<Link | undefined> | undefined;
   /** The earliest time of the next attempt to connect. */
   #retryAtMs = 0;
-  /** Whether the client has closed its end, so that nothing is worth another daemon. */
+  /** Whether the client has closed its end, so that no further daemon is opened for it. */
   #isFinishing = false;
   #resending: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
@@ -174,7 +174,7 @@ export class Relay {
       }
       await link?.ended;
       if (this.#isFinishing) break;
-      // The question that an answer is for was that of the daemon that has ended.
+      // Only the daemon that has ended waits for the answers to its questions, so these lines are dropped.
       bytes = filterLines(bytes, (line) => this.#findTarget(readEnvelopes(line)) === "current");
     }
     await this.#refuse(requests, reason);
@@ -247,7 +247,7 @@ export class Relay {
     if (pauseMs > 0) await within(this.#stopped.promise, pauseMs);
   }
 
-  /** Opens a connection, and repeats what the client has said at the beginning; `undefined` if the daemon ends meanwhile. */
+  /** Opens a connection, and repeats the client's handshake on it; `undefined` if the daemon ends meanwhile. */
   async #connect(): Promise<Link | undefined> {
     const daemon = await this.#options.open();
     if (daemon === undefined) return undefined;
@@ -272,7 +272,7 @@ export class Relay {
     if (answer !== undefined) await this.#announceLists(answer);
   }
 
-  /** Tells the client that its lists may have changed: the new daemon does not know which lists the client has. */
+  /** Notifies the client that its lists may have changed: the new daemon does not know which lists the client has. */
   async #announceLists(answer: Uint8Array): Promise<void> {
     const { result } = fieldsOf(JSON.parse(new TextDecoder().decode(answer)));
     const capabilities = fieldsOf(fieldsOf(result)["capabilities"]);
@@ -304,7 +304,7 @@ export class Relay {
     });
   }
 
-  /** Notes a message of the daemon; returns whether it is for the relay and not for the client. */
+  /** Reads a message of the daemon; returns whether it is for the relay and not for the client. */
   #isForRelay(link: Link, { envelope: { id, method, params }, line }: Message): boolean {
     if (method === CANCELLED) link.questions.delete(readId(params?.requestId) ?? "");
     if (method === ENDING_METHOD) {

@@ -62,7 +62,7 @@ export async function serveShared(flags: SettingFlags, settings: Settings): Prom
     input: standardInput.getReader(),
     write: standardOutput.getWriter().write,
     open: async () => {
-      // Since the last connection, the files may name further variables.
+      // The files may have changed since the last connection, and name further variables.
       const identity = await identifyDaemon({ flags, settings, env: Deno.env, cwd });
       const daemon = await openDaemon(identity, settings.agent);
       daemonPid = daemon?.pid;

@@ -51,10 +51,10 @@ export function listDaemonFiles(folder: string): DaemonEntry[] {
   return [...found.values()].sort((one, two) => one.id < two.id ? -1 : 1);
 }
 
-/** Maximum number of looks for the socket of a listener that has closed. */
+/** Maximum number of checks whether the socket of a closed listener is gone. */
 const REMOVAL_CHECKS = 100;
 
-/** Time between two of them, in milliseconds. */
+/** Time between two of these checks, in milliseconds. */
 const REMOVAL_CHECK_MS = 5;
 
 /** Variable that makes daemons listen on loopback, as on Windows, for tests. */

@@ -9,8 +9,9 @@ const NAME = "secret";
 const SECRET = /^[0-9a-f-]{36}$/;
 
 /**
- * Returns the random secret of a private folder; creates it if there is none. Daemon keys are made with it: they are in the
- * command lines of daemons, which every user can read, and a plain hash could be searched for the values of variables.
+ * Returns the random secret of a private folder; creates it if there is none. Daemon keys are made with it, because they
+ * are in the command lines of daemons, which every user can read: from a plain hash, others could find out the values of
+ * variables by trying them.
  *
  * @throws {SharingError} If the file has other content.
  * @throws Any error of the system if the secret cannot be read or created.

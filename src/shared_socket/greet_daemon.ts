@@ -54,7 +54,7 @@ export async function greetDaemon(
     const answer = readHelloAnswer(parseLine(line));
     if (answer === undefined) {
       throw new SharingError(
-        `${socket} belongs to a program that is no shared gateway. Fix: end it`,
+        `${socket} belongs to a program that is not a shared gateway. Fix: end it`,
       );
     }
     if (!answer.ok) {
@@ -78,7 +78,7 @@ export async function greetDaemon(
 /**
  * Reads the status that a daemon sends after the hello, and closes the connection.
  *
- * @throws {SharingError} If it comes too late, or is no object of JSON.
+ * @throws {SharingError} If it comes too late, or is not a JSON object.
  */
 export async function readStatus(
   { connection, extraBytes }: GreetedDaemon,

@@ -14,7 +14,7 @@ export const ENDING_METHOD = "notifications/agent-mcp-gateway/ending";
 export interface Hello {
   /** Version of the conversation. */
   readonly hello: 1;
-  /** The wish of the sender. After the answer come, in this order: MCP messages, one line of status, nothing. */
+  /** The purpose of the connection. After the answer follow MCP messages, one line of status, or nothing, respectively. */
   readonly action: "connect" | "status" | "end";
   /** Process id of the sender. */
   readonly pid: number;

@@ -31,7 +31,7 @@ const MAX_NAME_LENGTH = "/0123456789abcdef.sock".length;
  */
 export function openPrivateFolder(env: Environment): string {
   const path = runtimeFolder(env) ?? stateFolder(env);
-  return guard(path, () => {
+  return explainErrors(path, () => {
     const folder = followParent(path);
     checkLength(folder);
     if (linkInfoAt(folder) !== undefined) return checkFolder(folder);
@@ -45,7 +45,7 @@ export function openPrivateFolder(env: Environment): string {
 export interface PrivateFolders {
   /** Those that can be used, as paths without links. */
   readonly usable: readonly string[];
-  /** The faults of the others. */
+  /** The errors of the folders that cannot be used. */
   readonly faults: readonly SharingError[];
 }
 
@@ -58,8 +58,8 @@ export function findPrivateFolders(env: Environment): PrivateFolders {
   const [usable, faults] = [new Set<string>(), [] as SharingError[]];
   for (const path of paths) {
     try {
-      if (guard(path, () => linkInfoAt(path)) === undefined) continue;
-      usable.add(guard(path, () => checkFolder(followParent(path))));
+      if (explainErrors(path, () => linkInfoAt(path)) === undefined) continue;
+      usable.add(explainErrors(path, () => checkFolder(followParent(path))));
     } catch (error) {
       if (!(error instanceof SharingError)) throw error;
       faults.push(error);
@@ -77,8 +77,8 @@ function stateFolder(env: Environment): string {
   return getStateFilePath(env, "run");
 }
 
-/** Does something with a folder; an error of the system says what the folder is for. */
-function guard<Result>(path: string, act: () => Result): Result {
+/** Runs a function on a folder. If the system reports an error, the error that is thrown says what the folder is for. */
+function explainErrors<Result>(path: string, act: () => Result): Result {
   try {
     return act();
   } catch (error) {

@@ -54,7 +54,7 @@ export async function readFirstLine(
   buffer.set(extraBytes);
   let isLate = false;
   let stopTimer = (): void => {};
-  // The first `setTimeout` of a process takes 10 ms, which the start of a relay has no need for.
+  // The first `setTimeout` of a process takes 10 ms, which would delay the start of a relay.
   const soon = AbortSignal.timeout(SOON_MS);
   soon.onabort = () => {
     stopTimer = startTimer(withinMs - SOON_MS, () => {
@@ -166,7 +166,7 @@ export class SocketStream {
       });
       return true;
     } catch {
-      // The end of the connection shows in its other direction, too.
+      // The reader of the connection sees its end, too.
       return isPartSent;
     }
   }

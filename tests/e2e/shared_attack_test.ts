@@ -227,7 +227,7 @@ Deno.test({
     const cases = [
       ["", /does not answer: no first line came within 5000 ms/],
       ["x".repeat(20_000), /does not answer: the first line is too long/],
-      ["HTTP/1.1 400 Bad Request\n", /belongs to a program that is no shared gateway/],
+      ["HTTP/1.1 400 Bad Request\n", /belongs to a program that is not a shared gateway/],
       [
         '{"ok":false,"error":"this shared gateway has version 9"}\n',
         /refused the client: this shared gateway has version 9/,

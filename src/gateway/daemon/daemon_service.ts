@@ -90,7 +90,7 @@ function reasonOf({ message, cause }: Error): string {
 
 /** The clients of a daemon. */
 export class DaemonService {
-  /** Resolves to the reason when the daemon should end: somebody has asked for it, or there has been no client for a while. */
+  /** Resolves to a reason when the daemon should end: a command asked for it, or there has been no client for a while. */
   readonly ended: Promise<string>;
   readonly #options: DaemonServiceOptions;
   readonly #end: (reason: string) => void;
@@ -105,7 +105,7 @@ export class DaemonService {
   constructor(options: DaemonServiceOptions) {
     this.#options = options;
     ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<string>());
-    this.#linger(Math.max(options.lingerMs, FIRST_CLIENT_MS));
+    this.#startLingerTimer(Math.max(options.lingerMs, FIRST_CLIENT_MS));
     void this.#acceptAll();
   }
 
@@ -122,7 +122,7 @@ export class DaemonService {
   }
 
   /**
-   * Lets the relays send new requests to another daemon, and answers those that have come.
+   * Makes the relays send new requests to another daemon, and answers the requests that have arrived.
    *
    * @param callsMs Maximum time for the calls, in milliseconds.
    */
@@ -209,14 +209,14 @@ export class DaemonService {
     await writeLine(connection, answer);
     switch (hello.action) {
       case "connect":
-        // The other relays know of the end already. This one has sent nothing yet.
+        // The daemon has announced its end to the other relays only. This one has sent nothing yet, so its connection may close.
         if (this.#isClosing) return;
         return await this.#serve(connection, hello, extraBytes);
       case "status":
         return await writeLine(connection, await this.#readStatus());
       case "end":
         this.#end("a command asked for it");
-        // The connection ends together with the process, which shows the sender when that is.
+        // The connection ends together with the process, so that the sender sees when the process has ended.
         this.#connections.delete(connection);
         return await untilClosed(connection);
     }
@@ -263,11 +263,12 @@ export class DaemonService {
       this.#relays.delete(relay);
       if (cause === undefined) log.info("A client has disconnected", { pid });
       else log.warn("A client was disconnected", { pid, reason: reasonOf(cause) });
-      if (this.#relays.size === 0 && !this.#isClosing) this.#linger(lingerMs);
+      if (this.#relays.size === 0 && !this.#isClosing) this.#startLingerTimer(lingerMs);
     }
   }
 
-  #linger(ms: number): void {
+  /** Ends the daemon after a time, unless a client connects. */
+  #startLingerTimer(ms: number): void {
     clearTimeout(this.#lingerTimer);
     this.#lingerTimer = setTimeout(() => this.#end(`no client for ${ms / 1000} s`), ms);
   }

@@ -1,8 +1,8 @@
 /**
  * Serves clients over a socket that only this user can reach: the first line of each connection, the clients, and the
- * time that the daemon lives on without one. Of servers it knows only what the status shows, and the text of their file,
+ * time for which the daemon lives without one. Of servers it knows only what the status shows, and the text of their file,
  * in which it looks for further variables. Imports `gateway`, `config/startup`, `shared_socket`, `jsonrpc` and the
- * leaves. A door of its own, because a gateway for one client needs nothing of it.
+ * leaves. It is loaded by itself, because a gateway for one client needs nothing of it.
  *
  * @module
  */

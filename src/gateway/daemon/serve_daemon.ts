@@ -11,7 +11,7 @@ import { digestVariables } from "./digest_variables.ts";
 import { type ProcessUse, readProcessUse } from "./process_use.ts";
 
 /** The first id of the requests to a client is random, up to this number, so that daemons do not repeat ids. */
-const FIRST_REQUEST_IDS = 2 ** 40;
+const MAX_FIRST_REQUEST_ID = 2 ** 40;
 
 /** Options of a daemon. */
 export interface DaemonOptions {
@@ -46,7 +46,7 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     key,
     lingerMs,
     accept: (channel, client) => {
-      const firstRequestId = 1 + Math.floor(Math.random() * FIRST_REQUEST_IDS);
+      const firstRequestId = 1 + Math.floor(Math.random() * MAX_FIRST_REQUEST_ID);
       return gateway.connect(channel, { ...client, firstRequestId });
     },
     warningOf: (agent) => {
@@ -76,10 +76,10 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
     socket: options.socket,
     log: options.logPath,
   });
-  const needsOtherDaemons = watchServersFile(gateway);
+  const otherDaemonsNeeded = watchServersFile(gateway);
   log.info(`Listening on ${options.socket}`);
   onListening();
-  const reason = await Promise.race([signals.first, service.ended, needsOtherDaemons]);
+  const reason = await Promise.race([signals.first, service.ended, otherDaemonsNeeded]);
   log.info(`Ending: ${reason}`);
   await service.refuseNewClients();
   // A second signal means that the user does not want to wait.
@@ -96,22 +96,22 @@ export async function serveDaemon(gateway: Gateway, options: DaemonOptions): Pro
  * its own value and folder.
  */
 function watchServersFile(gateway: Gateway): Promise<string> {
-  const read = (): string => {
+  const readServersFile = (): string => {
     const file = readText(gateway.configuration.files.mcpConfig);
     return "text" in file ? file.text : "";
   };
-  // Otherwise all clients have this working folder.
+  // In any other folder than the home folder, all clients have the daemon's working folder.
   const servesAllFolders = Deno.cwd() === getHomeFolder(Deno.env);
-  const relativeIn = (text: string): ReadonlySet<string> => {
+  const findRelativeTexts = (text: string): ReadonlySet<string> => {
     return servesAllFolders ? relativeTextsOf(text) : new Set();
   };
-  const text = read();
-  const [knownVariables, knownTexts] = [variablesOf(text), relativeIn(text)];
+  const firstText = readServersFile();
+  const [knownVariables, knownTexts] = [variablesOf(firstText), findRelativeTexts(firstText)];
   return new Promise((resolve) => {
     gateway.onConfigurationChange(() => {
-      const text = read();
+      const text = readServersFile();
       const newVariable = variablesOf(text).difference(knownVariables).values().next().value;
-      const newText = relativeIn(text).difference(knownTexts).values().next().value;
+      const newText = findRelativeTexts(text).difference(knownTexts).values().next().value;
       if (newVariable !== undefined) {
         resolve(`the servers file now refers to the variable ${newVariable}`);
       } else if (newText !== undefined) {
