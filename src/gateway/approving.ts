@@ -25,7 +25,7 @@ import type { ServerCall } from "./tools/mod.ts";
 /** An operation that the rules and, if necessary, a person allow. */
 export interface ApprovedOperation {
   readonly kind: "approved";
-  readonly judged: AllowedOperation;
+  readonly judgedOperation: AllowedOperation;
   /** The context in which the operation was judged last. */
   readonly context: PipelineContext;
   /** The approval; absent if the rules no longer require one. */
@@ -45,7 +45,7 @@ export interface ApprovingContext extends OperationOptions {
 
 /** A call of a tool about which a person has to be asked, as it was judged last. */
 interface AskedCall {
-  readonly judged: AllowedOperation;
+  readonly judgedOperation: AllowedOperation;
   readonly askedBy: Decision;
   readonly call: CallToApprove;
   /** The context in which it was judged. */
@@ -61,59 +61,59 @@ export interface RefusedCall {
 /**
  * Waits until a person has approved a call, or changed rules no longer require an approval of it.
  *
- * @param judged The call, as the rules have decided about it.
+ * @param judgedOperation The call, as the rules have decided about it.
  * @returns The call to make, or the record of its refusal.
  */
 export async function approveCall(
-  judged: AllowedOperation,
+  judgedOperation: AllowedOperation,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
   const { request, agent, context } = approving;
-  const { operation, askedBy } = judged;
+  const { operation, askedBy } = judgedOperation;
   if (askedBy === undefined || operation.kind !== "server-tool") {
     throw new Error("Only calls of tools are approved, and only those that need it");
   }
   const call = callToApprove(agent, operation);
-  const asked = { judged, askedBy, call, context };
+  const askedCall = { judgedOperation, askedBy, call, context };
   try {
-    const approved = await findApproval(asked, approving);
-    if (approved.kind === "refused" || approved.approval === undefined) return approved;
-    if (request.interaction === undefined) return approved;
-    return { ...approved, binding: await (await context.approvals()).bindingOf(call) };
+    const result = await findApproval(askedCall, approving);
+    if (result.kind === "refused" || result.approval === undefined) return result;
+    if (request.interaction === undefined) return result;
+    return { ...result, binding: await (await context.approvals()).bindingOf(call) };
   } catch (error) {
     if (error instanceof MailboxError) {
-      return refuse(asked, { kind: "unusable", reason: error.message });
+      return refuse(askedCall, { kind: "unusable", reason: error.message });
     }
-    return recordFailure(asked, { error, request });
+    return recordFailure(askedCall, { error, request });
   }
 }
 
 /** Finds an approval that the call has, or asks for one. */
 async function findApproval(
-  asked: AskedCall,
+  askedCall: AskedCall,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
-  const { judged, call, context } = asked;
+  const { judgedOperation, call, context } = askedCall;
   const { request, offers } = approving;
   const approvals = await context.approvals();
   // The client may continue a call that was approved before, but with numbers that differ only before they are rounded.
   const earlier = request.interaction?.continued?.approved;
   if (earlier !== undefined && earlier.binding === await approvals.bindingOf(call)) {
-    return { kind: "approved", judged, context, approval: earlier.approval };
+    return { kind: "approved", judgedOperation, context, approval: earlier.approval };
   }
   const grantId = approvals.sessions.find(offers, call);
   if (grantId !== undefined) {
     const approval = { id: grantId, by: "session", after_ms: 0 } as const;
-    return { kind: "approved", judged, context, approval };
+    return { kind: "approved", judgedOperation, context, approval };
   }
-  return await askForApproval(asked, approving);
+  return await askForApproval(askedCall, approving);
 }
 
 async function askForApproval(
-  asked: AskedCall,
+  askedCall: AskedCall,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
-  const { askedBy, call, context } = asked;
+  const { askedBy, call, context } = askedCall;
   const { request, permit, connection: { connectionId, channel } } = approving;
   const { approval: times } = context.snapshot.configuration.rules;
   const isLasting = context.transport === "stdio" || !channel.relaysInput;
@@ -127,7 +127,7 @@ async function askForApproval(
     connection: isLasting ? connectionId : undefined,
     canAskClient: form !== undefined,
   });
-  if (!(wait instanceof ApprovalWait)) return refuse(asked, wait);
+  if (!(wait instanceof ApprovalWait)) return refuse(askedCall, wait);
   using _ = wait;
   const shownForm = form !== undefined && wait.first === undefined
     ? openForm(channel, { form, signal: request.signal })
@@ -142,13 +142,13 @@ async function askForApproval(
       waitMs: times.waitS * 1000,
       request,
     });
-    return await untilDecided(asked, { wait, awaited, approving });
+    return await untilDecided(askedCall, { wait, awaited, approving });
   } catch (error) {
     // The id in the audit log shows that the call has waited, and did not run.
     const approval = { id: wait.id };
     if (request.signal.aborted) wait.withdraw();
     if (error instanceof MailboxError) throw error;
-    return recordFailure(asked, { error, request, approval });
+    return recordFailure(askedCall, { error, request, approval });
   } finally {
     permit.resume();
     clearTimeout(expiry);
@@ -165,10 +165,10 @@ interface WaitingCall {
 
 /** Waits for the first decision, by a person or by changed rules. */
 async function untilDecided(
-  asked: AskedCall,
+  askedCall: AskedCall,
   { wait, awaited, approving }: WaitingCall,
 ): Promise<ApprovedOperation | RefusedCall> {
-  let current = asked;
+  let current = askedCall;
   let result: WaitResult | undefined = wait.first;
   for (;;) {
     if (result !== undefined && result.kind !== "approved") return refuse(current, result);
@@ -178,7 +178,7 @@ async function untilDecided(
       return judgedAgain;
     }
     current = judgedAgain;
-    const needsApproval = current.judged.askedBy !== undefined;
+    const needsApproval = current.judgedOperation.askedBy !== undefined;
     if (result !== undefined || !needsApproval) {
       return approve(current, { wait, approval: result, offers: approving.offers });
     }
@@ -193,15 +193,15 @@ async function judgeAgain(
 ): Promise<AskedCall & { readonly kind: "current" } | RefusedCall> {
   const context = latest();
   if (context.snapshot === current.context.snapshot) return { ...current, kind: "current" };
-  const judged = await judgeBy(context);
-  if (judged.kind === "refused") return judged;
-  const { askedBy = current.askedBy } = judged;
-  return { ...current, kind: "current", judged, askedBy, context };
+  const judgedOperation = await judgeBy(context);
+  if (judgedOperation.kind === "refused") return judgedOperation;
+  const { askedBy = current.askedBy } = judgedOperation;
+  return { ...current, kind: "current", judgedOperation, askedBy, context };
 }
 
 /** Returns the call to make. */
 function approve(
-  { judged, context, call }: AskedCall,
+  { judgedOperation, context, call }: AskedCall,
   { wait, approval, offers }: Pick<ApprovingContext, "offers"> & {
     readonly wait: ApprovalWait;
     /** `undefined` if the rules no longer require an approval. */
@@ -210,19 +210,24 @@ function approve(
 ): ApprovedOperation | Promise<ApprovedOperation> {
   if (approval === undefined) {
     wait.withdraw();
-    return { kind: "approved", judged, context, approval: undefined };
+    return { kind: "approved", judgedOperation, context, approval: undefined };
   }
-  const approved = { kind: "approved", judged, context, approval: auditOf(approval) } as const;
-  if (!approval.forSession) return approved;
+  const approvedOperation = {
+    kind: "approved",
+    judgedOperation,
+    context,
+    approval: auditOf(approval),
+  } as const;
+  if (!approval.forSession) return approvedOperation;
   return context.approvals().then(({ sessions }) => {
     sessions.add(offers, { ...call, id: approval.id });
-    return approved;
+    return approvedOperation;
   });
 }
 
 /** Returns the record of a call that nobody has approved. */
 function refuse(
-  { judged: { subject }, askedBy, call, context }: AskedCall,
+  { judgedOperation: { subject }, askedBy, call, context }: AskedCall,
   result: Exclude<WaitResult, PersonApproval>,
 ): RefusedCall {
   const { agent, server, tool } = call;
@@ -251,7 +256,7 @@ function refuse(
 
 /** Returns the record of a call that failed before it was approved, such as one that its client has cancelled. */
 function recordFailure(
-  { judged: { subject }, askedBy: { rule }, call: { agent }, context }: AskedCall,
+  { judgedOperation: { subject }, askedBy: { rule }, call: { agent }, context }: AskedCall,
   { error, request, approval }: {
     readonly error: unknown;
     readonly request: OperationRequest;

@@ -50,7 +50,7 @@ export function identityErrorBody({ code, message, hint }: IdentityError): Error
 /** Returns the error for a caller that was not identified, if the request has no argument that could name the agent. */
 export function missingAgentBody({ code }: IdentityError): ErrorBody {
   const message =
-    "This connection has no agent, so it may use nothing of what servers offer directly.";
+    "This connection has no agent, so it may not use anything that servers offer directly.";
   const hint =
     "Tell the user to start the gateway with --agent, or to give the client a credential";
   return createErrorBody(code, message, { hint });

@@ -130,7 +130,7 @@ async function findRefusal(
     }
     const { agent } = resolution;
     const toolContext = createToolContext({ request, agent, stageContext });
-    const judged = await judge(operation, {
+    const judgedOperation = await judge(operation, {
       request,
       agent,
       subject,
@@ -140,7 +140,7 @@ async function findRefusal(
       span,
     });
     // An operation about which a person would have to be asked has been approved, or waits for that.
-    return judged.kind === "refused" ? judged.record : undefined;
+    return judgedOperation.kind === "refused" ? judgedOperation.record : undefined;
   } catch (error) {
     return { caller, outcome: outcomeOfError(error, { request, context }) };
   }
@@ -251,13 +251,13 @@ async function runAdmitted(
     const subject = knownSubject;
     return judge(requested, { request, agent, subject, toolContext, offers, context, span });
   };
-  const judged = await judgeBy(stageContext.context);
-  if (judged.kind === "refused") return judged.record;
+  const judgedOperation = await judgeBy(stageContext.context);
+  if (judgedOperation.kind === "refused") return judgedOperation.record;
 
   // Approval.
-  const approved: ApprovedOperation | RefusedCall = judged.askedBy === undefined
-    ? { kind: "approved", judged, context: stageContext.context, approval: undefined }
-    : await (await loadApproving()).approveCall(judged, {
+  const approvalResult: ApprovedOperation | RefusedCall = judgedOperation.askedBy === undefined
+    ? { kind: "approved", judgedOperation, context: stageContext.context, approval: undefined }
+    : await (await loadApproving()).approveCall(judgedOperation, {
       request,
       agent,
       permit,
@@ -266,9 +266,9 @@ async function runAdmitted(
       judgeBy,
       context: stageContext.context,
     });
-  if (approved.kind === "refused") return approved.record;
-  const { judged: { operation, subject, rule, shadow, checkTool, deny }, context } = approved;
-  const { approval, binding } = approved;
+  if (approvalResult.kind === "refused") return approvalResult.record;
+  const { judgedOperation: allowed, context, approval, binding } = approvalResult;
+  const { operation, subject, rule, shadow, checkTool, deny } = allowed;
 
   // The server, or the gateway's own tool.
   const record = { caller, subject, rule, shadow, approval, binding };
