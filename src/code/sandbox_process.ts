@@ -102,13 +102,13 @@ export class SandboxProcess {
       onLost: () => this.#killFor("its memory could no longer be watched"),
     };
     watchdog.register(child.pid);
-    const held = new Budget(MAX_HELD_BYTES, memory, "code");
+    const heldMemory = new Budget(MAX_HELD_BYTES, memory, "code");
     const channel = new LineChannel(
       { getReader: () => this.#countBytes(reusingReader(child.stdout)) },
       child.stdin,
-      { maxBytes: MAX_LINE_BYTES, memory: held },
+      { maxBytes: MAX_LINE_BYTES, memory: heldMemory },
     );
-    this.#peer = new Peer(channel, this.#createHandler(held));
+    this.#peer = new Peer(channel, this.#createHandler(heldMemory));
     const stderr = this.#readStderr(child.stderr);
     this.ended = child.status.then(async ({ code, signal }) => {
       this.#hasEnded = true;

@@ -28,11 +28,11 @@ export function createApprovalForm(
   { agent, server, tool, args }: CallToApprove,
   { offersSession }: { readonly offersSession: boolean },
 ): InputRequest | undefined {
-  const shown = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
-  if (shown === undefined || shown.length > MAX_FORM_LENGTH) return undefined;
+  const shownArgs = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
+  if (shownArgs === undefined || shownArgs.length > MAX_FORM_LENGTH) return undefined;
   const call = `agent ${shownName(agent)}\ntool ${shownName(tool)} of server ${
     shownName(server)
-  }\narguments ${shown}`;
+  }\narguments ${shownArgs}`;
   const choices = {
     allow_once: "Allow once",
     ...(offersSession && { allow_session: "Allow for this session" }),

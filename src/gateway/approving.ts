@@ -97,9 +97,11 @@ async function findApproval(
   const { request, offers } = approving;
   const approvals = await context.approvals();
   // The client may continue a call that was approved before, but with numbers that differ only before they are rounded.
-  const earlier = request.interaction?.continued?.approved;
-  if (earlier !== undefined && earlier.binding === await approvals.bindingOf(call)) {
-    return { kind: "approved", judgedOperation, context, approval: earlier.approval };
+  const earlierApproval = request.interaction?.continued?.approved;
+  if (
+    earlierApproval !== undefined && earlierApproval.binding === await approvals.bindingOf(call)
+  ) {
+    return { kind: "approved", judgedOperation, context, approval: earlierApproval.approval };
   }
   const grantId = approvals.sessions.find(offers, call);
   if (grantId !== undefined) {
@@ -135,14 +137,14 @@ async function askForApproval(
   const expiry = setTimeout(() => shownForm?.withdraw(), wait.expiresAt - Date.now());
   permit.pause();
   try {
-    const awaited = new AwaitedDecision(wait, {
+    const awaitedDecision = new AwaitedDecision(wait, {
       form: shownForm,
       isStateless: channel.relaysInput,
       isLasting,
       waitMs: times.waitS * 1000,
       request,
     });
-    return await untilDecided(askedCall, { wait, awaited, approving });
+    return await untilDecided(askedCall, { wait, awaitedDecision, approving });
   } catch (error) {
     // The id in the audit log shows that the call has waited, and did not run.
     const approval = { id: wait.id };
@@ -159,14 +161,14 @@ async function askForApproval(
 /** The wait of a call. */
 interface WaitingCall {
   readonly wait: ApprovalWait;
-  readonly awaited: AwaitedDecision;
+  readonly awaitedDecision: AwaitedDecision;
   readonly approving: ApprovingContext;
 }
 
 /** Waits for the first decision, by a person or by changed rules. */
 async function untilDecided(
   askedCall: AskedCall,
-  { wait, awaited, approving }: WaitingCall,
+  { wait, awaitedDecision, approving }: WaitingCall,
 ): Promise<ApprovedOperation | RefusedCall> {
   let current = askedCall;
   let result: WaitResult | undefined = wait.first;
@@ -182,7 +184,7 @@ async function untilDecided(
     if (result !== undefined || !needsApproval) {
       return approve(current, { wait, approval: result, offers: approving.offers });
     }
-    result = await awaited.next();
+    result = await awaitedDecision.next();
   }
 }
 
@@ -231,7 +233,7 @@ function refuse(
   result: Exclude<WaitResult, PersonApproval>,
 ): RefusedCall {
   const { agent, server, tool } = call;
-  const refused = { call, askedBy };
+  const unapprovedCall = { call, askedBy };
   const refusal = (error: ErrorBody, approval?: AuditApproval): RefusedCall => {
     const outcome = { kind: "denied", error } as const;
     const caller = { id: agent, agent };
@@ -239,18 +241,18 @@ function refuse(
   };
   switch (result.kind) {
     case "denied":
-      return refusal(deniedByPersonBody(result, refused), auditOf(result));
+      return refusal(deniedByPersonBody(result, unapprovedCall), auditOf(result));
     case "undecided":
-      return refusal(undecidedBody(result, refused), { id: result.id });
+      return refusal(undecidedBody(result, unapprovedCall), { id: result.id });
     case "unusable": {
       const { reason } = result;
       const message = "A call was refused, because nobody can be asked for its approval";
       context.log.warn(message, { agent, server, tool, reason });
-      return refusal(cannotAskBody(result, refused));
+      return refusal(cannotAskBody(result, unapprovedCall));
     }
     case "too-many":
     case "too-long":
-      return refusal(cannotAskBody(result, refused));
+      return refusal(cannotAskBody(result, unapprovedCall));
   }
 }
 

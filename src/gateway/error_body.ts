@@ -63,11 +63,11 @@ export function missingAgentBody({ code }: IdentityError): ErrorBody {
  */
 export function resourceNotFound(uri: string, pendingServers: readonly string[]): CallerError {
   const message = `Resource not found: ${JSON.stringify(shortenText(uri, MAX_QUOTE_LENGTH))}`;
-  const pending = shortenText(pendingServers.join(", "), MAX_QUOTE_LENGTH);
-  const hint = pending === ""
+  const pendingNames = shortenText(pendingServers.join(", "), MAX_QUOTE_LENGTH);
+  const hint = pendingNames === ""
     ? "List the resources and the resource templates to see those that you may read"
-    : `Try again in a few seconds: these servers have not listed their resources yet: ${pending}`;
-  return new CallerError("RESOURCE_NOT_FOUND", message, { hint, retryable: pending !== "" });
+    : `Try again in a few seconds: these servers have not listed their resources yet: ${pendingNames}`;
+  return new CallerError("RESOURCE_NOT_FOUND", message, { hint, retryable: pendingNames !== "" });
 }
 
 /**

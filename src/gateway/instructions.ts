@@ -43,13 +43,15 @@ export function writeInstructions(
   const usage = face === "meta" ? META_USAGE : DIRECT_USAGE;
   if (servers.length === 0) return usage;
   const names = `MCP servers behind this gateway: ${listNames(servers)}.`;
-  const described = servers.filter(({ description = "" }) => toCleanLine(description) !== "");
-  if (described.length === 0) return `${names}\n${usage}`;
+  const describedServers = servers.filter(({ description = "" }) =>
+    toCleanLine(description) !== ""
+  );
+  if (describedServers.length === 0) return `${names}\n${usage}`;
   const lines: string[] = [];
   let tokensLeft = MAX_ESTIMATED_TOKENS - estimateTokens(`${names}\n${usage}`);
-  for (const [index, { name, description = "" }] of described.entries()) {
+  for (const [index, { name, description = "" }] of describedServers.entries()) {
     // Each description may use an equal share, so that a long one leaves tokens for those that follow.
-    const share = Math.max(tokensLeft / (described.length - index), MIN_DESCRIPTION_TOKENS);
+    const share = Math.max(tokensLeft / (describedServers.length - index), MIN_DESCRIPTION_TOKENS);
     if (tokensLeft < share) break;
     const line = cutToTokens(`${shortenName(name)}: ${toCleanLine(description)}`, share);
     tokensLeft -= estimateTokens(`${line}\n`);

@@ -35,8 +35,15 @@ export function recallServers(
 export function introduce({ version, ...options }: IntroductionOptions): Introduction {
   const { face, snapshot: { servers } } = options.context;
   const { capabilities } = options.connection;
-  const described = withDescriptions(listServers(options.context), { servers, capabilities });
-  return { version, instructions: writeInstructions(described, face), ...findOffers(options) };
+  const describedServers = withDescriptions(listServers(options.context), {
+    servers,
+    capabilities,
+  });
+  return {
+    version,
+    instructions: writeInstructions(describedServers, face),
+    ...findOffers(options),
+  };
 }
 
 /** Returns the part of the introduction that says what the client is offered. */
@@ -46,13 +53,13 @@ export function findOffers(
   const { servers } = context.snapshot;
   const agent = connectionAgent(context);
   // The own server has tools only.
-  const allowed = listServers(context)
+  const usableServers = listServers(context)
     .flatMap(({ name }) => name === OWN_SERVER ? [] : servers.get(name) ?? []);
   return {
     canToolsChange: hasDirectTools(context),
     offered: agent === undefined
       ? NOTHING_OFFERED
-      : findOfferedKinds(allowed, { ...connection, agent }),
+      : findOfferedKinds(usableServers, { ...connection, agent }),
   };
 }
 

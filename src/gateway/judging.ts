@@ -100,9 +100,9 @@ export async function judge(
     return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
   };
   const { effect, rule, isShadowed = false } = decision;
-  const allowed = { kind: "allowed", operation, subject, rule, checkTool, deny } as const;
-  if (isShadowed) return { ...allowed, shadow: effect === "ask" ? "ASK" : "DENY" };
-  if (effect === "allow") return allowed;
+  const allowedOperation = { kind: "allowed", operation, subject, rule, checkTool, deny } as const;
+  if (isShadowed) return { ...allowedOperation, shadow: effect === "ask" ? "ASK" : "DENY" };
+  if (effect === "allow") return allowedOperation;
   if (effect !== "ask") return { kind: "refused", record: deny(decision) };
   if (accessRequest.kind === "tool") {
     try {
@@ -112,5 +112,5 @@ export async function judge(
       return refuseFor(error);
     }
   }
-  return { ...allowed, askedBy: decision };
+  return { ...allowedOperation, askedBy: decision };
 }

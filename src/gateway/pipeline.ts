@@ -169,8 +169,8 @@ async function runStages(
   const { snapshot: { configuration: { rules } }, limits } = context;
 
   // Arguments.
-  const decoded = decodeOperation(request, context);
-  const { operation } = decoded;
+  const decodeResult = decodeOperation(request, context);
+  const { operation } = decodeResult;
   const subject = operation && describeSubject(operation, context);
 
   // Caller.
@@ -196,7 +196,7 @@ async function runStages(
     return { caller, subject, outcome: { kind: "denied", error: limitErrorBody(permit) } };
   }
   try {
-    if (operation === undefined) return { caller, outcome: decoded.outcome };
+    if (operation === undefined) return { caller, outcome: decodeResult.outcome };
     if ("error" in resolution) {
       const canName = canNameAgent(operation);
       if (!canName) stageContext.offers.logMissingAgent();

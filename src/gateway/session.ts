@@ -264,18 +264,18 @@ export class ClientSession {
       const message = "The connection is initialized already";
       return request.fail({ code: RPC_CODES.invalidRequest, message });
     }
-    const decoded = clientCodec2025.decodeInitialize(request.params);
-    if ("code" in decoded) return request.fail(decoded);
+    const initialization = clientCodec2025.decodeInitialize(request.params);
+    if ("code" in initialization) return request.fail(initialization);
     this.#isInitialized = true;
-    this.#revision = decoded.revision;
-    this.#program = decoded.program;
-    this.#state.capabilities = decoded.capabilities;
+    this.#revision = initialization.revision;
+    this.#program = initialization.program;
+    this.#state.capabilities = initialization.capabilities;
     this.#connection = this.#buildConnection();
     const introduction = { connection: this.#connection, version: this.#options.version };
     const context = this.#options.context();
     const reply = (): void => {
       const answer = introduce({ ...introduction, context: this.#options.context() });
-      request.reply(clientCodec2025.encodeInitialize(decoded.revision, answer));
+      request.reply(clientCodec2025.encodeInitialize(initialization.revision, answer));
       // Servers are started only now, because that takes a while and the client waits for its handshake.
       void this.#peer.flush().then(() => this.#options.onInitialized(this.#connection));
     };

@@ -54,15 +54,22 @@ export async function findTarget(
   const { offeredName, args } = requested;
   const { findDirectTool } = await loadDirectTools();
   const { lists } = offers;
-  const found = await findDirectTool(offeredName, { ...toolContext, face, maxNameLength, lists });
-  if (found === undefined) {
+  const directTool = await findDirectTool(offeredName, {
+    ...toolContext,
+    face,
+    maxNameLength,
+    lists,
+  });
+  if (directTool === undefined) {
     const name = startOfText(offeredName, MAX_UNKNOWN_NAME);
     const message = `Unknown tool: ${name}. List the tools to see those that you may call.`;
-    const similar = similarServers(offeredName, { toolContext, maxNameLength });
-    const details = similar.length === 0 ? {} : { hint: similarServersHint(similar) };
+    const suggestedServers = similarServers(offeredName, { toolContext, maxNameLength });
+    const details = suggestedServers.length === 0
+      ? {}
+      : { hint: similarServersHint(suggestedServers) };
     throw new CallerError("TOOL_NOT_FOUND", message, details);
   }
-  const { server, name: tool } = found;
+  const { server, name: tool } = directTool;
   return { kind: "server-tool", server, tool, args, timeoutMs: undefined, isDirect: true };
 }
 
@@ -83,9 +90,9 @@ export function createSearchContext(
   { caller, policy, serverConfigs, servers, signal }: ToolContext,
   connection: Pick<SearchContext, "offers" | "maxNameLength">,
 ): SearchContext {
-  const allowed = allowedServers(caller.agent, { policy, serverConfigs })
+  const usableServers = allowedServers(caller.agent, { policy, serverConfigs })
     .flatMap(({ name }) => servers.get(name) ?? []);
-  return { servers: allowed, caller, policy, signal, ...connection };
+  return { servers: usableServers, caller, policy, signal, ...connection };
 }
 
 /** Returns the error for a target whose existence the agent must not learn of; `undefined` if it may know. */

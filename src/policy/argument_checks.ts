@@ -151,11 +151,13 @@ function compileFolder(text: string): (path: string) => boolean | undefined {
     const path = readPath[folder.kind](value);
     if (path === undefined) return undefined;
     if (normalize(path.root) !== root) return false;
-    const first = path.names.findIndex((name, index) => normalize(name) !== names[index]);
-    const isInside = path.names.length >= names.length && (first < 0 || first >= names.length);
+    const differenceAt = path.names.findIndex((name, index) => normalize(name) !== names[index]);
+    const isInside = path.names.length >= names.length &&
+      (differenceAt < 0 || differenceAt >= names.length);
     if (isInside) return true;
     // A short name may be that of the folder.
-    return first >= 0 && isShortName(path, path.names[first] ?? "") ? undefined : false;
+    const mayBeInside = differenceAt >= 0 && isShortName(path, path.names[differenceAt] ?? "");
+    return mayBeInside ? undefined : false;
   };
 }
 

@@ -78,8 +78,8 @@ export function compileArgument(
     budget: ListBudget,
   ): Judgment => {
     if (judgesLists && exists !== false) {
-      const whole = judgeSingle(list, budget.work);
-      if (whole.holds) return whole;
+      const wholeJudgment = judgeSingle(list, budget.work);
+      if (wholeJudgment.holds) return wholeJudgment;
     }
     budget.membersLeft -= list.length;
     if (depth > MAX_DEPTH || budget.membersLeft < 0) return unjudged(list);
@@ -101,14 +101,14 @@ export function compileArgument(
     if (values.length === 0) {
       return isAllow ? { holds: false, unjudged: { value: values } } : FAILS;
     }
-    let last: Judgment = isAllow ? HOLDS : FAILS;
+    let lastJudgment: Judgment = isAllow ? HOLDS : FAILS;
     for (const value of values) {
       const judgment = judgeValue(value, depth, budget);
       // The first value that fails decides in an `allow`, the first that matches in others.
       if (judgment.holds !== isAllow) return judgment;
-      last = judgment;
+      lastJudgment = judgment;
     }
-    return last;
+    return lastJudgment;
   };
 
   return (args) => {

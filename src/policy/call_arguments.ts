@@ -62,8 +62,8 @@ export function readExactArguments({ json, value }: CallArguments): ExactArgumen
   if (!MAY_BE_ROUNDED.test(json) && !hasEscapedKey(json)) return { value, work };
   const toNumber = (text: string) =>
     MAY_BE_ROUNDED.test(text) ? new ExactNumber(text) : Number(text);
-  const read = readJson(json, toNumber);
-  return read && { value: read.value, work };
+  const exactJson = readJson(json, toNumber);
+  return exactJson && { value: exactJson.value, work };
 }
 
 /**

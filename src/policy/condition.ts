@@ -70,11 +70,12 @@ export function compileCondition(
     const { toMatch } = change;
     const hintHolds = judgeHint(facts);
     const args = facts.args?.();
-    const judged = tests.map((test) => {
+    const judgedTests = tests.map((test) => {
       return { test, verdict: facts.args === undefined ? undefined : test.judge(args) };
     });
-    const isFailed = hintHolds === false || judged.some(({ verdict }) => verdict?.holds === false);
-    const texts = judged.flatMap(({ test, verdict }) => {
+    const isFailed = hintHolds === false ||
+      judgedTests.some(({ verdict }) => verdict?.holds === false);
+    const texts = judgedTests.flatMap(({ test, verdict }) => {
       // To match, what fails has to change; not to match, a change of one of the arguments is enough.
       if (toMatch && isFailed && verdict?.holds) return [];
       const text = test.describe(change);

@@ -154,9 +154,9 @@ function decideItem<Name>(
   };
   const skipped: SkippedItem[] = [];
   for (const search of denyOverrides ? DENY_OVERRIDES_ORDER : ITEM_ORDER) {
-    const searched = lists[search.effect];
-    if (searched === undefined) continue;
-    const decision = runStep(search, searched, { name, steps, skipped });
+    const searchedLists = lists[search.effect];
+    if (searchedLists === undefined) continue;
+    const decision = runStep(search, searchedLists, { name, steps, skipped });
     if (decision !== undefined) return concludeUndecided(decision, skipped);
   }
   if (limitPath !== undefined) return concludeUndecided(allowByLimit(limitPath, steps), skipped);
@@ -270,11 +270,13 @@ function failedConditions(
   skipped: readonly SkippedItem[],
   effects: readonly Effect[],
 ): DecidingCondition[] {
-  const failed = skipped.filter(({ state, effect }) => {
+  const failedItems = skipped.filter(({ state, effect }) => {
     return state === "fails" && effects.includes(effect);
   });
-  const correctable = failed.filter(({ condition }) => condition.isCorrectable({ toMatch: true }));
-  return (correctable.length > 0 ? correctable : failed).slice(0, MAX_CONDITIONS)
+  const correctable = failedItems.filter(({ condition }) =>
+    condition.isCorrectable({ toMatch: true })
+  );
+  return (correctable.length > 0 ? correctable : failedItems).slice(0, MAX_CONDITIONS)
     .map(describeCondition);
 }
 
@@ -284,13 +286,13 @@ function findDecision<Name>(
   { name, skipped }: { readonly name: Name; readonly skipped: SkippedItem[] },
 ): Decision | undefined {
   for (const list of lists) {
-    const found = list.findEntry(kind, name);
-    if (found === undefined) continue;
-    if (typeof found === "number") return decideBy({ list, index: found, effect }, skipped);
-    for (const { index, state, condition } of found.skipped) {
+    const result = list.findEntry(kind, name);
+    if (result === undefined) continue;
+    if (typeof result === "number") return decideBy({ list, index: result, effect }, skipped);
+    for (const { index, state, condition } of result.skipped) {
       skipped.push({ list, index, state, condition, effect });
     }
-    const { index, condition } = found;
+    const { index, condition } = result;
     if (index !== undefined) return decideBy({ list, index, effect, condition }, skipped);
   }
   return undefined;

@@ -67,6 +67,6 @@ function shorten(text: string): string {
 }
 
 function list(texts: readonly string[], separator = " or "): string {
-  const listed = texts.slice(0, MAX_LISTED);
-  return [...listed, ...texts.length > listed.length ? ["…"] : []].join(separator);
+  const listedTexts = texts.slice(0, MAX_LISTED);
+  return [...listedTexts, ...texts.length > listedTexts.length ? ["…"] : []].join(separator);
 }

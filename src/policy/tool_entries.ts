@@ -98,11 +98,13 @@ function compileToolEntries(
     else sameTool.push(compiled);
   }
   const candidates = (kind: EntryKind, tool: string): readonly CompiledEntry[] => {
-    const named = kind === "wildcard" ? [] : explicit.get(tool) ?? [];
-    const matching = kind === "explicit" ? [] : wildcards.filter(({ matches }) => matches(tool));
-    return matching.length === 0
-      ? named
-      : [...named, ...matching].sort((a, b) => a.index - b.index);
+    const explicitEntries = kind === "wildcard" ? [] : explicit.get(tool) ?? [];
+    const wildcardEntries = kind === "explicit"
+      ? []
+      : wildcards.filter(({ matches }) => matches(tool));
+    return wildcardEntries.length === 0
+      ? explicitEntries
+      : [...explicitEntries, ...wildcardEntries].sort((a, b) => a.index - b.index);
   };
   return (kind, name) => {
     const skipped: SkippedEntry[] = [];
@@ -110,12 +112,12 @@ function compileToolEntries(
       if (getCondition === undefined) return { index, skipped };
       const condition = getCondition();
       const state = condition.judge(name);
-      const judged = {
+      const judgedCondition = {
         isCorrectable: (change: ConditionChange) => condition.isCorrectable(name, change),
         requirement: (change: ConditionChange) => condition.describe(name, change),
       };
-      if (state === "holds") return { index, skipped, condition: judged };
-      skipped.push({ index, state, condition: judged });
+      if (state === "holds") return { index, skipped, condition: judgedCondition };
+      skipped.push({ index, state, condition: judgedCondition });
     }
     return skipped.length === 0 ? undefined : { skipped };
   };

@@ -15,14 +15,14 @@ export interface UriName {
 }
 
 /** The URI whose spellings were computed last: one request or update is judged for several servers or agents. */
-let last: { readonly uri: string; readonly spellings: Spellings | undefined } | undefined;
+let lastUri: { readonly uri: string; readonly spellings: Spellings | undefined } | undefined;
 
 /** Prepares a URI for the search in lists. */
 export function toUriName(uri: string): UriName {
   return {
     spellings: () => {
-      if (last?.uri !== uri) last = { uri, spellings: spellingsOf(uri) };
-      return last.spellings;
+      if (lastUri?.uri !== uri) lastUri = { uri, spellings: spellingsOf(uri) };
+      return lastUri.spellings;
     },
   };
 }

@@ -116,14 +116,16 @@ function resolvedSpellings(text: string): string[] {
 
 function resolveDots(path: string): string {
   const segments = path.split(/\/+/);
-  const resolved: string[] = [];
+  const resolvedSegments: string[] = [];
   for (const [index, segment] of segments.entries()) {
     const isDots = segment === "." || segment === "..";
-    if (!isDots) resolved.push(segment);
+    if (!isDots) resolvedSegments.push(segment);
     // The empty segment before the first slash stays.
-    else if (segment === ".." && (resolved.length > 1 || resolved[0] !== "")) resolved.pop();
+    else if (segment === ".." && (resolvedSegments.length > 1 || resolvedSegments[0] !== "")) {
+      resolvedSegments.pop();
+    }
     // As in a URL, a path that ends with dots is a folder.
-    if (isDots && index === segments.length - 1) resolved.push("");
+    if (isDots && index === segments.length - 1) resolvedSegments.push("");
   }
-  return resolved.join("/");
+  return resolvedSegments.join("/");
 }

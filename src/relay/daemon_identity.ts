@@ -88,9 +88,9 @@ export async function identifyDaemon(context: IdentityContext): Promise<DaemonId
 }
 
 function readIfPossible(path: string): string {
-  const read = readText(path);
+  const file = readText(path);
   // The daemon reports a file that cannot be read.
-  return "text" in read ? read.text : "";
+  return "text" in file ? file.text : "";
 }
 
 /** Returns the variables that servers get, or that the files name. */
@@ -100,9 +100,9 @@ function listVariables(
 ): Record<string, string> {
   const windows = Deno.build.os === "windows";
   const canonicalName = (name: string): string => windows ? name.toUpperCase() : name;
-  const named = new Set([...words].map(canonicalName));
+  const namedVariables = new Set([...words].map(canonicalName));
   const isShared = (name: string): boolean =>
-    named.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name) ||
+    namedVariables.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name) ||
     (isSafeVariable(name, windows) && !PER_WINDOW.test(name));
   return Object.fromEntries(
     Object.entries(env.toObject())

@@ -98,12 +98,12 @@ export function filterLines(
   lines: Uint8Array,
   isKept: (line: Uint8Array) => boolean,
 ): Uint8Array {
-  const kept: Uint8Array[] = [];
+  const keptLines: Uint8Array[] = [];
   let size = 0;
   for (const line of splitLines(lines)) {
     if (!isKept(line)) continue;
-    kept.push(line);
+    keptLines.push(line);
     size += line.length;
   }
-  return size === lines.length ? lines : joinBytes(kept);
+  return size === lines.length ? lines : joinBytes(keptLines);
 }

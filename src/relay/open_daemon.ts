@@ -99,8 +99,8 @@ async function startOrJoin(
     await startDaemon(identity, files.log);
   } catch (error) {
     // The relay that held the lock before may have been killed while its daemon started, which now listens.
-    const other = await connectTo(files.socket, hello);
-    if (other !== undefined) return other;
+    const otherDaemon = await connectTo(files.socket, hello);
+    if (otherDaemon !== undefined) return otherDaemon;
     // A daemon that runs removes the file at its end.
     await removeIfThere(files.lock);
     throw error;

@@ -41,14 +41,14 @@ export interface DaemonEntry extends DaemonFiles {
 
 /** Lists the daemons whose socket or log is in a private folder, by id. */
 export function listDaemonFiles(folder: string): DaemonEntry[] {
-  const found = new Map<string, DaemonEntry>();
+  const entries = new Map<string, DaemonEntry>();
   for (const { name } of Deno.readDirSync(folder)) {
     const [, id, ending] = FILE_NAME.exec(name) ?? [];
     if (id === undefined) continue;
-    const hasSocket = ending !== "log" || found.get(id)?.hasSocket === true;
-    found.set(id, { id, ...daemonFiles(folder, id), hasSocket });
+    const hasSocket = ending !== "log" || entries.get(id)?.hasSocket === true;
+    entries.set(id, { id, ...daemonFiles(folder, id), hasSocket });
   }
-  return [...found.values()].sort((one, two) => one.id < two.id ? -1 : 1);
+  return [...entries.values()].sort((one, two) => one.id < two.id ? -1 : 1);
 }
 
 /** Maximum number of checks whether the socket of a closed listener is gone. */

@@ -18,8 +18,8 @@ const SECRET = /^[0-9a-f-]{36}$/;
  */
 export async function readFolderSecret(folder: string): Promise<string> {
   const path = `${folder}/${NAME}`;
-  const known = readSecret(path);
-  if (known !== undefined) return known;
+  const knownSecret = readSecret(path);
+  if (knownSecret !== undefined) return knownSecret;
   const temporaryPath = `${path}.${crypto.randomUUID()}.tmp`;
   await createFile(temporaryPath, {
     bytes: new TextEncoder().encode(crypto.randomUUID()),

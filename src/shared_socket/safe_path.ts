@@ -34,16 +34,16 @@ export function followSafePath(path: string, user: number): string {
       folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/")));
       continue;
     }
-    const next = `${folder}/${name}`;
-    const info = linkInfoAt(next);
-    if (info === undefined) return [next, ...others].join("/");
-    checkOwner(next, info, user);
+    const nextPath = `${folder}/${name}`;
+    const info = linkInfoAt(nextPath);
+    if (info === undefined) return [nextPath, ...others].join("/");
+    checkOwner(nextPath, info, user);
     if (!info.isSymlink) {
-      folder = next;
+      folder = nextPath;
       continue;
     }
     if (++linkCount > MAX_LINKS) throw new UnsafePath(`${path} has too many links`);
-    const target = Deno.readLinkSync(next);
+    const target = Deno.readLinkSync(nextPath);
     if (target.startsWith("/")) folder = "";
     names = [...target.split("/"), ...others];
   }

@@ -159,12 +159,14 @@ function realmProgram(
   }
 
   const receiveAnswer = ({ id, result = {}, error: refusal }: Answer): void => {
-    const pending = pendingCalls.get(id);
-    if (pending === undefined) return;
+    const pendingCall = pendingCalls.get(id);
+    if (pendingCall === undefined) return;
     pendingCalls.delete(id);
     sendCalls();
-    if (refusal === undefined && result.isError !== true) return pending.resolve(valueOf(result));
-    const { error } = pending;
+    if (refusal === undefined && result.isError !== true) {
+      return pendingCall.resolve(valueOf(result));
+    }
+    const { error } = pendingCall;
     const message = refusal === undefined ? errorTextOf(result) : refusal.message;
     const details = refusal === undefined ? { code: "TOOL_ERROR" } : refusal.data;
     if (refusal !== undefined) refusedCalls.set(error, id);
@@ -177,7 +179,7 @@ function realmProgram(
       defineProperty(error, key, { value: fields[key], enumerable: true });
     }
     defineProperty(error, "stack", { value: stack });
-    pending.reject(error);
+    pendingCall.reject(error);
   };
 
   const log = (...values: unknown[]): void => {

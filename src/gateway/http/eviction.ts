@@ -21,15 +21,15 @@ export function findEvicted<T extends Evictable>(
   { agent, idleMs }: { readonly agent: string | undefined; readonly idleMs: number },
 ): T | undefined {
   // Entries that are not in use come first, and among equals the least recently used.
-  const sorted = entries.toSorted((a, b) =>
+  const sortedEntries = entries.toSorted((a, b) =>
     Number(a.isInUse) - Number(b.isInUse) || a.lastUsedAt - b.lastUsedAt
   );
-  const byAgent = Map.groupBy(sorted, ({ credential }) => credential?.agent);
+  const byAgent = Map.groupBy(sortedEntries, ({ credential }) => credential?.agent);
   const ownCount = byAgent.get(agent)?.length ?? 0;
   const [largest = []] = [...byAgent.values()].toSorted((a, b) => b.length - a.length);
   if (largest.length > ownCount + 1) return largest[0];
   const idleSince = performance.now() - idleMs;
-  return sorted.find(({ credential, isInUse, lastUsedAt }) => {
+  return sortedEntries.find(({ credential, isInUse, lastUsedAt }) => {
     const count = byAgent.get(credential?.agent)?.length ?? 0;
     const isDisplaceable = credential?.agent === agent || count > ownCount;
     return isDisplaceable && !isInUse && lastUsedAt <= idleSince;

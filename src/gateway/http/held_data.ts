@@ -35,27 +35,27 @@ export class HeldDataLimit {
     const { memory } = data;
     memory.add(change);
     this.#limit.add(change);
-    const held = this.#byBudget.get(memory) ?? { sizes: new Map(), totalSize: 0 };
-    const size = (held.sizes.get(data) ?? 0) + change;
-    if (size === 0) held.sizes.delete(data);
-    else held.sizes.set(data, size);
-    held.totalSize += change;
-    if (held.sizes.size === 0) this.#byBudget.delete(memory);
-    else this.#byBudget.set(memory, held);
+    const agentData = this.#byBudget.get(memory) ?? { sizes: new Map(), totalSize: 0 };
+    const size = (agentData.sizes.get(data) ?? 0) + change;
+    if (size === 0) agentData.sizes.delete(data);
+    else agentData.sizes.set(data, size);
+    agentData.totalSize += change;
+    if (agentData.sizes.size === 0) this.#byBudget.delete(memory);
+    else this.#byBudget.set(memory, agentData);
     if (change < 0) return;
-    while (memory.isExceeded() && held.sizes.size > 1) releaseOldest(held);
+    while (memory.isExceeded() && agentData.sizes.size > 1) releaseOldest(agentData);
     while (this.#limit.isExceeded()) releaseOldest(this.#findLargest());
   }
 
   #findLargest(): AgentHeldData | undefined {
     let largest: AgentHeldData | undefined;
-    for (const held of this.#byBudget.values()) {
-      if (held.totalSize > (largest?.totalSize ?? 0)) largest = held;
+    for (const agentData of this.#byBudget.values()) {
+      if (agentData.totalSize > (largest?.totalSize ?? 0)) largest = agentData;
     }
     return largest;
   }
 }
 
-function releaseOldest(held: AgentHeldData | undefined): void {
-  for (const data of held?.sizes.keys().take(1) ?? []) data.release();
+function releaseOldest(agentData: AgentHeldData | undefined): void {
+  for (const data of agentData?.sizes.keys().take(1) ?? []) data.release();
 }

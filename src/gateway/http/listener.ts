@@ -155,10 +155,10 @@ export class Listener {
 
   async close(): Promise<void> {
     clearInterval(this.#stallTimer);
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const serverClosed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     this.#connections.closeAll();
-    await closed;
+    await serverClosed;
   }
 
   #acceptConnection(socket: Socket): void {

@@ -35,11 +35,11 @@ const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 export function hostGuard(
   { host, allowedHosts }: { readonly host: string; readonly allowedHosts: readonly string[] },
 ): Middleware {
-  const allowed = new Set([...allowedHosts, host.toLowerCase()]);
+  const allowedNames = new Set([...allowedHosts, host.toLowerCase()]);
   const isLocal = isLoopback(host);
   return async (c, next) => {
     const name = readHost(c.req.header("host") ?? "");
-    if (allowed.has(name) || isLoopback(name) || (!isLocal && IP_ADDRESS.test(name))) {
+    if (allowedNames.has(name) || isLoopback(name) || (!isLocal && IP_ADDRESS.test(name))) {
       return await next();
     }
     c.env.refusalReason = "host";

@@ -74,9 +74,9 @@ export class RequestTurns {
 
   /** Starts the request whose turn is next; returns whether there was one. */
   #startNext(): boolean {
-    const next = takeFirst(this.#waiting);
-    if (next === undefined) return false;
-    const [party, connections] = next;
+    const nextParty = takeFirst(this.#waiting);
+    if (nextParty === undefined) return false;
+    const [party, connections] = nextParty;
     const [connection = "", requests = []] = takeFirst(connections) ?? [];
     requests.shift()?.(true);
     // The connection and the party are now last.

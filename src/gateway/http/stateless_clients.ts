@@ -158,10 +158,10 @@ export class StatelessClients {
 
   /** Returns `undefined` if there are too many clients. */
   #findOrAdd(credential: Credential | undefined): StatelessHttpClient | undefined {
-    const known = this.#clients.get(credential?.id);
-    if (known !== undefined) {
-      known.renew(credential);
-      return known;
+    const knownClient = this.#clients.get(credential?.id);
+    if (knownClient !== undefined) {
+      knownClient.renew(credential);
+      return knownClient;
     }
     const { accept, maxClients } = this.#options;
     if (this.#clients.size >= maxClients && !this.#makeRoom(credential?.agent)) return undefined;

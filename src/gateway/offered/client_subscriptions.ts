@@ -52,8 +52,8 @@ export class ClientSubscriptions {
     { server, caller }: { readonly server: DownstreamServer; readonly caller: Caller },
   ): Promise<RequestOutcome> {
     const { uri } = call;
-    const earlier = this.#resources.get(uri);
-    if (earlier === undefined && this.#resources.size >= MAX_SUBSCRIPTIONS) {
+    const earlierResource = this.#resources.get(uri);
+    if (earlierResource === undefined && this.#resources.size >= MAX_SUBSCRIPTIONS) {
       const message =
         `This client has ${MAX_SUBSCRIPTIONS} subscriptions. End one of them, and subscribe again.`;
       throw new CallerError("RATE_LIMITED", message);
@@ -67,7 +67,7 @@ export class ClientSubscriptions {
       return outcome;
     } finally {
       if (!isSubscribed && this.#resources.get(uri) === resource) this.#resources.delete(uri);
-      const earlierServer = earlier?.server;
+      const earlierServer = earlierResource?.server;
       if (earlierServer !== undefined && earlierServer !== server) {
         void this.#end(uri, earlierServer, caller);
       }
@@ -97,21 +97,21 @@ export class ClientSubscriptions {
     },
   ): Promise<void> {
     const { signal } = this.#abort;
-    const failed = new Set<DownstreamServer>();
+    const failedServers = new Set<DownstreamServer>();
     for (const [uri, resource] of [...this.#resources]) {
       const { name, server } = resource;
-      const next = caller && findServer(name, uri);
+      const nextServer = caller && findServer(name, uri);
       // Meanwhile, the client may have unsubscribed, or the configuration may have changed once more.
-      if (next === server || this.#resources.get(uri) !== resource) continue;
+      if (nextServer === server || this.#resources.get(uri) !== resource) continue;
       const paused = { name, server: undefined };
       this.#resources.set(uri, paused);
       if (caller === undefined) continue;
       if (server !== undefined) await this.#end(uri, server, caller);
-      if (next === undefined || this.#resources.get(uri) !== paused) continue;
-      if (failed.has(next)) this.#resources.delete(uri);
+      if (nextServer === undefined || this.#resources.get(uri) !== paused) continue;
+      if (failedServers.has(nextServer)) this.#resources.delete(uri);
       else {
-        await this.add({ uri, span: NO_SPAN, signal }, { server: next, caller })
-          .catch(() => void failed.add(next));
+        await this.add({ uri, span: NO_SPAN, signal }, { server: nextServer, caller })
+          .catch(() => void failedServers.add(nextServer));
       }
       if (signal.aborted) return;
       // Updates may have been missed; if the subscription has ended, the client learns of it when it reads the resource.

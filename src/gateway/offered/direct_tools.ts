@@ -95,18 +95,18 @@ async function findHashed(
   request: DirectRequest,
 ): Promise<ServerItem | undefined> {
   const { policy, caller: { agent } } = request;
-  let allowed: ServerItem | undefined;
-  let denied: ServerItem | undefined;
+  let allowedItem: ServerItem | undefined;
+  let deniedItem: ServerItem | undefined;
   for (const { server: { config: { name: server } }, list } of lists) {
     const name = (await hashedNames(list, server, request)).get(offered);
     if (name === undefined) continue;
     const tool = list.get(name);
     const isAllowed = tool !== undefined && policy.allows(agent, listedToolRequest(server, tool));
-    if (!isAllowed) denied ??= { server, name };
-    else if (allowed !== undefined) return undefined;
-    else allowed = { server, name };
+    if (!isAllowed) deniedItem ??= { server, name };
+    else if (allowedItem !== undefined) return undefined;
+    else allowedItem = { server, name };
   }
-  return allowed ?? denied;
+  return allowedItem ?? deniedItem;
 }
 
 /** The names that end in a hash, with the tools that have them: by list, and by server and length. */
@@ -124,8 +124,8 @@ async function hashedNames(
   const namesByKey = knownHashedNames.get(list) ?? new Map<string, ReadonlyMap<string, string>>();
   knownHashedNames.set(list, namesByKey);
   const key = `${maxNameLength} ${server}`;
-  const known = namesByKey.get(key);
-  if (known !== undefined) return known;
+  const knownNames = namesByKey.get(key);
+  if (knownNames !== undefined) return knownNames;
   const names = new Map<string, string>();
   const runStep = createStepRunner(list, agent);
   // Tools that are held back are included, so that a call of one is refused with the reason.

@@ -38,8 +38,8 @@ export async function findPrompt(
     return isListed ? { server, prompt } : undefined;
   }
   const candidates = servers.filter(({ config: { name } }) => mayBeHashedNameOf(name, offered));
-  let allowed: PromptTarget | undefined;
-  let denied: PromptTarget | undefined;
+  let allowedTarget: PromptTarget | undefined;
+  let deniedTarget: PromptTarget | undefined;
   for (const { server, list } of await lists.read("prompts", { servers: candidates, caller })) {
     const { name: serverName } = server.config;
     const runStep = createStepRunner(list, caller.agent);
@@ -49,11 +49,11 @@ export async function findPrompt(
       if (!await runStep(() => isOffered(item))) continue;
       const prompt = item.name;
       const request = { kind: "prompt", server: serverName, prompt } as const;
-      if (!policy.allows(caller.agent, request)) denied ??= { server, prompt };
-      else if (allowed !== undefined) return undefined;
-      else allowed = { server, prompt };
+      if (!policy.allows(caller.agent, request)) deniedTarget ??= { server, prompt };
+      else if (allowedTarget !== undefined) return undefined;
+      else allowedTarget = { server, prompt };
       break;
     }
   }
-  return allowed ?? denied;
+  return allowedTarget ?? deniedTarget;
 }

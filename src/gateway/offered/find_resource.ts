@@ -50,11 +50,11 @@ export async function findResource(
   context: SearchContext,
 ): Promise<ResourceTarget | undefined> {
   if (uri.length > MAX_URI_LENGTH) return undefined;
-  const listed = await findFirst(uri, [
+  const listingServer = await findFirst(uri, [
     { kind: "resources", has: hasItem },
     { kind: "templates", has: hasMatch },
   ], context);
-  if (listed !== undefined) return { server: listed, isListed: true };
+  if (listingServer !== undefined) return { server: listingServer, isListed: true };
   const linkingServer = context.offers.links.serverOf(uri);
   const server = context.servers.find(({ config: { name } }) => name === linkingServer);
   return server === undefined ? await findHeldBack(uri, context) : { server, isListed: false };
@@ -123,19 +123,19 @@ async function findFirst(
   context: SearchContext,
 ): Promise<DownstreamServer | undefined> {
   const { servers, caller, offers: { lists } } = context;
-  let denied: DownstreamServer | undefined;
+  let deniedServer: DownstreamServer | undefined;
   for (const search of searches) {
     // A server need not wait for the lists of those that follow it.
-    const known = knownLists(search.kind, context);
-    let found = await searchLists(known, { uri, search, context });
-    if (found.allowed === undefined && known.length < servers.length) {
-      const all = await lists.read(search.kind, { servers, caller });
-      found = await searchLists(all, { uri, search, context });
+    const firstLists = knownLists(search.kind, context);
+    let result = await searchLists(firstLists, { uri, search, context });
+    if (result.allowed === undefined && firstLists.length < servers.length) {
+      const allLists = await lists.read(search.kind, { servers, caller });
+      result = await searchLists(allLists, { uri, search, context });
     }
-    if (found.allowed !== undefined) return found.allowed;
-    denied ??= found.denied;
+    if (result.allowed !== undefined) return result.allowed;
+    deniedServer ??= result.denied;
   }
-  return denied;
+  return deniedServer;
 }
 
 /** Returns the lists of the first servers, up to one whose list was never known. */
@@ -143,13 +143,13 @@ function knownLists(
   kind: Search["kind"],
   { servers, caller, offers: { lists } }: SearchContext,
 ): readonly ServerList[] {
-  const known: ServerList[] = [];
+  const serverLists: ServerList[] = [];
   for (const server of servers) {
     const list = lists.lastKnownList(server, { kind, caller });
     if (list === undefined) break;
-    known.push({ server, list });
+    serverLists.push({ server, list });
   }
-  return known;
+  return serverLists;
 }
 
 async function searchLists(
@@ -160,14 +160,14 @@ async function searchLists(
     readonly context: SearchContext;
   },
 ): Promise<{ readonly allowed?: DownstreamServer; readonly denied?: DownstreamServer }> {
-  let denied: DownstreamServer | undefined;
+  let deniedServer: DownstreamServer | undefined;
   for (const { server, list } of lists) {
     if (!await search.has(list, uri, agent)) continue;
     const request = { kind: "resource", server: server.config.name, uri } as const;
     if (policy.allows(agent, request)) return { allowed: server };
-    denied ??= server;
+    deniedServer ??= server;
   }
-  return denied === undefined ? {} : { denied };
+  return deniedServer === undefined ? {} : { denied: deniedServer };
 }
 
 function hasItem(list: ItemList, uri: string): boolean {

@@ -38,13 +38,13 @@ export async function listOffered(
   { servers, serverNames, caller, policy, offers: { lists }, maxNameLength }: ListContext,
 ): Promise<GatewayAnswer> {
   const after = cursor === undefined ? undefined : readCursor(list, cursor);
-  const known = await lists.read(list, { servers, caller });
-  const parts = known.map(({ server, list: items }) => ({
+  const serverLists = await lists.read(list, { servers, caller });
+  const parts = serverLists.map(({ server, list: items }) => ({
     server: server.config.name,
     serverIndex: serverNames.indexOf(server.config.name),
     list: items,
   }));
-  const isLong = known.some(({ list: { isLong } }) => isLong);
+  const isLong = serverLists.some(({ list: { isLong } }) => isLong);
   const { items, next } = await readPage(parts, {
     after,
     allows: (server, item) => policy.allows(caller.agent, accessRequestFor(list, server, item)),

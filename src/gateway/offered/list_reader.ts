@@ -93,10 +93,10 @@ export class ListReader {
     kind: ListKind,
     caller: Caller,
   ): Promise<ItemList | undefined> {
-    const pending = this.#request(server, kind, caller);
-    const waitMs = Math.max(0, pending.requestedAt + MAX_WAIT_MS - performance.now());
-    if (await within(pending.outcome, waitMs)) return await pending.outcome;
-    pending.isMissed = true;
+    const pendingList = this.#request(server, kind, caller);
+    const waitMs = Math.max(0, pendingList.requestedAt + MAX_WAIT_MS - performance.now());
+    if (await within(pendingList.outcome, waitMs)) return await pendingList.outcome;
+    pendingList.isMissed = true;
     // An older list may be known while a newer one is requested.
     return server.knownList(kind, caller);
   }
@@ -144,8 +144,8 @@ export class ListReader {
     const key = `${kind} ${caller.agent}`;
     const pendingByKey = this.#pending.get(server) ?? new Map<string, PendingList>();
     this.#pending.set(server, pendingByKey);
-    const earlier = pendingByKey.get(key);
-    if (earlier !== undefined) return earlier;
+    const earlierRequest = pendingByKey.get(key);
+    if (earlierRequest !== undefined) return earlierRequest;
     const { signal } = this.#abort;
     const { name } = server.config;
     // A client that lists everything must not make a person log in to each server.
@@ -154,7 +154,7 @@ export class ListReader {
       this.#loggedReasons.delete(server);
       pendingByKey.delete(key);
       this.#failedKinds.get(name)?.delete(kind);
-      if (pending.isMissed) this.#options.onLateList(kind);
+      if (pendingList.isMissed) this.#options.onLateList(kind);
       return list;
     }, (error: unknown) => {
       pendingByKey.delete(key);
@@ -162,9 +162,9 @@ export class ListReader {
       this.#logFailure(server, error);
       return undefined;
     });
-    const pending = { requestedAt: performance.now(), outcome, isMissed: false };
-    pendingByKey.set(key, pending);
-    return pending;
+    const pendingList = { requestedAt: performance.now(), outcome, isMissed: false };
+    pendingByKey.set(key, pendingList);
+    return pendingList;
   }
 
   /** Logs a failure of a server, unless it is the same as before. */

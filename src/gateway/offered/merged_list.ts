@@ -68,13 +68,13 @@ export async function readPage(
 ): Promise<ListPage> {
   const items: OfferedItem[] = [];
   let length = 0;
-  let last: ListPosition | undefined;
+  let lastPosition: ListPosition | undefined;
   for (const [partIndex, { server, serverIndex, list }] of parts.entries()) {
     const earlierParts = mergesNames ? parts.slice(0, partIndex) : [];
     const isOffered = (item: Item): boolean =>
       allows(server, item) && !earlierParts.some((earlier) => {
-        const same = earlier.list.get(item.name);
-        return same !== undefined && allows(earlier.server, same);
+        const sameItem = earlier.list.get(item.name);
+        return sameItem !== undefined && allows(earlier.server, sameItem);
       });
     for (
       let itemIndex = startOf(parts, partIndex, after);
@@ -85,9 +85,9 @@ export async function readPage(
       if (item === undefined || !await runStep(() => isOffered(item))) continue;
       length += item.text.json.length;
       const isFull = items.length === PAGE_SIZE || (length > MAX_PAGE_LENGTH && items.length > 0);
-      if (isFull) return { items, next: last };
+      if (isFull) return { items, next: lastPosition };
       items.push({ server, item });
-      last = { server, serverIndex, item: item.name, itemIndex };
+      lastPosition = { server, serverIndex, item: item.name, itemIndex };
     }
   }
   return { items, next: undefined };

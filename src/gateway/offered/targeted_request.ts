@@ -66,18 +66,18 @@ async function findResourceTarget(
   context: SearchContext,
   find: typeof findResource,
 ): Promise<Target> {
-  const found = await find(uri, context);
+  const resourceTarget = await find(uri, context);
   let unlistedError: CallerError | undefined;
-  if (found?.isListed !== true) {
+  if (resourceTarget?.isListed !== true) {
     const { lists } = context.offers;
     const names = (["resources", "templates"] as const).flatMap((kind) =>
       lists.pendingServers(kind, context)
     );
     const error = resourceNotFound(uri, [...new Set(names)]);
-    if (found === undefined) throw error;
+    if (resourceTarget === undefined) throw error;
     unlistedError = error;
   }
-  const { server } = found;
+  const { server } = resourceTarget;
   return {
     server,
     unlistedError,
@@ -98,9 +98,9 @@ async function findPromptTarget(
   offered: string,
   context: SearchContext,
 ): Promise<{ readonly target: Target; readonly name: string }> {
-  const found = await findPrompt(offered, context);
-  if (found === undefined) throw promptNotFound(offered, similarServers(offered, context));
-  const { server, prompt: name } = found;
+  const promptTarget = await findPrompt(offered, context);
+  if (promptTarget === undefined) throw promptNotFound(offered, similarServers(offered, context));
+  const { server, prompt: name } = promptTarget;
   const accessRequest = { kind: "prompt", server: server.config.name, prompt: name } as const;
   return { target: { server, unlistedError: undefined, accessRequest }, name };
 }

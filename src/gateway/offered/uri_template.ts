@@ -88,8 +88,8 @@ function runOf(expression: string): ValueRun | undefined {
 
 /** Whether a URI has all literals in their order, and ends as the template does. This is fast, and rules out most. */
 function hasLiterals(parts: readonly (string | ValueRun)[], uri: string): boolean {
-  const last = parts.at(-1);
-  if (typeof last === "string" && !uri.endsWith(last)) return false;
+  const lastPart = parts.at(-1);
+  if (typeof lastPart === "string" && !uri.endsWith(lastPart)) return false;
   let at = 0;
   for (const part of parts) {
     if (typeof part !== "string") continue;

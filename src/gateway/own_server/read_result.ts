@@ -48,9 +48,9 @@ export const readResultTool: OwnTool = {
   async run(args, { caller, maxResultTokens = Infinity, isNested, results }) {
     const { agent } = caller;
     const { NESTED_MAX_TOKENS, readResult, unknownHandle } = await import("./results/mod.ts");
-    const kept = (await results()).find(String(args.handle), caller);
-    if (kept === undefined) throw unknownHandle();
-    const answer = await readResult(kept, {
+    const keptResult = (await results()).find(String(args.handle), caller);
+    if (keptResult === undefined) throw unknownHandle();
+    const answer = await readResult(keptResult, {
       args: {
         offset: ifNumber(args.offset),
         limit: ifNumber(args.limit),
@@ -58,7 +58,7 @@ export const readResultTool: OwnTool = {
         grep: ifText(args.grep),
         path: ifText(args.path),
       },
-      maxTokens: isNested ? NESTED_MAX_TOKENS : Math.min(kept.maxTokens, maxResultTokens),
+      maxTokens: isNested ? NESTED_MAX_TOKENS : Math.min(keptResult.maxTokens, maxResultTokens),
       party: `agent ${agent}`,
     });
     return { json: JSON.stringify(answer), isStructured: true };

@@ -102,17 +102,17 @@ async function makeCall(
   const { server, tool } = call;
   const { signal } = callContext;
   // If the code ends first, the call is cancelled.
-  const listed: ListedCall = {
+  const listedCall: ListedCall = {
     server: startOfText(server, MAX_NAME_LENGTH),
     tool: startOfText(tool, MAX_NAME_LENGTH),
     code: "CANCELLED",
   };
-  calls.push(listed);
+  calls.push(listedCall);
   const nested = await context.callNested({ ...call, signal, clock: callContext });
   const outcome = toCallOutcome(server === OWN_SERVER ? unpackOwnError(nested) : nested);
-  if (outcome.ok && nested.kind === "result" && nested.isToolError) listed.code = "TOOL_ERROR";
-  else if (outcome.ok) delete listed.code;
-  else listed.code = outcome.error.code;
+  if (outcome.ok && nested.kind === "result" && nested.isToolError) listedCall.code = "TOOL_ERROR";
+  else if (outcome.ok) delete listedCall.code;
+  else listedCall.code = outcome.error.code;
   return outcome;
 }
 

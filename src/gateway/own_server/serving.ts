@@ -64,8 +64,8 @@ async function callTool(request: IncomingRequest, options: ServingOptions): Prom
   const { signal } = request;
   try {
     const textOf = (argument: string) => request.paramText("arguments", argument);
-    const parsed = parseArguments(tool, { args, textOf });
-    const result = await tool.run(parsed, { ...options, ...call, signal });
+    const parsedArgs = parseArguments(tool, { args, textOf });
+    const result = await tool.run(parsedArgs, { ...options, ...call, signal });
     const work = { party: `agent ${call.caller.agent}`, bytes: result.json.length };
     request.reply(await longWork.runFor(work, () => encodeResult(result)));
   } catch (error) {

@@ -95,10 +95,10 @@ function withKnownCode(error: AnswerError, uri: unknown): AnswerError {
     return { ...error, code: knownCode(code), ...(hasUri && { data: { ...data, uri } }) };
   }
   const { code } = JSON.parse(error.json);
-  const known = knownCode(code);
-  if (known === code) return error;
+  const knownErrorCode = knownCode(code);
+  if (knownErrorCode === code) return error;
   return new JsonText(
-    withValue(error.json, { key: "code", value: String(known) }) ?? error.json,
+    withValue(error.json, { key: "code", value: String(knownErrorCode) }) ?? error.json,
   );
 }
 

@@ -80,10 +80,10 @@ function decodeGatewayCall(
     decode: () => {
       const textOf = (argument: string): JsonText | undefined =>
         request.paramText("arguments", argument);
-      const parsed = parseArguments(tool, { args, textOf });
+      const parsedArgs = parseArguments(tool, { args, textOf });
       return "serverCall" in tool
-        ? tool.serverCall(parsed)
-        : { kind: "gateway-tool", tool, args: parsed };
+        ? tool.serverCall(parsedArgs)
+        : { kind: "gateway-tool", tool, args: parsedArgs };
     },
     encode: (outcome) => encodeOutcome(outcome, { name, capabilities }),
   };

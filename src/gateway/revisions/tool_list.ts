@@ -6,6 +6,8 @@ export function encodeTools({ own, direct }: ShownTools): Payload {
   if (direct === undefined) return { tools: own };
   const { definitions, nextCursor } = direct;
   const tools = [...own.map((tool) => JSON.stringify(tool)), ...definitions].join(",");
-  const next = nextCursor === undefined ? "" : `,"nextCursor":${JSON.stringify(nextCursor)}`;
-  return new JsonText(`{"tools":[${tools}]${next}}`);
+  const cursorMember = nextCursor === undefined
+    ? ""
+    : `,"nextCursor":${JSON.stringify(nextCursor)}`;
+  return new JsonText(`{"tools":[${tools}]${cursorMember}}`);
 }

@@ -96,13 +96,13 @@ export class ListenStreams {
   /** Opens a stream. Resolves when its first message has been sent, or it was refused. */
   async open(request: IncomingRequest, options: OpenStreamOptions): Promise<void> {
     const { codec, context, offers } = this.#options;
-    const wanted = codec.decodeListen(request.params);
-    if ("code" in wanted) return request.fail(wanted);
-    const stream = this.#add(request, { ...options, uriCount: wanted.uris.length });
+    const wantedChanges = codec.decodeListen(request.params);
+    if ("code" in wantedChanges) return request.fail(wantedChanges);
+    const stream = this.#add(request, { ...options, uriCount: wantedChanges.uris.length });
     if (stream === undefined) return;
-    await this.#subscribeAll(stream, wanted.uris);
+    await this.#subscribeAll(stream, wantedChanges.uris);
     if (!this.#streams.has(stream)) return;
-    const lists = wanted.lists.filter((list) => options.changingLists.includes(list));
+    const lists = wantedChanges.lists.filter((list) => options.changingLists.includes(list));
     const uris = [...stream.uris];
     const acknowledged = codec.encodeAcknowledged(request, { lists, uris });
     request.notify(serializeNotification("notifications/subscriptions/acknowledged", acknowledged));

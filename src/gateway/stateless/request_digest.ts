@@ -36,17 +36,17 @@ export async function digestRequest(
 function textToDigest(request: IncomingRequest): string {
   const { method, params } = request;
   const { name, uri, arguments: args } = isRecord(params) ? params : {};
-  const rest = {
+  const otherMembers = {
     method,
     ...(typeof name === "string" && { name }),
     ...(typeof uri === "string" && { uri }),
   };
   const text = request.paramText("arguments")?.json;
   // A text of the arguments stands in front of the rest, so that it is not the canonical form of any request.
-  const asWritten = (): string => `${text} ${JSON.stringify(rest)}`;
+  const asWritten = (): string => `${text} ${JSON.stringify(otherMembers)}`;
   if (text !== undefined && text.length > MAX_CANONICAL_LENGTH) return asWritten();
   try {
-    return canonicalJson({ ...rest, ...(args !== undefined && { arguments: args }) });
+    return canonicalJson({ ...otherMembers, ...(args !== undefined && { arguments: args }) });
   } catch {
     // Some values have no canonical form, such as numbers that are too large.
     return asWritten();

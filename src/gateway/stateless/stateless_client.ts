@@ -237,8 +237,12 @@ export class StatelessClient {
     const { connectionId, context } = this.#options;
     // Clients may send any method, and each name gets its own metrics.
     const name = OTHER_METHODS.includes(method) ? method : "unknown";
-    const counted = { name, requestId: JSON.parse(id), unansweredCount: this.#unansweredCount };
-    return refuseByLimits(counted, { connectionId, context: context() });
+    const countedRequest = {
+      name,
+      requestId: JSON.parse(id),
+      unansweredCount: this.#unansweredCount,
+    };
+    return refuseByLimits(countedRequest, { connectionId, context: context() });
   }
 
   async #discover(request: IncomingRequest, connection: ClientConnection): Promise<void> {
@@ -267,14 +271,14 @@ export class StatelessClient {
     const { tools, context, version } = this.#options;
     const { cursor } = clientCodec2025.fieldsOf(request.params);
     try {
-      const shown = await listTools(cursor ?? undefined, {
+      const shownTools = await listTools(cursor ?? undefined, {
         tools,
         connection,
         lists: this.#offers.lists,
         context: context(),
         onNoAgent: () => this.#offers.logMissingAgent(),
       });
-      request.reply(this.#codec.encodeTools(shown, version));
+      request.reply(this.#codec.encodeTools(shownTools, version));
     } catch (error) {
       const data = errorBodyOf(error);
       if (data === undefined) throw error;

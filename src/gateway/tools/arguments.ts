@@ -140,16 +140,16 @@ function readObject(
     if (cost.isTooComplex) {
       throw argumentError(definition, `"${name}" is nested too deeply or holds too many values`);
     }
-    let parsed: unknown;
+    let parsedValue: unknown;
     try {
-      parsed = JSON.parse(value);
+      parsedValue = JSON.parse(value);
     } catch {
       throw argumentError(definition, `"${name}" is a string that is not JSON; give an object`);
     }
-    if (isRecord(parsed)) {
+    if (isRecord(parsedValue)) {
       const argument = {
         text: new JsonText(value.trim()),
-        value: parsed,
+        value: parsedValue,
         parsedMemory: cost.memory,
       };
       return requireUniqueKeys(definition, name, argument);
@@ -173,14 +173,14 @@ function requireUniqueKeys(
 ): ObjectArgument {
   const { json } = argument.text;
   if (hasEscapedKey(json)) {
-    const read = readJson(json);
-    if (read === undefined) {
+    const exactJson = readJson(json);
+    if (exactJson === undefined) {
       throw argumentError(
         definition,
         `"${name}" is too long, or holds too many values, for keys with escapes; write them without`,
       );
     }
-    const { value, hasDuplicateKeys } = read;
+    const { value, hasDuplicateKeys } = exactJson;
     if (isRecord(value) && !hasDuplicateKeys) return { ...argument, value };
   } else if (countMembers(json) === countKeys(argument.value)) return argument;
   throw argumentError(definition, `"${name}" has a key twice in one object; give each key once`);
@@ -207,10 +207,10 @@ function unknownArgumentError(
 ): CallerError {
   const { properties } = definition.inputSchema;
   const knownNames = Object.keys(properties);
-  const similar = findSimilarArgument(sentName, knownNames);
+  const similarArgument = findSimilarArgument(sentName, knownNames);
   const forwardedName = knownNames.find((name) => properties[name]?.additionalProperties);
   const hint = [
-    ...(similar === undefined ? [] : [`Did you mean "${similar}"?`]),
+    ...(similarArgument === undefined ? [] : [`Did you mean "${similarArgument}"?`]),
     `It takes: ${knownNames.join(", ")}`,
     ...(forwardedName === undefined
       ? []

@@ -167,7 +167,7 @@ function unknownToolError(
 ): CallerError {
   // Compare the names first: there may be thousands of tools, and each decision takes time.
   const { items, incompleteReason, completeness } = tools;
-  const similar = similarNames(tool, items.map(({ name }) => name)).values()
+  const similarTools = similarNames(tool, items.map(({ name }) => name)).values()
     .filter((name) => {
       const item = tools.get(name);
       return item !== undefined && policy.allows(agent, listedToolRequest(server, item));
@@ -176,8 +176,8 @@ function unknownToolError(
   const listing = isDirect
     ? "List the tools again"
     : `Call get_server_tools with server "${server}" to see its tools`;
-  const hint = similar.length > 0
-    ? `Similar names: ${similar.join(", ")}`
+  const hint = similarTools.length > 0
+    ? `Similar names: ${similarTools.join(", ")}`
     : incompleteReason ?? (completeness === "empty" ? "It offers no tools" : listing);
   const message = `Server "${server}" has no tool "${tool}".`;
   return new CallerError("TOOL_NOT_FOUND", message, { hint });
@@ -192,10 +192,10 @@ function missingArgumentsError(
   },
 ): CallerError {
   const { server, tool: name, isDirect = false } = call;
-  const missing = findMissingArguments(tool, args).join(", ");
+  const missingArguments = findMissingArguments(tool, args).join(", ");
   const subject = isDirect ? '"arguments"' : `${gatewayToolName}: "args"`;
   const message = `${subject} for tool "${name}" of server "${server}" has no ` +
-    `${missing}, which the tool requires. The tool was not called. Add it and call again.`;
+    `${missingArguments}, which the tool requires. The tool was not called. Add it and call again.`;
   return new CallerError("INVALID_ARGUMENTS", message, correctionHelp(tool, args, wordsOf(call)));
 }
 

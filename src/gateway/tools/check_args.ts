@@ -64,14 +64,14 @@ export function findMissingArguments({ definition }: Tool, args: Args): string[]
   const schema = definition["inputSchema"];
   // Until draft 7, all keywords next to `$ref` are ignored.
   if (!isSchema(schema) || Object.hasOwn(schema, "$ref")) return [];
-  const missing = new Set<string>();
+  const missingNames = new Set<string>();
   for (const name of listOf(schema["required"])) {
-    if (typeof name === "string" && !Object.hasOwn(args, name)) missing.add(name);
+    if (typeof name === "string" && !Object.hasOwn(args, name)) missingNames.add(name);
   }
-  if (missing.size === 0) return [];
+  if (missingNames.size === 0) return [];
   const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
   if (Object.keys(args).some((name) => !Object.hasOwn(properties, name))) return [];
-  return missing.values().flatMap((name) => {
+  return missingNames.values().flatMap((name) => {
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
     return isSchema(property) && isNeeded(property)
       ? [`${quoteName(name)} (${property["type"]})`]
@@ -168,9 +168,9 @@ function checkAllowedValues(schema: Schema, value: unknown, position: SchemaPosi
   if (values.length === 0 || !spend(position.walk, values.length)) return;
   if (!values.every(isComparable) || values.includes(value)) return;
   let list = "";
-  for (const allowed of values) {
+  for (const allowedValue of values) {
     if (list.length > MAX_VALUES_LENGTH) break;
-    list += `${list && ", "}${JSON.stringify(allowed)}`;
+    list += `${list && ", "}${JSON.stringify(allowedValue)}`;
   }
   if (!spend(position.walk, list.length)) return;
   const shownList = list.length > MAX_VALUES_LENGTH ? `${list.slice(0, MAX_VALUES_LENGTH)}…` : list;

@@ -38,8 +38,8 @@ const keptDeclarations = new WeakMap<Tool, Declaration>();
 
 /** Returns the declaration of a tool. It is kept if it is not longer than the definition, whose memory is counted. */
 function declarationOf(tool: Tool): Declaration {
-  const kept = keptDeclarations.get(tool);
-  if (kept !== undefined) return kept;
+  const keptDeclaration = keptDeclarations.get(tool);
+  if (keptDeclaration !== undefined) return keptDeclaration;
   const declaration = declareTool(tool);
   const length = declaration.types.reduce(
     (sum, { text }) => sum + text.length,
@@ -58,9 +58,9 @@ function declareTool({ name, definition, text: { json } }: Tool): Declaration {
   const result = expandTypes(outputText, output.referred, parameter.types.length);
   const types = [...parameter.types, ...result.types];
   const signature = `${propertyKey(name)}(${parameter.text}): Promise<${result.text}>`;
-  const described = [signature, ...types.map((type) => type.text)].join(" ");
+  const signatureWithTypes = [signature, ...types.map((type) => type.text)].join(" ");
   const fullTokens = estimateTokens(json);
-  const comment = commentOf(summaryOf(definition, { signature: described, fullTokens }));
+  const comment = commentOf(summaryOf(definition, { signature: signatureWithTypes, fullTokens }));
   return { text: comment === "" ? signature : `${comment}\n${signature}`, types };
 }
 
@@ -82,19 +82,21 @@ function expandTypes(
   }
   const isNamed = ({ text }: ReferredType, index: number): boolean =>
     (useCounts[index] ?? 0) > 1 && (text.length > SHORT_TYPE_CHARS || text.includes("\0"));
-  const named = referred.filter(isNamed);
+  const namedTypes = referred.filter(isNamed);
   const expand = (part: string): string =>
     part.replace(/\0(\d+)\0(\[\])?/g, (_, number, brackets = "") => {
       const type = referred[Number(number)];
       if (type === undefined) return "unknown";
-      const position = named.indexOf(type);
+      const position = namedTypes.indexOf(type);
       if (position >= 0) return `${markOf(firstNumber + position)}${brackets}`;
-      const expanded = expand(type.text);
-      return brackets === "" || !/ [|&] /.test(expanded) ? expanded + brackets : `(${expanded})[]`;
+      const expandedText = expand(type.text);
+      return brackets === "" || !/ [|&] /.test(expandedText)
+        ? expandedText + brackets
+        : `(${expandedText})[]`;
     });
   return {
     text: expand(text),
-    types: named.map(({ name, text }) => ({ name, text: expand(text) })),
+    types: namedTypes.map(({ name, text }) => ({ name, text: expand(text) })),
   };
 }
 
@@ -150,8 +152,8 @@ export class Declarations {
       const names = uniqueNames(types, ending);
       const areFree = types.every(({ text }, index) => {
         const name = names[index] ?? "";
-        const known = this.#types.get(name);
-        return known === undefined || known === typeLine(name, nameTypes(text, names));
+        const knownLine = this.#types.get(name);
+        return knownLine === undefined || knownLine === typeLine(name, nameTypes(text, names));
       });
       if (areFree) return names;
     }

@@ -19,14 +19,16 @@ export function findServer(context: ToolContext, name: string): DownstreamServer
   if (server !== undefined) return server;
   const reason = context.unavailableReasons.get(name);
   const message = `Server "${name}" is not available: ${reason ?? "it is not configured"}.`;
-  const similar = reason === undefined
+  const similarServers = reason === undefined
     ? similarAllowedServers(name, {
       agent: context.caller.agent,
       policy: context.policy,
       serverConfigs: context.serverConfigs,
     })
     : [];
-  const suggestion = similar.length === 0 ? "" : `Similar names: ${similar.join(", ")}. `;
+  const suggestion = similarServers.length === 0
+    ? ""
+    : `Similar names: ${similarServers.join(", ")}. `;
   const hint = `${suggestion}Call list_servers to see the servers you may use`;
   // The operator has to change the configuration first.
   throw new DownstreamError("SERVER_UNAVAILABLE", name, message, { hint, retryable: false });
@@ -57,6 +59,6 @@ export function similarAllowedServers(
 ): string[] {
   // Compare the names first: most are ruled out by their lengths, which is cheaper than a decision.
   return similarNames(name, serverConfigs.keys())
-    .filter((similar) => policy.allows(agent, { kind: "server", server: similar }))
+    .filter((similarName) => policy.allows(agent, { kind: "server", server: similarName }))
     .slice(0, MAX_SIMILAR);
 }

@@ -60,24 +60,24 @@ export async function findTools(
   let callableCount = 0;
   for (const { server, catalog } of lists) {
     const runStep = createStepRunner(catalog, agent);
-    const allowed = await readAllowed(catalog, { server: server.name, agent, policy, runStep });
-    callableCount += allowed.count;
-    if (allowed.count === 0) continue;
+    const agentTools = await readAllowed(catalog, { server: server.name, agent, policy, runStep });
+    callableCount += agentTools.count;
+    if (agentTools.count === 0) continue;
     const index = await readIndex(catalog, server, runStep);
     if (index === undefined) {
       unindexed.push(server.name);
       continue;
     }
     const searched = isSelected === undefined
-      ? allowed.flags
-      : await narrowFlags(allowed.flags, { tools: catalog.items, isSelected, runStep });
+      ? agentTools.flags
+      : await narrowFlags(agentTools.flags, { tools: catalog.items, isSelected, runStep });
     scopes.push({ server: server.name, index, searched });
   }
   // Ranking takes a millisecond even if the lists are long.
   const runStep = createStepRunner({ isLong: false }, agent);
   const shownQuery = shortenText(query, MAX_QUERY_LENGTH);
   const unavailable = [...failed, ...unindexed];
-  const found = await runSteps(rankTools(shownQuery, scopes), runStep);
+  const foundTools = await runSteps(rankTools(shownQuery, scopes), runStep);
   const detail = typeof args.detail === "string" ? args.detail as Detail : "signatures";
   const writers = new Map<string, (tool: Tool) => string>();
   for (const { server: name } of detail === "full" ? scopes : []) {
@@ -87,13 +87,13 @@ export async function findTools(
   const write = detail === "types"
     ? await declarationWriter()
     : (tool: FoundTool) => writeFoundTool(tool, detail, writers.get(tool.server));
-  const { texts, isCut } = await writeTools(found, { write, args, runStep });
-  const list = await joinTools(texts, { detail, tools: found, runStep });
-  const omitted = found.slice(texts.length).map(({ tool }) => tool.name);
+  const { texts, isCut } = await writeTools(foundTools, { write, args, runStep });
+  const list = await joinTools(texts, { detail, tools: foundTools, runStep });
+  const omitted = foundTools.slice(texts.length).map(({ tool }) => tool.name);
   const cutHint = isCut
     ? 'The list would be too long; ask for the other tools with "names".'
     : undefined;
-  const hint = found.length === 0 ? nothingFoundHint(context, pending) : cutHint;
+  const hint = foundTools.length === 0 ? nothingFoundHint(context, pending) : cutHint;
   const otherMembers = JSON.stringify({
     query: shownQuery,
     total_available: callableCount,
@@ -137,8 +137,8 @@ async function readLists(
     ? allowedServers(caller.agent, { policy, serverConfigs })
     : [findServer(context, serverName).config];
   const outcomes = new Map<string, ItemList | { readonly error: unknown }>();
-  const awaited: Promise<unknown>[] = [];
-  const overdue: Promise<unknown>[] = [];
+  const awaitedOutcomes: Promise<unknown>[] = [];
+  const overdueOutcomes: Promise<unknown>[] = [];
   for (const { name } of configs) {
     const server = servers.get(name);
     if (server === undefined) continue;
@@ -152,11 +152,11 @@ async function readLists(
       outcomes.set(name, result);
       overdueServers.delete(server);
     });
-    (overdueServers.has(server) ? overdue : awaited).push(outcome);
+    (overdueServers.has(server) ? overdueOutcomes : awaitedOutcomes).push(outcome);
   }
-  await within(Promise.all(awaited), MAX_WAIT_MS);
+  await within(Promise.all(awaitedOutcomes), MAX_WAIT_MS);
   // They may have listed their tools since.
-  if (overdue.length > 0) await within(Promise.all(overdue), 0);
+  if (overdueOutcomes.length > 0) await within(Promise.all(overdueOutcomes), 0);
   signal.throwIfAborted();
   const lists: KnownLists["lists"][number][] = [];
   const pending: string[] = [];
@@ -225,9 +225,9 @@ async function readAllowed(
     isSelected: (tool) => policy.allows(agent, listedToolRequest(server, tool)),
     runStep,
   });
-  const allowed = { flags, count: flags.reduce((sum, flag) => sum + flag, 0) };
-  byCatalog.set(catalog, allowed);
-  return allowed;
+  const agentTools = { flags, count: flags.reduce((sum, flag) => sum + flag, 0) };
+  byCatalog.set(catalog, agentTools);
+  return agentTools;
 }
 
 /** Returns the flags with 0 for the tools that are not selected. */
@@ -239,11 +239,13 @@ async function narrowFlags(
     readonly runStep: StepRunner;
   },
 ): Promise<Uint8Array> {
-  const narrowed = flags.slice();
+  const narrowedFlags = flags.slice();
   for (const [position, tool] of tools.entries()) {
-    if (narrowed[position] === 1 && !await runStep(() => isSelected(tool))) narrowed[position] = 0;
+    if (narrowedFlags[position] === 1 && !await runStep(() => isSelected(tool))) {
+      narrowedFlags[position] = 0;
+    }
   }
-  return narrowed;
+  return narrowedFlags;
 }
 
 async function runSteps<T>(steps: Generator<void, T>, runStep: StepRunner): Promise<T> {

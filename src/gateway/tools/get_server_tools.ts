@@ -212,7 +212,7 @@ async function unknownNameHints(
 }
 
 function unknownNameHint(name: string, callableNames: ReadonlySet<string>): string {
-  const similar = similarNames(name, callableNames, { max: 3 });
-  const suggestion = similar.length === 0 ? "" : ` Similar names: ${similar.join(", ")}.`;
+  const similarTools = similarNames(name, callableNames, { max: 3 });
+  const suggestion = similarTools.length === 0 ? "" : ` Similar names: ${similarTools.join(", ")}.`;
   return `You may call no tool "${name}" here.${suggestion}`;
 }

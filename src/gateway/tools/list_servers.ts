@@ -21,10 +21,10 @@ export const listServers: LocalTool = {
   async run(args, { caller, policy, serverConfigs, servers }) {
     const { agent, capabilities } = caller;
     const configs = allowedServers(agent, { policy, serverConfigs });
-    const undescribed = configs.filter(({ description }) => description === undefined);
-    await loadRememberedCatalogs(undescribed, { servers, capabilities });
-    const described = withDescriptions(configs, { servers, capabilities });
-    const list = described.map(({ name, description, publicInfo }) => ({
+    const undescribedServers = configs.filter(({ description }) => description === undefined);
+    await loadRememberedCatalogs(undescribedServers, { servers, capabilities });
+    const describedServers = withDescriptions(configs, { servers, capabilities });
+    const list = describedServers.map(({ name, description, publicInfo }) => ({
       name,
       ...(description === undefined ? {} : { description }),
       ...(args.include_metadata === true ? publicInfo : {}),

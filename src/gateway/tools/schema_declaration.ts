@@ -146,19 +146,23 @@ function inlineMembersOf(schema: Schema, writer: TypeWriter, nesting: number): s
   const values = listOf(schema["enum"]);
   if (values.length > 0) return literalTexts(values, schema, writer);
   const alternatives = alternativesOf(schema);
-  const own = typeNamesOf(schema, writer.walk)
+  const ownTypes = typeNamesOf(schema, writer.walk)
     .map((type) => textOfType(type, schema, writer, nesting));
   // An alternative can be without a type, as in `anyOf: [{"required": ["a"]}, ...]`.
-  const typed = alternatives.slice(0, MAX_MEMBERS)
+  const alternativeTypes = alternatives.slice(0, MAX_MEMBERS)
     .flatMap((part) => membersOf(part, writer, nesting + 1));
-  if (alternatives.length > MAX_MEMBERS) typed.push(UNKNOWN);
-  if (own.length === 0) return typed.length > 0 ? typed : partsOf(schema, writer, nesting);
-  if (typed.length === 0 || typed.every((text) => own.includes(text))) return own;
-  const [object = ""] = own;
+  if (alternatives.length > MAX_MEMBERS) alternativeTypes.push(UNKNOWN);
+  if (ownTypes.length === 0) {
+    return alternativeTypes.length > 0 ? alternativeTypes : partsOf(schema, writer, nesting);
+  }
+  if (alternativeTypes.length === 0 || alternativeTypes.every((text) => ownTypes.includes(text))) {
+    return ownTypes;
+  }
+  const [object = ""] = ownTypes;
   // An intersection multiplies the members of unions, so only one object and one union may meet.
-  if (own.length > 1 || !object.startsWith("{")) return typed;
-  const union = joinInParentheses(typed);
-  return union.includes("\0") ? own : [`(${object} & ${union})`];
+  if (ownTypes.length > 1 || !object.startsWith("{")) return alternativeTypes;
+  const union = joinInParentheses(alternativeTypes);
+  return union.includes("\0") ? ownTypes : [`(${object} & ${union})`];
 }
 
 /** Returns the members of a schema that has no type of its own, from the parts of its `allOf`. */
@@ -298,8 +302,10 @@ function literalText(value: unknown): string {
 /** Writes the mark of the type that a reference leads to, and the type itself if it is the first reference to it. */
 function referenceText(reference: string, writer: TypeWriter, nesting: number): string {
   const { walk, numbers, referred, directParts } = writer;
-  const known = numbers.get(reference);
-  if (known !== undefined) return addDirectPart(known, writer) ? markOf(known) : UNKNOWN;
+  const knownNumber = numbers.get(reference);
+  if (knownNumber !== undefined) {
+    return addDirectPart(knownNumber, writer) ? markOf(knownNumber) : UNKNOWN;
+  }
   if (referred.length >= MAX_REFERRED_TYPES) return UNKNOWN;
   const number = referred.length;
   const type: ReferredType = { name: typeNameOf(reference), text: UNKNOWN };

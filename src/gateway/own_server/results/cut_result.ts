@@ -58,12 +58,12 @@ export async function cutResult<R extends CuttableResult>(
   const { maxTokens, party } = options;
   if (cannotExceed(json, maxTokens)) return answer;
   const texts = await findTexts(json, { value, party });
-  const counted = await countTexts(texts, options);
-  const share = findShare(counted, maxTokens);
+  const countedTexts = await countTexts(texts, options);
+  const share = findShare(countedTexts, maxTokens);
   if (share === Infinity) return answer;
   const replacements = share < MIN_SHARE && texts.parts.length > 1
     ? await cutTexts({ ...await joinTexts(json, { texts, options }), options })
-    : await cutTexts({ counted, share, options });
+    : await cutTexts({ countedTexts, share, options });
   // Scanning a long text is a step.
   const cutJson = await longWork.runFor({ party, bytes: json.length }, () => {
     return replaceTexts(answer, { texts, replacements });
@@ -127,17 +127,17 @@ async function countTexts(
   { parts, structured }: ResultTexts,
   { maxTokens: max, party }: CutOptions,
 ): Promise<CountedText[]> {
-  const counted: CountedText[] = [];
+  const countedTexts: CountedText[] = [];
   for (const part of parts) {
     const tokens = await countTokens(part.text, { max, party });
     const { duplicate } = structured ?? {};
     const target = duplicate?.part === part ? { structured: { key: duplicate.key } } : {};
-    counted.push({ text: part.text, tokens, part, ...target });
+    countedTexts.push({ text: part.text, tokens, part, ...target });
   }
   if (structured !== undefined && structured.duplicate === undefined) {
-    counted.push(await countStructured(structured.text, { max, party }));
+    countedTexts.push(await countStructured(structured.text, { max, party }));
   }
-  return counted;
+  return countedTexts;
 }
 
 async function countStructured(text: string, options: CountOptions): Promise<CountedText> {
@@ -160,19 +160,19 @@ async function joinTexts(
   });
   const tokens = await countTokens(text, { max, party });
   const part = parts.find(({ isEmbedded }) => !isEmbedded) ?? parts[0];
-  const counted: CountedText[] = [{ text, tokens, part }];
+  const countedTexts: CountedText[] = [{ text, tokens, part }];
   if (structured !== undefined) {
-    counted.push(await countStructured(structured.text, { max, party }));
+    countedTexts.push(await countStructured(structured.text, { max, party }));
   }
   // The joined text is cut even if it would fit, because only a text that is cut replaces its part.
-  const share = Math.min(findShare(counted, max), tokens - 1);
-  return { counted, share, omitted: parts };
+  const share = Math.min(findShare(countedTexts, max), tokens - 1);
+  return { countedTexts, share, omitted: parts };
 }
 
 /** Returns the number of tokens to which the longest texts are cut, so that all fit the limit; `Infinity` if they fit uncut. */
-function findShare(counted: readonly CountedText[], maxTokens: number): number {
+function findShare(countedTexts: readonly CountedText[], maxTokens: number): number {
   let remainingTokens = maxTokens;
-  const ascending = counted.map(({ tokens }) => tokens).sort((a, b) => a - b);
+  const ascending = countedTexts.map(({ tokens }) => tokens).sort((a, b) => a - b);
   for (const [index, tokens] of ascending.entries()) {
     const share = Math.floor(remainingTokens / (ascending.length - index));
     if (tokens > share) return share;
@@ -183,7 +183,7 @@ function findShare(counted: readonly CountedText[], maxTokens: number): number {
 
 /** The texts to cut, and the length to which they are cut. */
 interface CutPlan {
-  readonly counted: readonly CountedText[];
+  readonly countedTexts: readonly CountedText[];
   /** Number of tokens to which longer texts are cut. */
   readonly share: number;
   /** Parts to leave out, because the text of another part contains them. */
@@ -192,16 +192,16 @@ interface CutPlan {
 }
 
 async function cutTexts(
-  { counted, share, omitted = [], options }: CutPlan,
+  { countedTexts, share, omitted = [], options }: CutPlan,
 ): Promise<Replacements> {
   const parts = new Map<number, string | undefined>();
   for (const { index } of omitted) parts.set(index, undefined);
   let structured: string | undefined;
-  for (const { text, tokens, part, structured: target } of counted) {
+  for (const { text, tokens, part, structured: target } of countedTexts) {
     if (tokens <= share) continue;
-    const cut = await cutText(text, { target, share, options });
-    if (part !== undefined) parts.set(part.index, cut.text);
-    structured = cut.structured ?? structured;
+    const replacement = await cutText(text, { target, share, options });
+    if (part !== undefined) parts.set(part.index, replacement.text);
+    structured = replacement.structured ?? structured;
   }
   return { parts, structured };
 }
@@ -213,7 +213,7 @@ async function cutTexts(
  */
 async function cutText(
   text: string,
-  { target, share, options: { keep, readCall, party } }: Omit<CutPlan, "counted"> & {
+  { target, share, options: { keep, readCall, party } }: Omit<CutPlan, "countedTexts"> & {
     readonly target: CountedText["structured"];
   },
 ): Promise<{ readonly text: string; readonly structured?: string }> {

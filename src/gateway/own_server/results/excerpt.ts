@@ -35,9 +35,9 @@ export async function writeExcerpt(
 ): Promise<string> {
   let length = Math.min(maxTokens * CHARS_PER_TOKEN, text.length);
   for (;;) {
-    const written = write(takeExcerpt(text, length));
-    const tokens = await countTokens(written, { max: Infinity, party });
-    if (tokens <= maxTokens || length === 0) return written;
+    const writtenText = write(takeExcerpt(text, length));
+    const tokens = await countTokens(writtenText, { max: Infinity, party });
+    if (tokens <= maxTokens || length === 0) return writtenText;
     length = Math.floor(length * Math.min(0.9, maxTokens / tokens));
   }
 }

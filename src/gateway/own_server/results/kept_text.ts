@@ -81,15 +81,15 @@ export class KeptText {
     let lineFeeds = 0;
     for (let start = 0; start < text.length; start += CHUNK_LENGTH) {
       const length = Math.min(CHUNK_LENGTH, text.length - start);
-      const encoded = await longWork.runFor(
+      const encodedChunk = await longWork.runFor(
         { party, bytes: text.length },
         () => encode(text, start, length),
       );
-      await store.append(encoded.bytes);
-      const { unitBytes } = encoded;
+      await store.append(encodedChunk.bytes);
+      const { unitBytes } = encodedChunk;
       chunks.push({ position: bytes, unitBytes, length, linesBefore: lineFeeds });
-      bytes += encoded.bytes.length;
-      lineFeeds += encoded.lineFeeds;
+      bytes += encodedChunk.bytes.length;
+      lineFeeds += encodedChunk.lineFeeds;
     }
     const { length } = text;
     const lineCount = lineFeeds + (length === 0 || text.endsWith("\n") ? 0 : 1);
@@ -105,12 +105,12 @@ export class KeptText {
 
   /** Returns the code units from `start` up to `end`. The caller limits their number. */
   slice(start: number, end: number): string {
-    const last = Math.min(end, this.length);
+    const sliceEnd = Math.min(end, this.length);
     let slice = "";
-    for (let at = Math.max(0, start); at < last;) {
+    for (let at = Math.max(0, start); at < sliceEnd;) {
       const index = Math.floor(at / CHUNK_LENGTH);
       const from = at - index * CHUNK_LENGTH;
-      const part = this.#read(index).slice(from, from + last - at);
+      const part = this.#read(index).slice(from, from + sliceEnd - at);
       slice += part;
       at += part.length;
     }

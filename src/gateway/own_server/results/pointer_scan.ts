@@ -211,8 +211,10 @@ export class PointerScan {
   }
 
   #readEscape(code: number, at: number): void {
-    const allowed = this.#escape < 0 ? ESCAPES : HEX_DIGITS;
-    if (!allowed.includes(String.fromCharCode(code))) throw new InvalidJson(this.#pieceStart + at);
+    const allowedCharacters = this.#escape < 0 ? ESCAPES : HEX_DIGITS;
+    if (!allowedCharacters.includes(String.fromCharCode(code))) {
+      throw new InvalidJson(this.#pieceStart + at);
+    }
     if (this.#escape > 0) this.#escape--;
     else this.#escape = code === LOWER_U ? 4 : 0;
   }

@@ -116,9 +116,9 @@ export class ResultStore {
     // Makes room for the length of the text, because its size is known only after it is written.
     this.#count(owner, text.length);
     this.#makeRoom(owner);
-    let kept: KeptText | undefined;
+    let keptText: KeptText | undefined;
     try {
-      kept = await this.#write(text, { isInMemory: memory !== undefined, party: owner.agent });
+      keptText = await this.#write(text, { isInMemory: memory !== undefined, party: owner.agent });
     } catch (error) {
       this.#warn(error);
       return { reason: reasonOf(error) };
@@ -126,20 +126,28 @@ export class ResultStore {
       this.#count(owner, -text.length);
     }
     const bytes = memory === undefined
-      ? Math.max(MAX_MEMORY_BYTES, kept.bytes)
-      : RESULT_BYTES + kept.bytes;
+      ? Math.max(MAX_MEMORY_BYTES, keptText.bytes)
+      : RESULT_BYTES + keptText.bytes;
     if (bytes > connectionBytes || signal.aborted) {
-      kept.close();
+      keptText.close();
       return signal.aborted ? { reason: "the call was cancelled" } : tooLarge;
     }
     const handle = createHandle();
     const expiresAt = this.#now() + KEPT_MINUTES * 60_000;
     memory?.add(bytes);
     this.#count(owner, bytes);
-    this.#entries.set(handle, { handle, owner, text: kept, maxTokens, bytes, memory, expiresAt });
+    this.#entries.set(handle, {
+      handle,
+      owner,
+      text: keptText,
+      maxTokens,
+      bytes,
+      memory,
+      expiresAt,
+    });
     this.#makeRoom(owner);
     this.#scheduleExpiry();
-    return { handle, lines: kept.lineCount };
+    return { handle, lines: keptText.lineCount };
   }
 
   /** Finds a result of an agent on a connection; `undefined` if it is not kept, or was given to another. */

@@ -57,7 +57,7 @@ export class StringText implements ReadableText {
     let from = 1;
     let start = 0;
     let linesBefore = 0;
-    let last = "";
+    let lastText = "";
     let end = 0;
     for (const piece of json.pieces()) {
       end = Math.min(end + piece.length, json.length - 1);
@@ -66,25 +66,25 @@ export class StringText implements ReadableText {
         const text = json.slice(from, end);
         const to = from + lengthOfWholeEscapes(text);
         if (to === from) return;
-        last = decode(text.slice(0, to - from));
+        lastText = decode(text.slice(0, to - from));
         segments.push({ from, to, start, linesBefore });
         from = to;
-        start += last.length;
-        linesBefore += countLineFeeds(last);
+        start += lastText.length;
+        linesBefore += countLineFeeds(lastText);
       });
     }
-    const lineCount = linesBefore + (start === 0 || last.endsWith("\n") ? 0 : 1);
+    const lineCount = linesBefore + (start === 0 || lastText.endsWith("\n") ? 0 : 1);
     return new StringText(json, segments, { length: start, lineCount });
   }
 
   /** Returns the code units from `start` up to `end`. The caller limits their number. */
   slice(start: number, end: number): string {
-    const last = Math.min(end, this.length);
+    const sliceEnd = Math.min(end, this.length);
     let slice = "";
-    for (let at = Math.max(0, start); at < last;) {
+    for (let at = Math.max(0, start); at < sliceEnd;) {
       const segment = this.#lastBefore((segment) => segment.start <= at);
       if (segment === undefined) break;
-      const part = this.#read(segment).slice(at - segment.start, last - segment.start);
+      const part = this.#read(segment).slice(at - segment.start, sliceEnd - segment.start);
       slice += part;
       at += part.length;
     }
@@ -142,10 +142,10 @@ function countLineFeeds(text: string): number {
 function lengthOfWholeEscapes(text: string): number {
   const backslash = text.lastIndexOf("\\");
   if (backslash < text.length - LONG_ESCAPE_LENGTH) return text.length;
-  let first = backslash;
-  while (text[first - 1] === "\\") first--;
+  let firstBackslash = backslash;
+  while (text[firstBackslash - 1] === "\\") firstBackslash--;
   // The last of an even number of backslashes ends an escape.
-  if ((backslash - first) % 2 === 1 || backslash < 0) return text.length;
+  if ((backslash - firstBackslash) % 2 === 1 || backslash < 0) return text.length;
   const escapeLength = text[backslash + 1] === "u" ? LONG_ESCAPE_LENGTH : 2;
   return backslash + escapeLength > text.length ? backslash : text.length;
 }

@@ -46,9 +46,9 @@ export class TextRange {
     const { pieceLength } = this.#text;
     const end = this.#start + this.length;
     for (let at = this.#start; at < end;) {
-      const next = Math.min(end, (Math.floor(at / pieceLength) + 1) * pieceLength);
-      yield this.#read(at, next);
-      at = next;
+      const pieceEnd = Math.min(end, (Math.floor(at / pieceLength) + 1) * pieceLength);
+      yield this.#read(at, pieceEnd);
+      at = pieceEnd;
     }
   }
 

@@ -196,12 +196,12 @@ class Ranking {
       }
     }
     candidates.sort((one, two) => two.score - one.score);
-    const found = candidates.slice(0, MAX_CANDIDATES).map(({ server, tool, score }) => {
+    const rankedTools = candidates.slice(0, MAX_CANDIDATES).map(({ server, tool, score }) => {
       return { server, tool, score: score * (1 + NAME_BONUS * this.#nameShare(tool.name)) };
     });
-    found.sort((one, two) => two.score - one.score);
-    const minFoundScore = (found[0]?.score ?? 0) * MIN_SHARE;
-    return found.slice(0, MAX_TOOLS).filter(({ score }) => score >= minFoundScore);
+    rankedTools.sort((one, two) => two.score - one.score);
+    const minFoundScore = (rankedTools[0]?.score ?? 0) * MIN_SHARE;
+    return rankedTools.slice(0, MAX_TOOLS).filter(({ score }) => score >= minFoundScore);
   }
 
   /** Returns the share of a name that the query has, from 0 to 1; its rare words count more. */

@@ -63,7 +63,7 @@ export function correctWord(
 ): string[] {
   if (word.length < MIN_LENGTH || /\d/.test(word)) return [];
   const maxDistance = word.length < LONG_LENGTH ? 1 : 2;
-  const searched = { word, letters: lettersOf(word) };
+  const mistyped = { word, letters: lettersOf(word) };
   let bestDistance = maxDistance;
   let hasSameStart = false;
   let stems = new Set<string>();
@@ -78,7 +78,7 @@ export function correctWord(
       hasSameStart = isSameStart;
       stems.add(stem);
     };
-    vocabulary.forEachNear(searched, { maxDistance, visit });
+    vocabulary.forEachNear(mistyped, { maxDistance, visit });
   }
   return [...stems].slice(0, MAX_CORRECTIONS);
 }
