@@ -51,8 +51,8 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) || CAMEL_PASS.test(name);
 }
 
-// Every pattern takes linear time, because it begins with a text that it cannot match again, consumes all
-// characters that it reads, or reads a bounded number of them.
+// Every pattern takes linear time: its beginning cannot occur again within a match, it consumes all characters that it
+// reads, or it reads a bounded number of characters.
 const QUOTE = `[\\\\"'\`]{0,16}`;
 const VALUE = `"(?:[^"\\\\]|\\\\[^])*"?|'(?:[^'\\\\]|\\\\[^])*'?|\\\\+"[^"]*"?|[^\\s"'\`&]+`;
 const SCHEME = "(?:bearer|basic|digest|negotiate|token|apikey)";

@@ -30,7 +30,7 @@ export interface ArgumentTest {
   readonly like?: readonly string[];
   /** Patterns of the whole text, whatever its case. */
   readonly ilike?: readonly string[];
-  /** Absolute folders, of which one has to contain the path. */
+  /** Absolute folders; one of them has to contain the path. */
   readonly within?: readonly string[];
   /** Patterns of the host of a URL. */
   readonly host?: readonly string[];

@@ -11,7 +11,7 @@ export const LATE_MS: number = 1000;
 export const GRACE_MS: number = 2000;
 
 /**
- * Calls a function at the end of a duration. If the timer comes late, what it limits may have arrived meanwhile without
+ * Calls a function at the end of a duration. If the timer comes late, the awaited data may have arrived meanwhile without
  * being read, so the function is called a moment later.
  *
  * @param ms The duration in milliseconds.

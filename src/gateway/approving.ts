@@ -256,7 +256,7 @@ function refuse(
   }
 }
 
-/** Returns the record of a call that failed before it was approved, such as one that its client has cancelled. */
+/** Returns the record of a call that failed or was cancelled before a person approved it. */
 function recordFailure(
   { judgedOperation: { subject }, askedBy: { rule }, call: { agent }, context }: AskedCall,
   { error, request, approval }: {

@@ -57,7 +57,7 @@ export function missingAgentBody({ code }: IdentityError): ErrorBody {
 }
 
 /**
- * Creates the error for a resource that does not exist, or of which the agent must not know that it exists.
+ * Creates the error for a resource that does not exist, or whose existence the agent must not learn of.
  *
  * @param pendingServers Names of servers that may have it, because their lists have not arrived yet.
  */
@@ -71,7 +71,7 @@ export function resourceNotFound(uri: string, pendingServers: readonly string[])
 }
 
 /**
- * Creates the error for a prompt that does not exist, or of which the agent must not know that it exists.
+ * Creates the error for a prompt that does not exist, or whose existence the agent must not learn of.
  *
  * @param similarServers Names of servers that the agent may use, if the name is that of none of them.
  */

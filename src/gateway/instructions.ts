@@ -50,7 +50,7 @@ export function writeInstructions(
   const lines: string[] = [];
   let tokensLeft = MAX_ESTIMATED_TOKENS - estimateTokens(`${names}\n${usage}`);
   for (const [index, { name, description = "" }] of describedServers.entries()) {
-    // Each description may use an equal share, so that a long one leaves tokens for those that follow.
+    // Each description may use an equal share, so that a long one leaves tokens for the next ones.
     const share = Math.max(tokensLeft / (describedServers.length - index), MIN_DESCRIPTION_TOKENS);
     if (tokensLeft < share) break;
     const line = cutToTokens(`${shortenName(name)}: ${toCleanLine(description)}`, share);

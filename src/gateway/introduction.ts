@@ -20,7 +20,7 @@ export interface IntroductionOptions {
 }
 
 /**
- * Recalls what is remembered of the servers that the client's agent may use, so that the introduction describes them.
+ * Loads what is remembered of the servers that the client's agent may use, so that the introduction can describe them.
  *
  * @returns `undefined` if it need not be awaited.
  */
@@ -31,7 +31,7 @@ export function recallServers(
   return loadRememberedCatalogs(listServers(context), { servers, capabilities });
 }
 
-/** Returns what the gateway says about itself, as far as the servers are known; starts nothing and reads no file. */
+/** Returns the gateway's description of itself, with what is known of the servers; starts nothing and reads no file. */
 export function introduce({ version, ...options }: IntroductionOptions): Introduction {
   const { face, snapshot: { servers } } = options.context;
   const { capabilities } = options.connection;

@@ -40,7 +40,7 @@ export interface AllowedOperation {
   readonly deny: ((denial: Decision) => OperationRecord) | undefined;
 }
 
-/** An operation that was judged: one that may go on, or the record of one that is refused. */
+/** The result of judging an operation: the operation, if it may go on, or else the record of its refusal. */
 export type JudgedOperation =
   | AllowedOperation
   | { readonly kind: "refused"; readonly record: OperationRecord };

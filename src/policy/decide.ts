@@ -182,7 +182,7 @@ function denyByDefault(path: string, skipped: readonly SkippedItem[]): Decision 
   return first === undefined ? deny(path) : { ...deny(first.rule), conditions };
 }
 
-/** Returns the decision; if conditions that are not known yet might change it, one that depends on them. */
+/** Returns the decision, or one that depends on conditions if these might change it and are not known yet. */
 function concludeUndecided(decision: Decision, skipped: readonly SkippedItem[]): Decision {
   const undecided = skipped.filter(({ state }) => state === "depends");
   const [first] = undecided;

@@ -4,7 +4,7 @@ import { compilePattern, type Pattern } from "../wildcards/mod.ts";
 /** The kind of entries that a step of a decision searches: without wildcards, with wildcards, or any. */
 export type EntryKind = "explicit" | "wildcard" | "any";
 
-/** An entry whose name matches, but whose condition does not hold, or depends on something that is not known. */
+/** An entry whose name matches, but whose condition fails, or depends on facts that are not known. */
 export interface SkippedEntry {
   readonly index: number;
   readonly state: "fails" | "depends";

@@ -46,7 +46,7 @@ export type CompileToolEntries = (
 
 /**
  * Creates the compiler of the lists of tools. Equal entries are compiled once: the rules of many agents are often
- * alike, and a decision takes half of the time if what it reads is still in the processor's cache (measured).
+ * alike, and a decision takes half of the time if its data is still in the processor's cache (measured).
  */
 export function createToolEntryCompiler(): CompileToolEntries {
   const plainEntries = new Map<string, CompiledPattern>();

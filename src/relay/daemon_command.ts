@@ -12,7 +12,7 @@ const PERMISSIONS = [
   "--allow-sys=uid",
 ];
 
-/** Starts a program in the background, so that it is no descendant of a client, which may end all of its descendants. */
+/** Starts a program in the background, so that it is not a descendant of the client: clients may end all descendants. */
 const DETACHING_SCRIPT = `"$@" </dev/null &`;
 
 /** Returns the words that start this program, before its arguments. */

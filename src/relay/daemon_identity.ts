@@ -42,7 +42,7 @@ const PER_WINDOW = /^(?:TERM|XDG_(?!\w+_(?:HOME|DIRS)$|RUNTIME_DIR$)\w+)$/;
 export interface DaemonIdentity {
   /** Hash of everything that decides which servers a client gets: 64 hex digits. */
   readonly key: string;
-  /** The whole environment of the daemon: only what is in the key, so that no client gets what is another's. */
+  /** The whole environment of the daemon: only variables that are in the key, so that no client gets another's values. */
   readonly env: Readonly<Record<string, string>>;
   /** The working folder of the daemon. */
   readonly folder: string;

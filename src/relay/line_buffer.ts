@@ -56,7 +56,7 @@ export class LineBuffer {
     return this.#size === 0 ? undefined : this.#take();
   }
 
-  /** Returns the lines of which the buffer has the beginning. */
+  /** Returns lines whose beginning may be in the buffer. */
   #complete(lines: Uint8Array): Uint8Array {
     if (this.#size === 0) return lines;
     this.#append(lines);

@@ -97,8 +97,8 @@ export class Relay {
     try {
       await this.#openIfNeeded();
     } catch (error) {
-      // A client shows the error of its first request, but not what a program that ends has printed. A daemon that does
-      // not start has printed what a gateway that is not shared prints, and ends without an answer as that does.
+      // Clients show the error of their first request, but not the standard error of a program that ends. If a daemon does
+      // not start, the relay behaves as a gateway that is not shared: it prints the daemon's error and ends.
       if (error instanceof SharingError) await this.#refuseFirstRequests(error.message);
       throw error;
     }

@@ -22,7 +22,7 @@ export interface Hello {
   readonly key?: string | undefined;
   /** Only to connect. The agent that the sender is bound to. */
   readonly agent?: string | undefined;
-  /** Proves to a listener that every user of this machine can reach that the sender is this user. */
+  /** Proves that the sender is this user; needed if every user of this machine can reach the listener. */
   readonly proof?: string | undefined;
 }
 

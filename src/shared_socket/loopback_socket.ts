@@ -27,8 +27,8 @@ interface Nonces {
 /**
  * Listens on a free port of this machine, and writes the port and a secret to a file that only this user can read. Every
  * user can connect to the port, and after the end of the daemon listen on it. So both sides prove that they know the secret,
- * which is never sent: the client sends a random value, the daemon one of its own and its proof, the client the hello with
- * its proof.
+ * which is never sent. First the client sends a random value, then the daemon its own random value and its proof, and then
+ * the client the hello with its proof.
  *
  * @param path The path of the file, at which nothing may be.
  */

@@ -166,7 +166,7 @@ export function bearerOnly(token: string): Middleware {
 
 /**
  * Refuses requests from other machines, including those that a proxy forwards. A gateway with
- * credentials refuses all requests: it may be behind a proxy that adds no header to show that it forwards.
+ * credentials refuses all requests, because it may be behind a proxy that adds no header.
  */
 export function loopbackOnly(authenticator: Authenticator): Middleware {
   return async (c, next) => {

@@ -82,8 +82,8 @@ export class ClientSubscriptions {
   }
 
   /**
-   * Adapts the subscriptions to another configuration: those at a server that was replaced are made again, and those
-   * that are not allowed any more pause until another configuration allows them.
+   * Adapts the subscriptions to another configuration. If a server was replaced, its subscriptions are made again at the
+   * new one. If a resource is not allowed any more, its subscription pauses until another configuration allows it.
    *
    * @param caller The caller; `undefined` if the connection has no agent any more.
    * @param options `findServer` finds the server that replaces one for a resource, if any. `onUpdated` is called with

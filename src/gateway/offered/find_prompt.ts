@@ -12,7 +12,7 @@ export interface PromptTarget {
 }
 
 /**
- * Finds the prompt of an offered name. If the name says of which server the prompt is, waits for its list as long as a
+ * Finds the prompt of an offered name. If the name contains the server's name, waits for the server's list as long as a
  * call waits for its server.
  *
  * @returns `undefined` if no server that the agent may use lists the prompt, or prompts of two servers have the name,

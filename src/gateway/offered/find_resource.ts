@@ -39,9 +39,9 @@ export interface SearchContext {
 }
 
 /**
- * Finds the server of a resource that is to be read: the first that lists the URI, else the first with a template that
- * matches it, else the server that last gave the URI to the connection in a result. A server whose resource the rules
- * deny counts only if there is no other one.
+ * Finds the server of a resource: the first server that lists the URI, else the first with a template that matches the
+ * URI, else the server whose result last linked to it on this connection. A server whose resource the rules deny is found
+ * only if there is no other one.
  *
  * @returns `undefined` if no server is known to have the resource.
  */

@@ -1,9 +1,9 @@
 import type { ListKind } from "../../downstream/mod.ts";
 
-/** The lists of which clients are notified. Resource templates belong to the resources. */
+/** The lists about whose changes clients are notified. Resource templates belong to the resources. */
 export type ChangingList = "tools" | "resources" | "prompts";
 
-/** Returns the list of which clients are notified when a list of a server changes. */
+/** Returns the list about which clients are notified when a list of a server changes. */
 export function notifiedList(kind: ListKind): ChangingList {
   return kind === "templates" ? "resources" : kind;
 }

@@ -61,7 +61,7 @@ export function hasHash(offered: string): boolean {
   return HASH.test(offered.slice(-HASH_LENGTH));
 }
 
-/** Whether a name has a hash and may be that of an item of the server. Only a list of the server says of which item. */
+/** Whether a name has a hash and may belong to an item of the server. Only the server's list shows to which item. */
 export function mayBeHashedNameOf(server: string, offered: string): boolean {
   if (!hasHash(offered)) return false;
   const start = `${server}${SEPARATOR}`.slice(0, offered.length).replace(NOT_PLAIN, "_");

@@ -56,8 +56,8 @@ function invalidMember(name: keyof typeof RESERVED_META, expected: string): RpcE
 const knownCapabilities = new Map<number, ClientCapabilities>();
 
 /**
- * Reads the capabilities of one request. Different spellings of the same capabilities are one object, so that servers
- * need one session for all of them, and members that say nothing without a session are left out.
+ * Reads the capabilities of one request. Equal capabilities are the same object, however they are written, so that servers
+ * need only one session for them. Members without a meaning outside of sessions are left out.
  */
 function readCapabilities(
   { elicitation, sampling, roots }: Readonly<Record<string, unknown>>,

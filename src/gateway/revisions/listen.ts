@@ -15,7 +15,7 @@ import type { ChangingList } from "../offered/mod.ts";
 import type { EncodedOutcome, OperationRequest } from "../operation.ts";
 import { mergeMeta, serverInfoMember } from "./complete_result.ts";
 
-/** The changes of which a client wants to be notified, or is. */
+/** The changes about which a client wants to be notified, or about which it will be. */
 export interface ListenedChanges {
   /** The lists. */
   readonly lists: readonly ChangingList[];

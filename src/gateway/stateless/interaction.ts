@@ -230,7 +230,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   cancel(reason: unknown, ending: InteractionEnding = "cancelled"): void {
     if (this.#isOver) return;
     this.#ending = ending;
-    // The server learns first that its call is cancelled, and then that its requests have no response.
+    // The call at the server is cancelled first, and then the requests for input of the server fail.
     this.#cancellation.cancel(reason);
     for (const { fail } of [...this.#pending.values()]) fail(reason);
     if (this.#hasEnded && this.#listener === undefined) this.#finish();

@@ -39,8 +39,8 @@ const MAX_DESCRIPTION = 160;
 const MAX_SERVERS_CHARS = 200;
 
 /**
- * Answers a query with the tools that fit it best, of those that the agent may call. Servers whose tools are not known
- * yet are started.
+ * Answers a query with the best matches among the tools that the agent may call. Servers whose tools are not known yet are
+ * started.
  *
  * @param query The query, which is not recorded.
  * @throws {CallerError | DownstreamError} if the call names a server that is not available.

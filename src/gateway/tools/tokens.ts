@@ -62,7 +62,7 @@ KINDS.fill(WIDE, 0x2e80).fill(WIDE_SIGN, 0x3000, 0x3040).fill(SURROGATE, 0xd800,
 for (const code of [0x09, 0x0b, 0x0c, 0x20, 0xa0]) KINDS[code] = BLANK;
 for (const code of [0x0a, 0x0d]) KINDS[code] = LINE_END;
 
-/** Tokens per code unit, for the kinds of which each code unit is counted. */
+/** Tokens per code unit, for the kinds whose code units are counted one by one. */
 const UNIT_COSTS: Readonly<Record<number, number>> = {
   [ALPHABET]: 0.35,
   [CYRILLIC]: 0.3,
@@ -171,7 +171,7 @@ class TokenScan {
   }
 
   /**
-   * Counts a run of signs, of which `length` were consumed. The frequent runs of JSON (`},{` and `:{"`)
+   * Counts a run of signs whose first `length` signs were consumed. The frequent runs of JSON (`},{` and `:{"`)
    * are in the vocabulary, and repeated signs (`-----`) share tokens.
    */
   #countSignRun(length: number): void {

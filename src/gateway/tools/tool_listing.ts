@@ -105,7 +105,7 @@ export async function joinTools(
   texts: readonly string[],
   { detail, tools, runStep }: {
     readonly detail: Detail;
-    /** The tools, of which the first ones have the texts. */
+    /** The tools; the first of them have the texts. */
     readonly tools: readonly FoundTool[];
     readonly runStep: StepRunner;
   },

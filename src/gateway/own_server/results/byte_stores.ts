@@ -30,7 +30,7 @@ export class MemoryBytes implements ByteStore {
   }
 }
 
-/** Keeps bytes in a file that has no name, so that the system frees it however this process ends. */
+/** Keeps bytes in a file without a name, which the system frees when this process ends, for whatever reason. */
 export class FileBytes implements ByteStore {
   readonly #file: Deno.FsFile;
 

@@ -80,7 +80,7 @@ export class PointerScan {
   /**
    * Reads the next piece.
    *
-   * @throws {InvalidJson} if the document is not valid, as far as it has been read.
+   * @throws {InvalidJson} if what has been read so far is not the beginning of a valid document.
    */
   read(piece: string): void {
     for (let at = 0; at < piece.length;) at = this.#readFrom(piece, at);

@@ -7,8 +7,8 @@ import { longWork } from "../../../long_work.ts";
 const STEP_LENGTH = 256 * 1024;
 
 /**
- * Maximum number of parts that are compared with the structured content: servers write it into one part, and a hostile
- * one could have it compared with thousands.
+ * Maximum number of parts that are compared with the structured content. Servers repeat it in one part, but a hostile
+ * server could send thousands of parts.
  */
 const MAX_COMPARED_PARTS = 4;
 

@@ -4,7 +4,7 @@ import type { TextRange } from "./text_range.ts";
 /** Length of an escape such as `\u00e9`, in UTF-16 code units. */
 const LONG_ESCAPE_LENGTH = 6;
 
-/** A text of which parts can be read. */
+/** A text whose parts can be read without the rest. */
 export type ReadableText = Pick<
   TextRange,
   "length" | "lineCount" | "slice" | "lineStart" | "pieces"
