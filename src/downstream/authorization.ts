@@ -12,7 +12,7 @@ export interface Authorization {
    * @param signal Cancels the renewal; its reason is thrown.
    * @throws {DownstreamError} `SERVER_UNAVAILABLE` if the token cannot be renewed at the moment.
    */
-  headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  getHeaders(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /**
    * Recovers from a 401 or a 403 `insufficient_scope`. Afterwards, the request may be sent again
    * once, because it never reached a tool.

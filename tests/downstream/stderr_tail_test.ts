@@ -24,7 +24,7 @@ async function readInChunks(
     },
   );
   await stderr.done;
-  return { lines, tail: stderr.lastLines() };
+  return { lines, tail: stderr.getLastLines() };
 }
 
 Deno.test("[errors.no-secrets] no half of a secret is left where a long line is cut", async () => {

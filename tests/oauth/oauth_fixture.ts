@@ -168,7 +168,7 @@ export async function sendRequest(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<number> {
   const post = async () => {
-    const headers = await authorization.headers(signal);
+    const headers = await authorization.getHeaders(signal);
     const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
     const response = await fetch(url, { method: "POST", headers, body, signal });
     await response.body?.cancel();

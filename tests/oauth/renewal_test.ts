@@ -268,9 +268,9 @@ Deno.test("[oauth.network] a request for tokens is never sent twice", async () =
     return { ...login, endpoints: { authorization: token, token } };
   });
   const auth = fixture.createAuth();
-  await auth.headers(new AbortController().signal);
+  await auth.getHeaders(new AbortController().signal);
   assert.equal(requestCount, 1);
-  const { code } = await catchDownstreamError(auth.headers(new AbortController().signal));
+  const { code } = await catchDownstreamError(auth.getHeaders(new AbortController().signal));
   assert.equal(code, "SERVER_UNAVAILABLE");
   assert.equal(requestCount, 2);
   listener.close();
@@ -287,10 +287,10 @@ Deno.test("[oauth.processes] logins and logouts of another process take effect",
     tokens: { ...login.tokens, access_token: "another" },
   }));
   await waitUntil("the other token is used", async () => {
-    return (await auth.headers(signal)).authorization === "Bearer another";
+    return (await auth.getHeaders(signal)).authorization === "Bearer another";
   });
   for (const file of fixture.listStoredFiles()) Deno.removeSync(`${fixture.storeFolder}/${file}`);
   await waitUntil("nobody is logged in", async () => {
-    return (await auth.headers(signal)).authorization === undefined;
+    return (await auth.getHeaders(signal)).authorization === undefined;
   });
 });

@@ -79,7 +79,7 @@ export class OAuth implements ServerAuth {
   }
 
   /** Returns the `Authorization` header of the next request; renews the token first if its renewal is due. */
-  async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+  async getHeaders(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
     if (performance.now() > this.#nextStoreReadAt) this.#storeRead = undefined;
     await untilAborted(this.#storeRead ??= this.#readStore(), signal);
     const { tokens } = this;

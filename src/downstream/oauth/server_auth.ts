@@ -82,9 +82,9 @@ class LazyOAuth implements ServerAuth {
     };
   }
 
-  async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+  async getHeaders(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
     const auth = await this.#load();
-    return await auth.headers(signal);
+    return await auth.getHeaders(signal);
   }
 
   async recover(refusal: Response, options: RecoverOptions): Promise<void> {

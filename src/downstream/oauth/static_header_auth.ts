@@ -13,7 +13,7 @@ export class StaticHeaderAuth implements ServerAuth {
   }
 
   /** Returns no headers: the transport sends the headers of the entry anyway. */
-  headers(): Promise<Readonly<Record<string, string>>> {
+  getHeaders(): Promise<Readonly<Record<string, string>>> {
     return Promise.resolve({});
   }
 

@@ -198,7 +198,7 @@ export class HttpRequester {
     { method, headers: requestHeaders, body, signal }: RemoteRequest,
   ): Promise<SentRequest> {
     const headers = new Headers(this.#headers);
-    const authorizationHeaders = await this.#authorization?.headers(signal);
+    const authorizationHeaders = await this.#authorization?.getHeaders(signal);
     for (const [name, value] of Object.entries({ ...requestHeaders, ...authorizationHeaders })) {
       headers.set(name, value);
     }

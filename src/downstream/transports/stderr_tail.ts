@@ -49,7 +49,7 @@ export class StderrTail {
    * Returns the last lines, at most 20 lines and 2048 bytes, without secrets and without texts that look like
    * secrets. Control characters are escaped.
    */
-  lastLines(): string {
+  getLastLines(): string {
     const bytes = new TextEncoder().encode(
       escapeLines(redactProbableSecrets(this.#lines.join("\n"))),
     );

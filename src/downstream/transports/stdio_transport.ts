@@ -96,7 +96,7 @@ export class StdioTransport implements Transport {
   async readLastOutput(): Promise<string> {
     await within(Promise.all([this.#child.status, this.#stderr.done]), LAST_OUTPUT_TIMEOUT_MS);
     const parts = this.#exit === undefined ? [] : [describeExit(this.#exit)];
-    const lastLines = this.#stderr.lastLines();
+    const lastLines = this.#stderr.getLastLines();
     if (lastLines !== "") parts.push(`Its last lines on stderr:\n${quoteLines(lastLines)}`);
     return parts.join(" ");
   }

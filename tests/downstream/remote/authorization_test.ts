@@ -19,7 +19,7 @@ class FakeAuthorization implements Authorization {
   tokenNumber = 0;
   failure: Error | undefined;
 
-  headers(): Promise<Readonly<Record<string, string>>> {
+  getHeaders(): Promise<Readonly<Record<string, string>>> {
     return Promise.resolve(
       this.tokenNumber === 0 ? {} : { Authorization: `Bearer t${this.tokenNumber}` },
     );

@@ -204,7 +204,7 @@ Deno.test("[remote.stateless-probe] after a login the server is probed again", a
     });
     let token = "old";
     const authorization: Authorization = {
-      headers: () => Promise.resolve({ authorization: `Bearer ${token}` }),
+      getHeaders: () => Promise.resolve({ authorization: `Bearer ${token}` }),
       recover: () => {
         token = "good";
         return Promise.resolve();

@@ -141,7 +141,7 @@ Deno.test("[wake.first-call] a call after a sleep in which the login has ended s
   await using server = await FakeHttpServer.start();
   await using fixture = createRemoteFixture(server.url, {
     authorization: {
-      headers: () => Promise.resolve({}),
+      getHeaders: () => Promise.resolve({}),
       recover: () => Promise.reject(new DownstreamError("AUTH_REQUIRED", "files", "Log in")),
     },
   });
