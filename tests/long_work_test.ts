@@ -63,14 +63,15 @@ Deno.test("[security.long-work] a pause lasts for eight turns of the event loop,
 
 Deno.test("[security.long-work] the time between short steps counts, so that other work runs between thousands of them", async () => {
   const longWork = new LongWork();
-  const stepCounts: number[] = [];
+  let hasOtherRun = false;
+  setImmediate(() => hasOtherRun = true);
   let stepCount = 0;
-  setImmediate(() => stepCounts.push(stepCount));
-  for (; stepCount < 100; stepCount++) {
+  // A step after a gap of more than a millisecond begins a new turn; such gaps occur while the machine is busy.
+  for (; stepCount < 1000 && !hasOtherRun; stepCount++) {
     await longWork.run("agent a", () => {});
     workFor(0.5);
   }
-  assert.ok((stepCounts[0] ?? Infinity) <= 60, String(stepCounts));
+  assert.ok(stepCount < 1000);
 });
 
 Deno.test("[security.long-work] the agents and servers take turns", async () => {

@@ -2,7 +2,7 @@
 const MAX_STARTED = 8;
 
 /** Duration of the pause between two turns, as a multiple of the time that the first one took. */
-const PAUSE_FACTOR = 2;
+const PAUSE_FACTOR = 4;
 
 /** Maximum duration of the pause, in milliseconds. */
 const MAX_PAUSE_MS = 50;
@@ -16,9 +16,9 @@ export interface TurnOwner {
 }
 
 /**
- * Lets only a few requests start in each turn. While others wait, a pause follows that is twice as long as the turn, so that
- * a flood of requests, which any client can send, takes at most a third of the time. Networks and agents take turns, and so
- * do the connections of each: a flood delays mostly itself.
+ * Lets only a few requests start in each turn. While others wait, a pause follows that is four times as long as the turn,
+ * so that a flood of requests, which any client can send, takes at most a fifth of the time. Networks and agents take turns,
+ * and so do the connections of each: a flood delays mostly itself.
  */
 export class RequestTurns {
   // The waiting requests by party and by connection; in both maps, the one whose turn is next is first.

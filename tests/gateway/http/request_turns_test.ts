@@ -52,7 +52,7 @@ Deno.test("[http.turns] at most eight requests start in a turn of the event loop
   await recorded.settle();
 });
 
-Deno.test("[http.turns] the requests of a flood take at most a third of the time", async () => {
+Deno.test("[http.turns] the requests of a flood take at most a fifth of the time", async () => {
   const turns = new RequestTurns();
   const startedAt = performance.now();
   let workedMs = 0;
@@ -62,7 +62,7 @@ Deno.test("[http.turns] the requests of a flood take at most a third of the time
     while (performance.now() < workedAt + 1);
     workedMs += performance.now() - workedAt;
   }));
-  assert.ok(performance.now() - startedAt > 2.5 * workedMs, String(workedMs));
+  assert.ok(performance.now() - startedAt > 4 * workedMs, String(workedMs));
 });
 
 Deno.test("[http.turns] networks take turns, and so do the connections of each", async () => {
