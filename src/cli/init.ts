@@ -7,11 +7,11 @@ const FLAGS = {
       "windsurf, codex, gemini, opencode, copilot, or the path of a file",
   ),
   yes: switchFlag(
-    "Ask nothing: import all servers, for the agent developer, and change no other agent, and no client's file except with --shared",
+    "Ask nothing: import all servers for the agent developer. Change no other agent and, except with --shared, no client's file",
   ),
   here: switchFlag("Write into the working folder instead of ~/.config/agent-mcp-gateway"),
   shared: switchFlag(
-    "Let all clients share one gateway: their entries get --shared, with --yes those that exist already, too",
+    "Let all clients share one gateway: new entries get --shared; with --yes, existing ones get it, too",
   ),
   undo: switchFlag("Put back every file that the last init changed"),
 };

@@ -127,11 +127,11 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
     title: "memory",
     tools: [{ name: "t", annotations: {} }],
   };
-  const inspected = new Map([["files", describedServer], ["code", describedServer], [
+  const inspectedServers = new Map([["files", describedServer], ["code", describedServer], [
     "left",
     titledServer,
   ], ["right", titledServer]]);
-  const servers = addDescriptions(offered, { inspected, home: "/home/me" });
+  const servers = addDescriptions(offered, { inspectedServers, home: "/home/me" });
   assert.deepEqual(servers.map(({ entry }) => entry.description), [
     "Reads files. For ~/notes",
     "Reads files. For ~/code",
@@ -147,7 +147,7 @@ Deno.test("[init.describe] servers of the same program are distinguished by thei
   };
   const files = { servers: "/home/me/s", rules: "/home/me/r" };
   const options = {
-    written: [],
+    writtenFiles: [],
     files,
     clients: [],
     clientsWithEntry: [],

@@ -167,7 +167,7 @@ for (const os of ["linux", "darwin", "windows"] as const) {
     });
     assert.deepEqual(result.servers.map(({ name }) => name), expectedNames);
     assert.deepEqual(result.problems, []);
-    assert.equal(result.files[0]?.shown, `~${separator}.claude.json`);
+    assert.equal(result.files[0]?.displayPath, `~${separator}.claude.json`);
   });
 }
 

@@ -252,16 +252,16 @@ Deno.test("[init.look] a server that does not answer in time, and one with an un
   using fixture = new InitFixture();
   const servers = { silent: SILENT, lost: { command: "x", args: ["${NOT_THERE}"] } };
   const { machine } = fixture.createOptions({ env: ENV });
-  const inspected = await inspectServers(JSON.stringify({ mcpServers: servers }), {
+  const inspectedServers = await inspectServers(JSON.stringify({ mcpServers: servers }), {
     machine,
     stderr: { write: () => {} },
     inspectMs: 200,
   });
-  assert.deepEqual(inspected.get("silent"), {
+  assert.deepEqual(inspectedServers.get("silent"), {
     failure: "did not answer in time",
     hasTimedOut: true,
   });
-  assert.match(inspected.get("lost")?.failure ?? "", /NOT_THERE/);
+  assert.match(inspectedServers.get("lost")?.failure ?? "", /NOT_THERE/);
 });
 
 Deno.test("[init.look] servers with any name are started", async () => {
@@ -272,8 +272,8 @@ Deno.test("[init.look] servers with any name are started", async () => {
     const text = `{"mcpServers": {"mem": ${JSON.stringify(server)}, ${JSON.stringify(name)}: ${
       JSON.stringify(server)
     }}}`;
-    const inspected = await inspectServers(text, { machine, stderr: { write: () => {} } });
-    const toolCounts = [...inspected].map(([name, { tools }]) => [name, tools?.length]);
+    const inspectedServers = await inspectServers(text, { machine, stderr: { write: () => {} } });
+    const toolCounts = [...inspectedServers].map(([name, { tools }]) => [name, tools?.length]);
     assert.deepEqual(toolCounts, [["mem", 1], [name, 1]]);
   }
 });
@@ -300,11 +300,11 @@ Deno.test({
     // This runs in its own process, because the signal would end the tests.
     const script = `
       import { inspectServers } from ${JSON.stringify(INSPECT_SERVERS)};
-      const inspected = await inspectServers(${JSON.stringify(text)}, {
+      const inspectedServers = await inspectServers(${JSON.stringify(text)}, {
         machine: { os: "linux", home: "/", cwd: Deno.cwd(), env: Deno.env },
         stderr: { write: (text) => text.startsWith("one:") && Deno.kill(Deno.pid, "SIGINT") },
       });
-      console.log(JSON.stringify([...inspected].map(([name, { tools, failure }]) =>
+      console.log(JSON.stringify([...inspectedServers].map(([name, { tools, failure }]) =>
         [name, failure ?? tools.length])));
     `;
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -78,7 +78,7 @@ Deno.test("[init.yes] [init.agents] agents of existing rules get no new servers 
     assert.equal(Deno.readTextFileSync(path), rules);
     assert.match(stdout, /"--agent", "alice"/);
     assert.match(stdout, /The entry below with --agent bob/);
-    assert.match(stderr, /Allow agents the new servers in .*: none may use them yet/);
+    assert.match(stderr, /Allow agents to use the new servers in .*: none may use them yet/);
   } finally {
     await setup.close();
   }

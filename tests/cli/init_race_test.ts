@@ -32,7 +32,7 @@ Deno.test("[init.undo] of two concurrent undos, one undoes the run, and the othe
     const now = new Date(2026, 0, 1);
     await writeFiles([change], { journal, now });
     const lines: string[] = [];
-    const undo = () => undoInit({ yes: true, journal, now, say: (line) => lines.push(line) });
+    const undo = () => undoInit({ yes: true, journal, now, printLine: (line) => lines.push(line) });
     const codes = await Promise.all([undo(), undo()]);
     assert.deepEqual(codes.sort(), [0, 1], lines.join("\n"));
     assert.deepEqual(lines, [`Put back ${path}`, "There is no init to undo"]);

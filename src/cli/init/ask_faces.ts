@@ -1,5 +1,5 @@
 import { type ClientId, clientTitle } from "./clients.ts";
-import type { Inspected } from "./inspect_servers.ts";
+import type { InspectedServers } from "./inspect_servers.ts";
 import { agentFor, type AgentNames, type ClientPlan } from "./plan.ts";
 import type { Prompter } from "./prompter.ts";
 
@@ -9,24 +9,24 @@ const SEARCHING_CLIENTS: ReadonlySet<ClientId | undefined> = new Set(["claude-co
 /** Tokens of a session with one task through the gateway's own tools: their definitions, a query, a schema and a call. */
 const SESSION_TOKENS = 1000;
 
-/** The servers and the agents that a client would see. */
-interface SeenServers {
+/** The planned agents, and the servers that they may use. */
+interface PlannedAccess {
   readonly rules: AgentNames;
-  readonly inspected: Inspected;
+  readonly inspectedServers: InspectedServers;
 }
 
 /**
- * Asks, for each client for which it is cheaper, whether it shall see the tools of the servers directly.
+ * Asks whether a client shall see the tools of the servers directly, for each client for which that is cheaper.
  *
  * @returns The clients with the answers.
  */
 export async function askFaces(
   clients: readonly ClientPlan[],
-  { prompter, ...seen }: SeenServers & { readonly prompter: Prompter },
+  { prompter, ...access }: PlannedAccess & { readonly prompter: Prompter },
 ): Promise<ClientPlan[]> {
   const answers = new Map<ClientId | undefined, boolean>();
   for (const { file: { client } } of clients) {
-    const reason = findReason(client, seen);
+    const reason = findReason(client, access);
     if (reason === undefined || answers.has(client)) continue;
     const title = client === undefined ? "the client" : clientTitle(client);
     const message = `Show ${title} the tools of the servers directly, instead of the gateway's ` +
@@ -39,11 +39,11 @@ export async function askFaces(
 }
 
 /** Returns why it is cheaper for a client to see the tools directly; `undefined` if it is not, or is not known. */
-function findReason(client: ClientId | undefined, seen: SeenServers): string | undefined {
+function findReason(client: ClientId | undefined, access: PlannedAccess): string | undefined {
   if (SEARCHING_CLIENTS.has(client)) {
     return "It loads definitions only when its model has searched for them";
   }
-  const { count, tokens } = countTools(client, seen);
+  const { count, tokens } = countTools(client, access);
   if (count === 0 || tokens > SESSION_TOKENS) return undefined;
   const tools = count === 1 ? "its only tool takes" : `all ${count} tools take`;
   return `The definitions of ${tools} about ${tokens} tokens, less than finding one`;
@@ -52,15 +52,15 @@ function findReason(client: ClientId | undefined, seen: SeenServers): string | u
 /** Counts the tools that a client's agent may call; their tokens are infinite if some are not known. */
 function countTools(
   client: ClientId | undefined,
-  { rules, inspected }: SeenServers,
+  { rules, inspectedServers }: PlannedAccess,
 ): { readonly count: number; readonly tokens: number } {
   const name = agentFor(rules, client);
   const agent = rules.agents.find((candidate) => candidate.name === name);
   let [count, tokens] = [0, 0];
   for (const server of agent?.servers ?? []) {
-    const allowed = agent?.tools[server];
-    const tools = inspected.get(server)?.tools
-      ?.filter((tool) => allowed?.includes(tool.name) ?? true);
+    const callableTools = agent?.tools[server];
+    const tools = inspectedServers.get(server)?.tools
+      ?.filter((tool) => callableTools?.includes(tool.name) ?? true);
     count += tools?.length ?? 0;
     tokens += tools?.reduce((sum, tool) => sum + (tool.tokens ?? Infinity), 0) ?? Infinity;
   }

@@ -1,10 +1,10 @@
 import { AGENT_ID_SHAPE, isAgentId } from "../../agent_id.ts";
-import { describeInspected } from "./describe_tools.ts";
+import { describeInspectedServers } from "./describe_tools.ts";
 import { type Choice, Prompter, type Terminal } from "./prompter.ts";
 import { askFaces } from "./ask_faces.ts";
 import { type ClientId, clientTitle } from "./clients.ts";
 import type { ClientFile, FoundServer } from "./find_servers.ts";
-import type { Inspected, InspectedServer } from "./inspect_servers.ts";
+import type { InspectedServer, InspectedServers } from "./inspect_servers.ts";
 import { describeChoice, type OfferedServer, scopeLines } from "./merge_servers.ts";
 import {
   type Access,
@@ -45,7 +45,10 @@ export interface AskOptions {
    *
    * @param only Names of the servers to start; default: all.
    */
-  inspect(chosen: readonly OfferedServer[], only?: readonly string[]): Promise<Inspected>;
+  inspect(
+    chosenServers: readonly OfferedServer[],
+    only?: readonly string[],
+  ): Promise<InspectedServers>;
 }
 
 /**
@@ -59,19 +62,19 @@ export async function askPlan(
 ): Promise<Plan | undefined> {
   return await Prompter.run(terminal, async (prompter) => {
     prompter.begin("Agent MCP Gateway");
-    const chosen = await askServers(prompter, options);
-    const inspected = await askToInspect(prompter, chosen, options);
-    const agents = await askAgents(prompter, { chosen, inspected }, options);
+    const chosenServers = await askServers(prompter, options);
+    const inspectedServers = await askToInspect(prompter, chosenServers, options);
+    const agents = await askAgents(prompter, { chosenServers, inspectedServers }, options);
     const agentByClient = await askAgentsOfClients(prompter, agents, options);
     const unchangedAgents = options.existingAgents.filter((name) =>
       agents.every((agent) => agent.name !== name)
     );
     const rules = { agents, unchangedAgents, agentByClient };
-    const chosenClients = await askClients(prompter, { servers: chosen, rules }, options);
-    const clients = await askFaces(chosenClients, { prompter, rules, inspected });
-    const paths = [...options.gatewayFiles, ...clients.map(({ file }) => file.shown)];
+    const chosenClients = await askClients(prompter, { servers: chosenServers, rules }, options);
+    const clients = await askFaces(chosenClients, { prompter, rules, inspectedServers });
+    const paths = [...options.gatewayFiles, ...clients.map(({ file }) => file.displayPath)];
     if (!await prompter.confirm(`Write ${paths.join(", ")}?`, true)) prompter.cancel();
-    const plannedServers = addDescriptions(chosen, { inspected, home: options.home });
+    const plannedServers = addDescriptions(chosenServers, { inspectedServers, home: options.home });
     return { servers: plannedServers, ...rules, clients };
   });
 }
@@ -98,10 +101,10 @@ async function askServers(prompter: Prompter, options: AskOptions): Promise<Offe
 
 async function askToInspect(
   prompter: Prompter,
-  chosen: readonly OfferedServer[],
+  chosenServers: readonly OfferedServer[],
   { existingServers, startsExisting, inspect }: AskOptions,
-): Promise<Inspected> {
-  const count = chosen.length + existingServers.length;
+): Promise<InspectedServers> {
+  const count = chosenServers.length + existingServers.length;
   if (count === 0) return new Map();
   const serversText = count === 1 ? "the server" : `the ${count} servers`;
   const message =
@@ -110,21 +113,27 @@ async function askToInspect(
   const isSuggested = startsExisting || existingServers.length === 0;
   const question = count === 1 ? message.replace("their", "its") : message;
   if (!await prompter.confirm(question, isSuggested)) return new Map();
-  const inspected = new Map(await inspect(chosen));
-  for (let latest: Inspected = inspected;;) {
-    if (latest.size > 0) prompter.note(describeInspected(latest));
-    const timedOut = [...inspected].filter(([, { hasTimedOut }]) => hasTimedOut === true);
-    if (timedOut.length === 0 || !await askToRetry(prompter, timedOut)) return inspected;
-    latest = await inspect(chosen, timedOut.map(([name]) => name));
-    for (const [name, server] of latest) inspected.set(name, server);
+  const inspectedServers = new Map(await inspect(chosenServers));
+  for (let latest: InspectedServers = inspectedServers;;) {
+    if (latest.size > 0) prompter.note(describeInspectedServers(latest));
+    const timedOutServers = [...inspectedServers].filter(([, { hasTimedOut }]) =>
+      hasTimedOut === true
+    );
+    if (timedOutServers.length === 0 || !await askToRetry(prompter, timedOutServers)) {
+      return inspectedServers;
+    }
+    latest = await inspect(chosenServers, timedOutServers.map(([name]) => name));
+    for (const [name, server] of latest) inspectedServers.set(name, server);
   }
 }
 
 async function askToRetry(
   prompter: Prompter,
-  timedOut: readonly (readonly [name: string, server: InspectedServer])[],
+  timedOutServers: readonly (readonly [name: string, server: InspectedServer])[],
 ): Promise<boolean> {
-  const downloadCommands = timedOut.flatMap(([, { downloadCommand }]) => downloadCommand ?? []);
+  const downloadCommands = timedOutServers.flatMap(([, { downloadCommand }]) =>
+    downloadCommand ?? []
+  );
   if (downloadCommands.length > 0) {
     const intro = downloadCommands.length === 1
       ? "This command downloads its package"
@@ -134,7 +143,7 @@ async function askToRetry(
         [...new Set(downloadCommands)].map((command) => `  ${command}`).join("\n"),
     );
   }
-  const names = timedOut.map(([name]) => name).join(", ");
+  const names = timedOutServers.map(([name]) => name).join(", ");
   return await prompter.choose(`${names} did not answer in time`, [
     { value: true, label: "Try again" },
     { value: false, label: "Go on without its tools", hint: "the rules can be completed later" },
@@ -142,8 +151,8 @@ async function askToRetry(
 }
 
 interface Answers {
-  readonly chosen: readonly OfferedServer[];
-  readonly inspected: Inspected;
+  readonly chosenServers: readonly OfferedServer[];
+  readonly inspectedServers: InspectedServers;
 }
 
 async function askAgents(
@@ -168,23 +177,23 @@ async function askAgents(
   const names = splitNames(answer);
   const agents: AgentPlan[] = [];
   for (const name of names) {
-    const added = answers.chosen.map((server) => server.name);
+    const addedServers = answers.chosenServers.map((server) => server.name);
     // For an existing agent, the rules already decide about the existing servers.
     const servers = options.existingAgents.includes(name)
-      ? added
-      : [...options.existingServers, ...added];
-    const allowed = names.length === 1 || servers.length === 0
+      ? addedServers
+      : [...options.existingServers, ...addedServers];
+    const allowedServers = names.length === 1 || servers.length === 0
       ? servers
       : await prompter.chooseSome(
         `Which servers may ${name} use?`,
         {
           choices: servers.map((value) => ({ value, label: value })),
           initialValues: servers.filter((server) =>
-            answers.inspected.get(server)?.failure === undefined
+            answers.inspectedServers.get(server)?.failure === undefined
           ),
         },
       );
-    agents.push(await askTools(prompter, { name, servers: allowed }, answers));
+    agents.push(await askTools(prompter, { name, servers: allowedServers }, answers));
   }
   return agents;
 }
@@ -192,29 +201,31 @@ async function askAgents(
 async function askTools(
   prompter: Prompter,
   { name, servers }: { readonly name: string; readonly servers: readonly string[] },
-  { chosen, inspected }: Answers,
+  { chosenServers, inspectedServers }: Answers,
 ): Promise<AgentPlan> {
-  const choice = { servers, planned: chosen, inspected };
-  const described = servers.filter((server) => hasToolHints(inspected.get(server)));
-  const others = servers.filter((server) => !described.includes(server));
+  const choice = { servers, importedServers: chosenServers, inspectedServers };
+  const describedServers = servers.filter((server) => hasToolHints(inspectedServers.get(server)));
+  const otherServers = servers.filter((server) => !describedServers.includes(server));
   const question = `Which tools may ${name} call?`;
-  const list = others.join(", ");
+  const list = otherServers.join(", ");
   if (servers.length === 0) {
-    return planAgent(name, { ...choice, access: "all", undescribed: "all" });
+    return planAgent(name, { ...choice, access: "all", undescribedAccess: "all" });
   }
-  if (described.length === 0) {
+  if (describedServers.length === 0) {
     const message = `${question} Nothing says what the tools of ${list} do`;
-    const undescribed = await prompter.choose(message, UNDESCRIBED_CHOICES);
-    return planAgent(name, { ...choice, access: "read", undescribed });
+    const undescribedAccess = await prompter.choose(message, UNDESCRIBED_CHOICES);
+    return planAgent(name, { ...choice, access: "read", undescribedAccess });
   }
-  const access = await prompter.choose(question, accessChoices(described, inspected));
+  const access = await prompter.choose(question, accessChoices(describedServers, inspectedServers));
   if (access === "all" || access === "ask") {
-    return planAgent(name, { ...choice, access, undescribed: access });
+    return planAgent(name, { ...choice, access, undescribedAccess: access });
   }
-  if (others.length === 0) return planAgent(name, { ...choice, access, undescribed: "none" });
+  if (otherServers.length === 0) {
+    return planAgent(name, { ...choice, access, undescribedAccess: "none" });
+  }
   const message = `Nothing says what the tools of ${list} do. May ${name} call them?`;
-  const undescribed = await prompter.choose(message, UNDESCRIBED_CHOICES);
-  return planAgent(name, { ...choice, access, undescribed });
+  const undescribedAccess = await prompter.choose(message, UNDESCRIBED_CHOICES);
+  return planAgent(name, { ...choice, access, undescribedAccess });
 }
 
 /** The choices for servers that do not say what their tools do. */
@@ -224,8 +235,11 @@ const UNDESCRIBED_CHOICES: readonly Choice<UndescribedAccess>[] = [
   { value: "none", label: "None of them, until you write them into the rules" },
 ];
 
-function accessChoices(servers: readonly string[], inspected: Inspected): Choice<Access>[] {
-  const tools = servers.flatMap((server) => inspected.get(server)?.tools ?? []);
+function accessChoices(
+  servers: readonly string[],
+  inspectedServers: InspectedServers,
+): Choice<Access>[] {
+  const tools = servers.flatMap((server) => inspectedServers.get(server)?.tools ?? []);
   const toolCount = pluralize(tools.length, "tool");
   const countAllowed = (access: Access) => allowedTools(tools, access).length;
   const hint = "according to the servers";
@@ -281,18 +295,18 @@ async function askClients(
   const serversIn = (file: ClientFile) =>
     // A table in a TOML file is not removed, because it may contain more than the server.
     file.language === "toml" ? [] : servers.flatMap(({ sources }) => sources).filter(isIn(file));
-  const chosen = await prompter.chooseSome(
+  const chosenPaths = await prompter.chooseSome(
     "Write the gateway's entry into which clients? None is changed unless you choose it",
     {
-      choices: clientFiles.map(({ path, title, shown, isNew }) => ({
+      choices: clientFiles.map(({ path, title, displayPath, isNew }) => ({
         value: path,
         label: title,
-        hint: isNew ? `${shown}, a new file` : `${shown}, with a backup`,
+        hint: isNew ? `${displayPath}, a new file` : `${displayPath}, with a backup`,
       })),
       initialValues: [],
     },
   );
-  const chosenFiles = clientFiles.filter(({ path }) => chosen.includes(path));
+  const chosenFiles = clientFiles.filter(({ path }) => chosenPaths.includes(path));
   const serverCount = chosenFiles.flatMap(serversIn).length;
   if (serverCount === 0) return chosenFiles.map((file) => ({ file, removesServers: false }));
   const editableFiles = chosenFiles.filter((file) => serversIn(file).length > 0);
@@ -300,7 +314,7 @@ async function askClients(
   noteUnchangedFiles(prompter, otherFiles, servers);
   noteUnreachableServers(prompter, editableFiles, { servers, rules });
   const titles = listTitles(editableFiles);
-  const removed = serverCount === 1 ? "it" : `the ${serverCount}`;
+  const removedText = serverCount === 1 ? "it" : `the ${serverCount}`;
   const removesServers = await prompter.choose(
     `What about the servers that ${titles} ${editableFiles.length === 1 ? "has" : "have"} now?`,
     [
@@ -311,7 +325,7 @@ async function askClients(
       },
       {
         value: true,
-        label: `Remove ${removed} from ${titles}: the gateway serves them instead`,
+        label: `Remove ${removedText} from ${titles}: the gateway serves them instead`,
         hint: "saves context, and the rules apply; init --undo puts them back",
       },
     ],
@@ -355,12 +369,12 @@ function noteUnreachableServers(
   for (const file of files) {
     const name = agentFor(rules, file.client);
     const agent = rules.agents.find((candidate) => candidate.name === name);
-    const unreachable = servers.filter((server) =>
+    const unreachableServers = servers.filter((server) =>
       server.sources.some(isIn(file)) &&
       (agent?.servers.includes(server.name) !== true || hasNoTool(agent, server.name))
     );
-    if (unreachable.length === 0) continue;
-    const names = unreachable.map((server) => server.name).join(", ");
+    if (unreachableServers.length === 0) continue;
+    const names = unreachableServers.map((server) => server.name).join(", ");
     prompter.note(`If they are removed, ${file.title} will no longer reach: ${names}`);
   }
 }

@@ -23,7 +23,7 @@ export interface ChangeOptions {
 /** Returns the file changes that a plan needs, those of the gateway's own files first. */
 export async function planChanges(plan: Plan, options: ChangeOptions): Promise<Change[]> {
   const { files, schemas, allowsComments } = options;
-  const denied = new Map(
+  const deniedTools = new Map(
     plan.servers.map(({ name, server }) => [name, server.deniedTools] as const)
       .filter(([, tools]) => tools.length > 0),
   );
@@ -47,20 +47,20 @@ export async function planChanges(plan: Plan, options: ChangeOptions): Promise<C
       return serversText(before, plan.servers, { schema: schemas.servers, allowsComments });
     }),
     changeGatewayFile("rules", 0o644, (before) => {
-      return rulesText(plan.agents, { before, schema: schemas.rules, denied });
+      return rulesText(plan.agents, { before, schema: schemas.rules, deniedTools });
     }),
-    ...await Promise.all(plan.clients.map((client) => clientChange(client, plan, options))),
+    ...await Promise.all(plan.clients.map((client) => planClientChange(client, plan, options))),
   ];
 }
 
-async function clientChange(
+async function planClientChange(
   client: ClientPlan,
   plan: Plan,
   options: ChangeOptions,
 ): Promise<Change> {
   const { path, serversPath = ["mcpServers"], entryName, language } = client.file;
   const values: ClientEdit[] = [
-    { at: [...serversPath, entryName], value: clientEntry(client, plan, options) },
+    { at: [...serversPath, entryName], value: createClientEntry(client, plan, options) },
   ];
   if (client.removesServers) {
     const sources = plan.servers.flatMap((server) => server.sources)
@@ -79,7 +79,7 @@ async function clientChange(
 }
 
 /** Returns the gateway's entry for a client. It keeps the variables of an existing entry. */
-function clientEntry(
+function createClientEntry(
   { file, isDirect = false }: ClientPlan,
   plan: Plan,
   options: ChangeOptions,

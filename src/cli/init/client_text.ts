@@ -34,7 +34,7 @@ export async function parseClientFile(
   const { value, message = "", line = 0, column = 0 } = read(text.replace(/^\uFEFF/, ""));
   if (message !== "") return { problems: [{ file, line, column, path: "", message }] };
   try {
-    return { document: documentOf(file, nameServers(toPlainJson(value ?? {}))), problems: [] };
+    return { document: createDocument(file, nameServers(toPlainJson(value ?? {}))), problems: [] };
   } catch {
     // In YAML an alias may contain itself, and in TOML a long dotted key is a deeply nested value.
     const message = "the value is nested too deeply, or contains itself";
@@ -68,7 +68,7 @@ function nameServers(value: unknown): unknown {
 }
 
 /** Creates a document for a language whose parser reports no positions. */
-function documentOf(file: string, value: unknown): ClientDocument {
+function createDocument(file: string, value: unknown): ClientDocument {
   return {
     getValue: (path) => valueAt(value, path),
     getKeys(path) {
@@ -107,21 +107,24 @@ export async function loadEditor(
  */
 export function editJson(text: string, edits: readonly ClientEdit[]): string {
   const formattingOptions = detectFormatting(text);
-  let edited = text.trim() === "" ? `{}${formattingOptions.eol}` : text;
-  let before = readJson(edited);
+  let currentText = text.trim() === "" ? `{}${formattingOptions.eol}` : text;
+  let currentValue = readJson(currentText);
   for (const { at, value } of edits) {
-    if (value === undefined && valueAt(before, at) === undefined) continue;
-    const expected = toPlainJson(withValue(before, at, value));
+    if (value === undefined && valueAt(currentValue, at) === undefined) continue;
+    const expected = toPlainJson(withValue(currentValue, at, value));
     // The library damages an object with one member and a trailing comma. In that case, the whole
     // object that contains the member is set.
     const editedText = [at, at.slice(0, -1)].values().map((path) =>
-      applyEdits(edited, modify(edited, [...path], valueAt(expected, path), { formattingOptions }))
+      applyEdits(
+        currentText,
+        modify(currentText, [...path], valueAt(expected, path), { formattingOptions }),
+      )
     ).find((candidate) => isDeepStrictEqual(readJson(candidate), expected));
     if (editedText === undefined) throw new Error(`cannot change ${at.join(".")} in this text`);
-    edited = editedText;
-    before = expected;
+    currentText = editedText;
+    currentValue = expected;
   }
-  return edited;
+  return currentText;
 }
 
 function detectFormatting(text: string): FormattingOptions & { readonly eol: string } {
@@ -159,12 +162,12 @@ function editToml(text: string, { at: path, value }: ClientEdit, toml: TomlLibra
   }
   const gap = isNew && before.length > 0 && block.length > 0 ? [""] : [];
   const isLast = isNew || (block.length === 0 && after.every((line) => line === ""));
-  const edited = [...before, ...gap, ...block, ...(isLast ? [""] : after)].join(eol);
+  const editedText = [...before, ...gap, ...block, ...(isLast ? [""] : after)].join(eol);
   const read = (text: string) => toPlainJson(toml.parse(text));
   const expected = toPlainJson(withValue(read(text), path, value));
   try {
-    if (isDeepStrictEqual(withoutEmptyObjects(read(edited)), withoutEmptyObjects(expected))) {
-      return edited;
+    if (isDeepStrictEqual(withoutEmptyObjects(read(editedText)), withoutEmptyObjects(expected))) {
+      return editedText;
     }
   } catch {
     // The edit has produced invalid TOML.
@@ -230,11 +233,11 @@ function valueAt(value: unknown, path: JsonPath): Json | undefined {
 function withValue(
   value: unknown,
   [key, ...path]: JsonPath,
-  wanted: Json | undefined,
+  newValue: Json | undefined,
 ): unknown {
-  if (key === undefined) return wanted;
+  if (key === undefined) return newValue;
   const copy = { ...(typeof value === "object" ? value : {}) } as Record<string | number, unknown>;
-  const inner = withValue(copy[key], path, wanted);
+  const inner = withValue(copy[key], path, newValue);
   if (inner === undefined) delete copy[key];
   else copy[key] = inner;
   return copy;

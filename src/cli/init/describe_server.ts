@@ -14,14 +14,14 @@ const VERBS =
   "analyzes|finds|generates|accesses|automates|returns|browses|tracks|lists|answers";
 
 /** Patterns of sentences that describe a server. */
-const DESCRIBING: readonly RegExp[] = [
+const DESCRIPTIVE_SENTENCES: readonly RegExp[] = [
   new RegExp(`^(?:[\\w@./'’()-]+ ){0,7}(?:${VERBS}|is (?:an?|the|used)) `, "i"),
   /^(?:[\w@./'’()-]+ ){0,5}(?:server|service|tools|interface|integration|database|API) (?:for|to|that|which) /i,
   /^Use (?:this (?:server|tool)|these tools|it) (?:to|for|when) /,
 ];
 
 /** A pattern of sentences about the instructions themselves, or about what the model must do. */
-const NOT_DESCRIBING =
+const NON_DESCRIPTIVE_SENTENCE =
   /^[\w -]{1,30}:\s|^(?:you|if|when|always|never|do not|don't|please)\b|instruction/i;
 
 /**
@@ -40,7 +40,8 @@ export function describeServer(
     .filter((line) => !/^[#*>|`-]/.test(line))
     .flatMap((line) => line.split(/(?<=[.!?])\s/));
   const sentence = sentences.find((text) =>
-    !NOT_DESCRIBING.test(text) && DESCRIBING.some((pattern) => pattern.test(text))
+    !NON_DESCRIPTIVE_SENTENCE.test(text) &&
+    DESCRIPTIVE_SENTENCES.some((pattern) => pattern.test(text))
   );
   if (sentence !== undefined) return cutText(sentence, MAX_DESCRIPTION);
   const name = plainText(title);

@@ -14,7 +14,7 @@ export const FALLBACK_NAME = "agent-mcp-gateway";
 export interface ExistingEntry {
   /** The agent that the entry names. */
   readonly agent?: string;
-  /** The gateway's arguments; absent if it is not this machine that starts it. */
+  /** The gateway's arguments; absent if it runs in a container. */
   readonly args?: readonly string[];
   /** Whether the entry shares a gateway with other clients. */
   readonly isShared: boolean;
@@ -49,11 +49,11 @@ export interface UnsharedEntry {
 }
 
 /**
- * Describes an entry that shares no gateway.
+ * Describes an entry that starts a gateway for its client alone.
  *
  * @param options `readArgs` returns the gateway's arguments in a changed entry.
  */
-export function describeUnshared(
+export function describeUnsharedEntry(
   entry: JsonRecord,
   { at, language, readArgs }: {
     readonly at: JsonPath;
@@ -76,7 +76,7 @@ export function describeUnshared(
 }
 
 /** Returns the change that adds `--shared` to the gateway's entries of a file, as far as that is possible. */
-export async function sharingChange(
+export async function planSharingChange(
   { path, language, unsharedEntries }: ClientFile,
 ): Promise<Change> {
   const editText = await loadEditor(language);

@@ -45,16 +45,8 @@ export function backupPath(path: string, now: Date): string {
   const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(twoDigits).join("");
   const preferred = `${path}.backup-${day}-${time}`;
   let candidate = preferred;
-  for (let number = 2; isThere(candidate); number++) candidate = `${preferred}-${number}`;
-  return candidate;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+  for (let number = 2; linkInfoAt(candidate) !== undefined; number++) {
+    candidate = `${preferred}-${number}`;
   }
+  return candidate;
 }

@@ -5,7 +5,7 @@ import { type Language, languageOf, parseClientFile } from "./client_text.ts";
 import type { ClientLocation, Machine } from "./clients.ts";
 import type { Disk } from "./disk.ts";
 import {
-  describeUnshared,
+  describeUnsharedEntry,
   FALLBACK_NAME,
   GATEWAY_NAME,
   recognizeGateway,
@@ -22,7 +22,7 @@ import {
 /** A client's file. */
 export interface ClientFile extends ClientLocation {
   /** The path with `~` for the home folder. */
-  readonly shown: string;
+  readonly displayPath: string;
   readonly language: Language;
   /** Whether the client is installed but the file does not exist yet. */
   readonly isNew: boolean;
@@ -75,11 +75,11 @@ export async function findServers(
   locations: readonly ClientLocation[],
   options: FindOptions,
 ): Promise<FoundServers> {
-  const found: Mutable<FoundServers> = { files: [], servers: [], problems: [], remarks: [] };
+  const result: Mutable<FoundServers> = { files: [], servers: [], problems: [], remarks: [] };
   const clientsWithFile = new Set<string | undefined>();
-  const resolved = locations.flatMap((location) => resolveFolder(location, options.disk));
+  const resolvedLocations = locations.flatMap((location) => resolveFolder(location, options.disk));
   const readPaths = new Set<string>();
-  for (const location of resolved) {
+  for (const location of resolvedLocations) {
     if (options.gatewayFiles.includes(location.path) || !options.disk.isThere(location.path)) {
       continue;
     }
@@ -87,9 +87,9 @@ export async function findServers(
     if (readPaths.has(location.path)) continue;
     readPaths.add(location.path);
     if (location.scope === "user") clientsWithFile.add(location.client);
-    await readLocation(location, found, options);
+    await readLocation(location, result, options);
   }
-  for (const location of resolved) {
+  for (const location of resolvedLocations) {
     if (
       location.client === undefined || location.scope !== "user" ||
       clientsWithFile.has(location.client)
@@ -97,9 +97,9 @@ export async function findServers(
       continue;
     }
     clientsWithFile.add(location.client);
-    if (isInstalled(location, options)) found.files.push(newFile(location, options));
+    if (isInstalled(location, options)) result.files.push(newFile(location, options));
   }
-  return found;
+  return result;
 }
 
 /** Whether the client is installed: the folder of its file exists, and is not the home folder itself. */
@@ -111,7 +111,7 @@ function isInstalled({ path }: ClientLocation, { disk, machine }: FindOptions): 
 function newFile(location: ClientLocation, { machine }: FindOptions): ClientFile {
   return {
     ...location,
-    shown: abbreviateHome(location.path, machine.home),
+    displayPath: abbreviateHome(location.path, machine.home),
     language: languageOf(location.path),
     isNew: true,
     entryName: GATEWAY_NAME,
@@ -133,30 +133,33 @@ function resolveFolder(location: ClientLocation, disk: Disk): ClientLocation[] {
 
 async function readLocation(
   location: ClientLocation,
-  found: Mutable<FoundServers>,
+  result: Mutable<FoundServers>,
   options: FindOptions,
 ): Promise<void> {
-  const { shown, language } = newFile(location, options);
-  const read = options.disk.read(location.path);
-  if ("failure" in read) {
-    found.problems.push(`${shown}: ${read.failure}`);
+  const { displayPath, language } = newFile(location, options);
+  const content = options.disk.read(location.path);
+  if ("failure" in content) {
+    result.problems.push(`${displayPath}: ${content.failure}`);
     return;
   }
-  const { document, problems } = await parseClientFile({ file: shown, text: read.text }, language);
-  found.problems.push(...problems.map(formatProblem));
+  const { document, problems } = await parseClientFile(
+    { file: displayPath, text: content.text },
+    language,
+  );
+  result.problems.push(...problems.map(formatProblem));
   if (document === undefined) return;
   const serversPaths = findServersPaths(location, document);
   if (location.client === undefined && serversPaths.length === 0) {
-    found.problems.push(
-      `${shown}: it contains no list of servers: init looks for mcpServers, ` +
+    result.problems.push(
+      `${displayPath}: it contains no list of servers: init looks for mcpServers, ` +
         `${OTHER_SERVERS_KEYS.join(", ")} and extensions`,
     );
     return;
   }
   const count = serversPaths.reduce((sum, path) => sum + (document.getKeys(path)?.length ?? 0), 0);
   if (count > MAX_SERVERS) {
-    found.problems.push(
-      `${shown}: left out, because it has ${count} servers and init takes at most ` +
+    result.problems.push(
+      `${displayPath}: left out, because it has ${count} servers and init takes at most ` +
         `${MAX_SERVERS} from a file: split it, and run init --from FILE for each part`,
     );
     return;
@@ -172,15 +175,15 @@ async function readLocation(
     for (const name of document.getKeys(path) ?? []) {
       const at = [...path, name];
       const report = (message: string) =>
-        found.problems.push(formatProblem(document.createProblem(at, `left out: ${message}`)));
+        result.problems.push(formatProblem(document.createProblem(at, `left out: ${message}`)));
       const leaveOut = (reason: string) =>
-        found.remarks.push(`${shown}: left out ${JSON.stringify(name)}, which is ${reason}`);
+        result.remarks.push(`${displayPath}: left out ${JSON.stringify(name)}, which is ${reason}`);
       const value = document.getValue(at);
       if (!isRecord(value)) {
         report("expected an object");
         continue;
       }
-      if (BUILT_IN.has(String(value.type))) {
+      if (BUILT_IN_TYPES.has(String(value.type))) {
         leaveOut("built into the client");
         continue;
       }
@@ -191,23 +194,23 @@ async function readLocation(
         ...owner,
         ...(location.client !== undefined && { client: location.client }),
       };
-      const imported = importEntry(value, origin);
+      const importedEntry = importEntry(value, origin);
       const context = { name, cwd: options.machine.cwd, program: options.program };
-      const gateway = recognizeGateway(imported.entry, context);
+      const gateway = recognizeGateway(importedEntry.entry, context);
       if (gateway !== undefined) {
         if (gateway.args !== undefined && !gateway.isShared) {
           const readArgs = (entry: JsonRecord) =>
             recognizeGateway(importEntry(entry, origin).entry, context)?.args;
-          unsharedEntries.push(describeUnshared(value, { at, language, readArgs }));
+          unsharedEntries.push(describeUnsharedEntry(value, { at, language, readArgs }));
         }
-        const env = isRecord(imported.entry.env) ? imported.entry.env : {};
+        const env = isRecord(importedEntry.entry.env) ? importedEntry.entry.env : {};
         if (path[0] !== "projects") gatewayEntries.push({ name, env, ...gateway });
         leaveOut("the gateway itself");
         continue;
       }
-      const faults = checkEntry(name, imported.entry);
+      const faults = checkEntry(name, importedEntry.entry);
       for (const fault of faults) report(fault);
-      if (faults.length === 0) servers.push({ ...imported, ...owner, name, at });
+      if (faults.length === 0) servers.push({ ...importedEntry, ...owner, name, at });
     }
   }
   const [gateway] = gatewayEntries;
@@ -216,7 +219,7 @@ async function readLocation(
   const file: ClientFile = {
     ...location,
     ...(serversPath !== undefined && { serversPath }),
-    shown,
+    displayPath,
     language,
     isNew: false,
     entryName: gateway?.name ?? (isNameTaken ? FALLBACK_NAME : GATEWAY_NAME),
@@ -224,15 +227,15 @@ async function readLocation(
     ...(gateway?.agent !== undefined && { entryAgent: gateway.agent }),
     unsharedEntries,
   };
-  found.files.push(file);
-  found.servers.push(...servers.map((server) => ({ ...server, file })));
+  result.files.push(file);
+  result.servers.push(...servers.map((server) => ({ ...server, file })));
 }
 
 /** Maximum number of servers in a file. Nobody has that many, and checking one takes up to 1 ms. */
 const MAX_SERVERS = 1000;
 
 /** Types of Goose's entries that are not servers. */
-const BUILT_IN = new Set(["builtin", "platform", "frontend"]);
+const BUILT_IN_TYPES = new Set(["builtin", "platform", "frontend"]);
 
 /** The paths at which the file of an unknown client may list its servers. */
 const SERVERS_PATHS: readonly JsonPath[] = [
@@ -245,11 +248,8 @@ const SERVERS_PATHS: readonly JsonPath[] = [
 /** Returns the paths at which a file lists servers. */
 function findServersPaths(location: ClientLocation, document: ClientDocument): JsonPath[] {
   const { client, serversPath = [] } = location;
-  const candidates = client === undefined
-    ? [...SERVERS_PATHS]
-    : client === "opencode"
-    ? [["mcp", "servers"], serversPath]
-    : [serversPath];
+  const clientPaths = client === "opencode" ? [["mcp", "servers"], serversPath] : [serversPath];
+  const candidates = client === undefined ? [...SERVERS_PATHS] : clientPaths;
   if (location.hasProjects || client === undefined) {
     const projects = document.getKeys(["projects"]) ?? [];
     candidates.push(...projects.map((name) => ["projects", name, "mcpServers"]));

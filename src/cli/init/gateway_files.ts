@@ -26,29 +26,29 @@ export interface ExistingConfiguration {
   readonly agents: readonly string[];
 }
 
-/** Reads the gateway's own files. If one cannot be used, says why and returns `undefined`. */
-export function readExisting(
+/** Reads the gateway's own files. If one cannot be used, prints why and returns `undefined`. */
+export function readExistingConfiguration(
   files: GatewayFiles,
-  { disk, say }: { readonly disk: Disk; readonly say: (line: string) => void },
+  { disk, printLine }: { readonly disk: Disk; readonly printLine: (line: string) => void },
 ): ExistingConfiguration | undefined {
   const texts = { servers: "", rules: "" };
   let isValid = true;
   for (const kind of ["servers", "rules"] as const) {
     const path = files[kind];
     if (!disk.isThere(path)) continue;
-    const read = disk.read(path);
-    const text = "text" in read ? read.text : "";
-    const problems = "failure" in read
-      ? [`${path}: ${read.failure}`]
-      : text.trim() === ""
-      ? []
-      : checkText(kind, { file: path, text }).map(formatProblem);
-    for (const problem of problems) say(problem);
+    const content = disk.read(path);
+    const text = "text" in content ? content.text : "";
+    const problems: string[] = [];
+    if ("failure" in content) problems.push(`${path}: ${content.failure}`);
+    else if (text.trim() !== "") {
+      problems.push(...checkText(kind, { file: path, text }).map(formatProblem));
+    }
+    for (const problem of problems) printLine(problem);
     isValid &&= problems.length === 0;
     texts[kind] = text;
   }
   if (!isValid) {
-    say("The gateway's own files have errors: fix them or move them away first");
+    printLine("The gateway's own files have errors: fix them or move them away first");
     return undefined;
   }
   const servers = parseClientText("", texts.servers).document?.getValue(["mcpServers"]);
@@ -72,7 +72,7 @@ const SERVERS_HEAD =
 // - Agents choose servers by "description": one sentence each that says what the server is good for.
 // - \${NAME} is taken from the environment: "env": { "API_TOKEN": "\${API_TOKEN}" } keeps a secret out
 //   of this file. The program that starts the gateway must have the variable.
-// - A server that is new here is used by no agent before the rules file allows it.
+// - No agent can use a new server until the rules file allows it.
 `;
 
 const EXAMPLE = `    // "memory": {
@@ -97,17 +97,18 @@ export function serversText(
     return editJson(before, edits);
   }
   const blocks = servers.map(({ name, entry, server: { file } }) => {
-    const from = allowsComments ? `    // From ${file.title}, ${file.shown}\n` : "";
-    return `${from}    ${JSON.stringify(name)}: ${indented(entry)}`;
+    const originComment = allowsComments ? `    // From ${file.title}, ${file.displayPath}\n` : "";
+    return `${originComment}    ${JSON.stringify(name)}: ${formatIndented(entry)}`;
   });
-  const members = blocks.length > 0 ? `${blocks.join(",\n")}\n` : allowsComments ? EXAMPLE : "";
+  const example = allowsComments ? EXAMPLE : "";
+  const members = blocks.length > 0 ? `${blocks.join(",\n")}\n` : example;
   const list = members === "" ? "{}" : `{\n${members}  }`;
   const head = allowsComments ? SERVERS_HEAD : "";
   return `${head}{\n${schemaLine(schema)}  "mcpServers": ${list}\n}\n`;
 }
 
 /** Formats JSON, with all lines but the first indented by four columns. */
-function indented(value: unknown): string {
+function formatIndented(value: unknown): string {
   return JSON.stringify(value, null, 2).replaceAll("\n", "\n    ");
 }
 
@@ -144,16 +145,16 @@ type DeniedTools = ReadonlyMap<string, readonly string[]>;
  */
 export function rulesText(
   agents: readonly AgentPlan[],
-  { before, schema, denied }: TextOptions & {
+  { before, schema, deniedTools }: TextOptions & {
     readonly before: string | undefined;
-    readonly denied: DeniedTools;
+    readonly deniedTools: DeniedTools;
   },
 ): string {
   if (before !== undefined && before.trim() !== "") {
-    return editJson(before, rulesEdits(before, agents, denied));
+    return editJson(before, rulesEdits(before, agents, deniedTools));
   }
   const blocks = agents.map((agent) => {
-    return `    ${JSON.stringify(agent.name)}: ${indented(agentRules(agent, denied))}`;
+    return `    ${JSON.stringify(agent.name)}: ${formatIndented(agentRules(agent, deniedTools))}`;
   });
   const agentsText = `${AGENTS}${blocks.join(",\n")}`;
   return `${RULES_HEAD}{\n${schemaLine(schema)}  "agents": {\n${agentsText}\n  },\n` +
@@ -163,13 +164,13 @@ export function rulesText(
 function rulesEdits(
   before: string,
   agents: readonly AgentPlan[],
-  denied: DeniedTools,
+  deniedTools: DeniedTools,
 ): ClientEdit[] {
   const presentAgents = parseClientText("", before).document?.getValue(["agents"]);
   return agents.flatMap((agent): ClientEdit[] => {
     const at = (...path: string[]) => ["agents", agent.name, ...path];
     const rules = isRecord(presentAgents) ? presentAgents[agent.name] : undefined;
-    if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, denied) }];
+    if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, deniedTools) }];
     const { allow, ask, deny } = rules;
     const allowed = new Set(
       isRecord(allow) && Array.isArray(allow.servers) ? allow.servers.map(String) : [],
@@ -191,17 +192,19 @@ function rulesEdits(
       { at: at("allow", "servers"), value: servers },
       ...toolEdits("allow", allow, new Map(Object.entries(agent.tools))),
       ...toolEdits("ask", ask, new Map(Object.entries(agent.asks))),
-      ...toolEdits("deny", deny, denied),
+      ...toolEdits("deny", deny, deniedTools),
     ];
   });
 }
 
-function agentRules({ servers, tools, asks }: AgentPlan, denied: DeniedTools): JsonRecord {
+function agentRules({ servers, tools, asks }: AgentPlan, deniedTools: DeniedTools): JsonRecord {
   const serverNames = new Set(servers);
-  const deniedHere = [...denied].filter(([name]) => serverNames.has(name));
+  const deniedToolsOfAgent = [...deniedTools].filter(([name]) => serverNames.has(name));
   return {
     allow: { servers, ...(Object.keys(tools).length === 0 ? {} : { tools }) },
     ...(Object.keys(asks).length === 0 ? {} : { ask: { tools: asks } }),
-    ...(deniedHere.length === 0 ? {} : { deny: { tools: Object.fromEntries(deniedHere) } }),
+    ...(deniedToolsOfAgent.length === 0
+      ? {}
+      : { deny: { tools: Object.fromEntries(deniedToolsOfAgent) } }),
   };
 }

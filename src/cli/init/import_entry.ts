@@ -81,13 +81,14 @@ export function importEntry(original: JsonRecord, origin: EntryOrigin): Imported
   for (const [variable, id] of inputs) {
     notes.push(`asked for the input "${id}": set the variable ${variable} instead`);
   }
-  const only = ALLOWED_KEYS.map((key) => original[key]).find((value) => Array.isArray(value));
+  const onlyTools = ALLOWED_KEYS.map((key) => original[key]).find((value) => Array.isArray(value));
   return {
     entry,
     notes,
     inputs: [...inputs],
     deniedTools: DENIED_KEYS.flatMap((key) => stringsAt(original, key)),
-    ...(Array.isArray(only) && !only.includes("*") && { onlyTools: only.map(String) }),
+    ...(Array.isArray(onlyTools) && !onlyTools.includes("*") &&
+      { onlyTools: onlyTools.map(String) }),
   };
 }
 
@@ -208,18 +209,21 @@ function headersOf(original: JsonRecord): Json | undefined {
  * Merges objects; later ones win. A single value that is not an object stays, so that checking the entry
  * reports it.
  *
- * @param position Whether `added` comes before or after the values.
+ * @param position Whether `addition` comes before or after the values.
  */
 function mergeRecords(
   values: readonly (Json | undefined)[],
-  added: JsonRecord,
+  addition: JsonRecord,
   position: "before" | "after",
 ): Json | undefined {
   const definedValues = values.filter((value) => value !== undefined);
-  const hasAdded = Object.keys(added).length > 0;
-  if (definedValues.length < 2 && !hasAdded) return definedValues[0];
+  const hasAddition = Object.keys(addition).length > 0;
+  if (definedValues.length < 2 && !hasAddition) return definedValues[0];
   const records = definedValues.filter(isRecord);
-  return Object.assign({}, ...position === "before" ? [added, ...records] : [...records, added]);
+  return Object.assign(
+    {},
+    ...position === "before" ? [addition, ...records] : [...records, addition],
+  );
 }
 
 /** Translates Codex's time limits and variables into the gateway's settings. */
@@ -246,12 +250,7 @@ function replaceVariables(
   inputs: Map<string, string>,
   { windows, client }: EntryOrigin,
 ): string {
-  const translated = client === "gemini"
-    ? text.replace(/\$([A-Z_][A-Z0-9_]*)\b/g, "${$1}")
-    : client === "opencode"
-    ? text.replace(/\{env:([^}]+)\}/g, "${$1}")
-    : text;
-  return translated
+  return unifyReferences(text, client)
     .replace(/\$\{input:([^}]+)\}/g, (_, id: string) => {
       const name = id.toUpperCase().replace(/[^A-Z0-9]+/g, "_").replace(/^_+|_+$/g, "");
       const variable = /^[A-Z]/.test(name) ? name : `INPUT_${name}`;
@@ -259,6 +258,12 @@ function replaceVariables(
       return `\${${variable}}`;
     })
     .replace(/\$\{(?:pathSeparator|\/)\}/g, windows ? "\\" : "/");
+}
+
+/** Writes the references of Gemini CLI (`$NAME`) and opencode (`{env:NAME}`) as `${NAME}`. */
+function unifyReferences(text: string, client: ClientId | undefined): string {
+  if (client === "gemini") return text.replace(/\$([A-Z_][A-Z0-9_]*)\b/g, "${$1}");
+  return client === "opencode" ? text.replace(/\{env:([^}]+)\}/g, "${$1}") : text;
 }
 
 function mapTexts(value: Json, map: (text: string) => string): Json {
@@ -307,7 +312,7 @@ function noteUnsupported(entry: JsonRecord): string[] {
     notes.push(`reads variables from ${entry.envFile}: put them into its env, or set them`);
   }
   if (entry.headersHelper !== undefined) {
-    notes.push("makes headers by a program (headersHelper): put them into its headers");
+    notes.push("makes headers with a program (headersHelper): put them into its headers");
   }
   const usedValues = JSON.stringify([
     entry.command,
@@ -316,11 +321,11 @@ function noteUnsupported(entry: JsonRecord): string[] {
     entry.url,
     entry.headers,
   ]);
-  const unknown =
+  const unknownReference =
     /\$\{(?:config|command|file\w*|workspaceFolderBasename|workspaceFolder:)[^}]*\}|\{file:[^}]*\}/
       .exec(usedValues)?.[0];
-  if (unknown !== undefined) {
-    notes.push(`uses ${unknown}, which only its client knows: write the value`);
+  if (unknownReference !== undefined) {
+    notes.push(`uses ${unknownReference}, which only its client knows: write the value`);
   }
   return notes;
 }

@@ -5,7 +5,7 @@ import type { Output } from "../command.ts";
 import { findCause } from "../doctor_finding.ts";
 import { Interrupted } from "../error_report.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
-import { ANONYMOUS_CALLER, DOWNLOAD_MS, type Probes, withProbes } from "../probe.ts";
+import { ANONYMOUS_CALLER, DOWNLOAD_MS, type ProbedServers, withProbedServers } from "../probe.ts";
 import { Progress } from "../progress.ts";
 import { escapeControls } from "../../text.ts";
 import type { Machine } from "./clients.ts";
@@ -33,8 +33,8 @@ export interface InspectedServer {
   readonly title?: string;
 }
 
-/** Inspected servers by name; a server that was not started is missing. */
-export type Inspected = ReadonlyMap<string, InspectedServer>;
+/** The inspected servers by name; a server that was not started is missing. */
+export type InspectedServers = ReadonlyMap<string, InspectedServer>;
 
 /** Time limit for an installed server to list its tools, in milliseconds. */
 const INSTALLED_MS = 30_000;
@@ -61,28 +61,28 @@ export interface InspectOptions {
 export async function inspectServers(
   text: string,
   { machine, stderr, inspectMs = INSTALLED_MS, downloadMs = DOWNLOAD_MS, only }: InspectOptions,
-): Promise<Inspected> {
+): Promise<InspectedServers> {
   const { env, cwd } = machine;
   const allServers = [...await parseServers(text, { env, cwd })];
   const servers = new Map(allServers.filter(([name]) => only?.includes(name) ?? true));
-  const inspected = new Map<string, InspectedServer>();
-  if (servers.size === 0) return inspected;
+  const inspectedServers = new Map<string, InspectedServer>();
+  if (servers.size === 0) return inspectedServers;
   const settings = readSettings({}, env);
   // Failures are part of the result. A log would be printed between the questions.
   const log = createLog({ level: "error", write: () => {} });
   const inspectAll = async (interrupts: Interrupts): Promise<void> => {
     const { signal } = interrupts;
-    await withProbes({ servers, settings, log, interrupts }, async (probes) => {
-      const mayDownload = (name: string) => probes.mayDownload(name);
+    await withProbedServers({ servers, settings, log, interrupts }, async (probedServers) => {
+      const mayDownload = (name: string) => probedServers.mayDownload(name);
       using progress = new Progress([...servers.keys()], {
         output: stderr,
         signal,
         mayDownload,
       });
-      await probes.mapServers(servers.keys(), async (name) => {
+      await probedServers.mapServers(servers.keys(), async (name) => {
         const limit = AbortSignal.timeout(mayDownload(name) ? downloadMs : inspectMs);
-        const result = await inspect(probes, name, AbortSignal.any([signal, limit]));
-        inspected.set(name, result);
+        const result = await inspect(probedServers, name, AbortSignal.any([signal, limit]));
+        inspectedServers.set(name, result);
         progress.finish(name, result.failure ?? `${result.tools?.length} tools`);
       });
     });
@@ -94,17 +94,17 @@ export async function inspectServers(
     if (!(error instanceof Interrupted)) throw error;
   }
   return new Map([...servers.keys()].flatMap((name) => {
-    const result = inspected.get(name);
+    const result = inspectedServers.get(name);
     return result === undefined ? [] : [[name, result] as const];
   }));
 }
 
 async function inspect(
-  probes: Probes,
+  probedServers: ProbedServers,
   name: string,
   signal: AbortSignal,
 ): Promise<InspectedServer> {
-  const server = probes.servers.get(name);
+  const server = probedServers.servers.get(name);
   if (server === undefined) return { failure: "not there" };
   const { connection } = server.config;
   const downloadCommand = downloadCommandOf(connection);

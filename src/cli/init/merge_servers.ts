@@ -30,18 +30,20 @@ export function mergeServers(
   servers: readonly FoundServer[],
   existing: Readonly<Record<string, JsonRecord>>,
 ): OfferedServer[] {
-  const rank = ({ file, project }: FoundServer) =>
-    file.scope === "project" ? 2 : project === undefined ? 0 : 1;
+  const rank = ({ file, project }: FoundServer) => {
+    if (file.scope === "project") return 2;
+    return project === undefined ? 0 : 1;
+  };
   const existingIdentities = new Set(Object.values(existing).map(entryIdentity));
-  const added = servers.filter(({ entry }) => !existingIdentities.has(entryIdentity(entry)))
+  const newServers = servers.filter(({ entry }) => !existingIdentities.has(entryIdentity(entry)))
     .toSorted((one, two) => rank(one) - rank(two));
-  const groups = Map.groupBy(added, ({ name, entry }) => {
+  const groups = Map.groupBy(newServers, ({ name, entry }) => {
     return JSON.stringify([name, entryIdentity(entry)]);
   });
-  const originals = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
-  const takenNames = new Set([...Object.keys(existing), ...originals]);
+  const originalNames = new Set([...groups.values()].flatMap(([first]) => first?.name ?? []));
+  const takenNames = new Set([...Object.keys(existing), ...originalNames]);
   const freeNames = new Set(
-    [...originals].filter((name) => name !== OWN_SERVER && !Object.hasOwn(existing, name)),
+    [...originalNames].filter((name) => name !== OWN_SERVER && !Object.hasOwn(existing, name)),
   );
   return [...groups.values()].flatMap((sources) => {
     const [server] = sources;
@@ -76,11 +78,15 @@ export function entryIdentity(entry: JsonRecord): string {
   const transport = [entry.type, entry.transport].includes("sse") ? "sse" : "";
   const values = IDENTITY_KEYS.map((key) => {
     const value = entry[key];
-    const isEmpty = value === undefined || value === false ||
-      (Array.isArray(value) ? value : isRecord(value) ? Object.keys(value) : [0]).length === 0;
-    return isEmpty ? null : sortKeys(value);
+    return value === undefined || isEmpty(value) ? null : sortKeys(value);
   });
   return JSON.stringify([transport, ...values]);
+}
+
+/** Whether a value means the same as a missing key. */
+function isEmpty(value: Json): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return value === false || (isRecord(value) && Object.keys(value).length === 0);
 }
 
 function sortKeys(value: Json | undefined): unknown {
@@ -96,12 +102,12 @@ export function describeChoice({ name, server }: OfferedServer, home: string): s
   const isOfProject = server.at[0] === "projects" && project !== undefined;
   const origin = isOfProject ? `${file.title}, for ${project}` : file.title;
   const folder = file.scope === "project" ? " (this folder)" : "";
-  const renamed = name === server.name
+  const renamedNote = name === server.name
     ? ""
     : ` · called "${server.name}" there; ${ownerOfName(server.name)} has that name`;
   const target = entry.command === undefined ? "" : targetOf(entry, home);
   const targetText = target === "" ? "" : ` · ${target}`;
-  return `${programOf(entry).name}${targetText} · ${origin}${folder}${renamed}`;
+  return `${programOf(entry).name}${targetText} · ${origin}${folder}${renamedNote}`;
 }
 
 /** Names the server that already has a name, so that another one is imported under a different name. */

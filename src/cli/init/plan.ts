@@ -2,12 +2,16 @@ import type { ClientId } from "./clients.ts";
 import { describeServer, targetOf } from "./describe_server.ts";
 import type { ClientFile } from "./find_servers.ts";
 import { isRecord, type JsonRecord } from "./import_entry.ts";
-import type { Inspected, InspectedServer, InspectedTool } from "./inspect_servers.ts";
+import type { InspectedServer, InspectedServers, InspectedTool } from "./inspect_servers.ts";
 import { type OfferedServer, ownerOfName, scopeLines } from "./merge_servers.ts";
 
 /**
- * The tools that an agent may call: all, with a person's approval of each call that may change something; all; all but
- * destructive ones; or those that only read.
+ * The tools that an agent may call.
+ *
+ * - `ask`: all, but a person approves each call that may change something.
+ * - `all`: all, without approval.
+ * - `careful`: all that are not destructive.
+ * - `read`: those that only read.
  */
 export type Access = "ask" | "all" | "careful" | "read";
 
@@ -59,54 +63,69 @@ export const DEFAULT_AGENT = "developer";
  */
 export function planImport(
   servers: readonly OfferedServer[],
-  { existingServers, existingAgents, trustsFolder, say }: {
+  { existingServers, existingAgents, trustsFolder, printLine }: {
     /** Names of the servers in the gateway's servers file. */
     readonly existingServers: readonly string[];
     /** Names of the agents in the rules file. */
     readonly existingAgents: readonly string[];
     readonly trustsFolder: boolean;
-    readonly say: (line: string) => void;
+    readonly printLine: (line: string) => void;
   },
 ): Plan {
-  const chosen = servers.filter((server) => isImported(server, { trustsFolder, say }));
-  for (const line of scopeLines(chosen)) say(line);
-  const inspected: Inspected = new Map();
-  const planned = addDescriptions(chosen, { inspected, home: "" });
+  const offeredServers = servers.filter((server) =>
+    isImported(server, { trustsFolder, printLine })
+  );
+  for (const line of scopeLines(offeredServers)) printLine(line);
+  const inspectedServers: InspectedServers = new Map();
+  const importedServers = addDescriptions(offeredServers, { inspectedServers, home: "" });
   const changesRules = existingAgents.length === 0 || existingAgents.includes(DEFAULT_AGENT);
   const agents = changesRules
     ? [planAgent(DEFAULT_AGENT, {
-      servers: [...existingServers, ...planned.map(({ name }) => name)],
-      // Without questions, nobody has learned that calls would wait, and nobody may be there to approve them.
+      servers: [...existingServers, ...importedServers.map(({ name }) => name)],
+      // No person was asked, so nobody knows that calls would wait for approval, or may be there to give it.
       access: "all",
-      undescribed: "all",
-      planned,
-      inspected,
+      undescribedAccess: "all",
+      importedServers,
+      inspectedServers,
     })]
     : [];
   const unchangedAgents = existingAgents.filter((name) => name !== DEFAULT_AGENT);
-  return { servers: planned, agents, unchangedAgents, clients: [], agentByClient: new Map() };
+  return {
+    servers: importedServers,
+    agents,
+    unchangedAgents,
+    clients: [],
+    agentByClient: new Map(),
+  };
 }
 
-/** Whether a server is imported. Says why it is not, or that it is imported under another name. */
+/** Whether a server is imported. Prints why it is not, or that it is imported under another name. */
 function isImported(
   { name, server: { name: original, file }, hasNameClash }: OfferedServer,
-  { trustsFolder, say }: { readonly trustsFolder: boolean; readonly say: (line: string) => void },
+  { trustsFolder, printLine }: {
+    readonly trustsFolder: boolean;
+    readonly printLine: (line: string) => void;
+  },
 ): boolean {
   const quotedName = JSON.stringify(original);
   if (!trustsFolder && file.scope !== "user") {
     const hint = file.client === undefined ? "" : `; add --from ${file.client} to import it`;
     const reason = "files in the working folder may not be yours";
-    say(`${file.shown}: skipped ${quotedName}, because ${reason}${hint}`);
+    printLine(`${file.displayPath}: skipped ${quotedName}, because ${reason}${hint}`);
     return false;
   }
   if (hasNameClash) {
     const reason = "the gateway already has another server with that name";
-    say(`${file.shown}: skipped ${quotedName}: ${reason}`);
+    printLine(`${file.displayPath}: skipped ${quotedName}: ${reason}`);
     return false;
   }
   if (name !== original) {
     const reason = `${ownerOfName(original)} has that name`;
-    say(`${file.shown}: ${quotedName} is imported as ${JSON.stringify(name)}, because ${reason}`);
+    printLine(
+      `${file.displayPath}: ${quotedName} is imported as ${
+        JSON.stringify(name)
+      }, because ${reason}`,
+    );
   }
   return true;
 }
@@ -117,21 +136,24 @@ function isImported(
  */
 export function addDescriptions(
   servers: readonly OfferedServer[],
-  { inspected, home }: { readonly inspected: Inspected; readonly home: string },
+  { inspectedServers, home }: {
+    readonly inspectedServers: InspectedServers;
+    readonly home: string;
+  },
 ): PlannedServer[] {
-  const described = servers.map((offered) => {
+  const describedServers = servers.map((offered) => {
     const { entry } = offered.server;
     const { description } = entry;
     if (typeof description === "string" && description !== "") {
       return { offered, description, target: "" };
     }
-    const server = inspected.get(offered.name);
+    const server = inspectedServers.get(offered.name);
     const target = targetOf(entry, home);
     if (server === undefined || server.failure !== undefined) return { offered, target };
     return { offered, target, description: describeServer(server, target) };
   });
-  const byDescription = Map.groupBy(described, ({ description }) => description);
-  return described.map(({ offered, description, target }) => {
+  const byDescription = Map.groupBy(describedServers, ({ description }) => description);
+  return describedServers.map(({ offered, description, target }) => {
     const { entry } = offered.server;
     if (description === undefined) return { ...offered, entry };
     const isAmbiguous = target !== "" && !description.endsWith(` for ${target}`) &&
@@ -147,35 +169,35 @@ export interface AgentChoice {
   readonly servers: readonly string[];
   readonly access: Access;
   /** Its access to servers whose tools have no annotations. */
-  readonly undescribed: UndescribedAccess;
-  readonly planned: readonly OfferedServer[];
-  readonly inspected: Inspected;
+  readonly undescribedAccess: UndescribedAccess;
+  readonly importedServers: readonly OfferedServer[];
+  readonly inspectedServers: InspectedServers;
 }
 
 /** Makes an agent from the answers, with the names of its tools. */
 export function planAgent(
   name: string,
-  { servers, access, undescribed, planned, inspected }: AgentChoice,
+  { servers, access, undescribedAccess, importedServers, inspectedServers }: AgentChoice,
 ): AgentPlan {
   const tools: Record<string, readonly string[]> = Object.create(null);
   const asks: Record<string, readonly string[]> = Object.create(null);
-  const onlyTools = new Map(planned.map(({ name, server }) => [name, server.onlyTools]));
+  const onlyTools = new Map(importedServers.map(({ name, server }) => [name, server.onlyTools]));
   for (const server of servers) {
     const usedTools = onlyTools.get(server);
-    const inspectedServer = inspected.get(server);
+    const inspectedServer = inspectedServers.get(server);
     const isDescribed = hasToolHints(inspectedServer);
-    const serverAccess = isDescribed ? access : undescribed;
+    const serverAccess = isDescribed ? access : undescribedAccess;
     if (serverAccess === "all") {
       // Without a list of tools, the agent may also call tools that the server adds later.
       if (usedTools !== undefined) tools[server] = usedTools;
       continue;
     }
-    const chosen = isDescribed ? allowedTools(inspectedServer?.tools ?? [], access) : [];
-    const allowed = chosen.filter((tool) => usedTools?.includes(tool) ?? true);
-    tools[server] = allowed;
+    const matchingTools = isDescribed ? allowedTools(inspectedServer?.tools ?? [], access) : [];
+    const callableTools = matchingTools.filter((tool) => usedTools?.includes(tool) ?? true);
+    tools[server] = callableTools;
     if (serverAccess !== "ask") continue;
     // The names are those that the person has seen: a server that calls another tool read-only later changes nothing.
-    asks[server] = usedTools?.filter((tool) => !allowed.includes(tool)) ?? ["*"];
+    asks[server] = usedTools?.filter((tool) => !callableTools.includes(tool)) ?? ["*"];
   }
   return { name, servers, tools, asks };
 }

@@ -32,17 +32,17 @@ import {
   thisMachine,
 } from "./clients.ts";
 import { type Disk, thisDisk } from "./disk.ts";
-import { sharingChange } from "./existing_entry.ts";
+import { planSharingChange } from "./existing_entry.ts";
 import { isLink } from "./file_state.ts";
 import { type ClientFile, findServers, type FoundServers } from "./find_servers.ts";
 import type { InitFlags } from "./mod.ts";
-import type { Inspected } from "./inspect_servers.ts";
+import type { InspectedServers } from "./inspect_servers.ts";
 import { mergeServers, type OfferedServer } from "./merge_servers.ts";
 import {
   type ExistingConfiguration,
   type GatewayFiles,
   gatewayFiles,
-  readExisting,
+  readExistingConfiguration,
   serversText,
 } from "./gateway_files.ts";
 import { DEFAULT_AGENT, type Plan, planImport } from "./plan.ts";
@@ -102,7 +102,13 @@ async function undo(flags: InitFlags, options: InitOptions, { stderr }: Streams)
   const { undoInit } = await import("./undo.ts");
   const { machine, terminal, now } = options;
   const journal = journalPath(machine);
-  return await undoInit({ yes: flags.yes, journal, terminal, now, say: createSay(stderr) });
+  return await undoInit({
+    yes: flags.yes,
+    journal,
+    terminal,
+    now,
+    printLine: createPrintLine(stderr),
+  });
 }
 
 async function defaultOptions(): Promise<InitOptions> {
@@ -127,9 +133,9 @@ async function openTerminal(): Promise<Terminal> {
   return { input: stdin, output: stderr };
 }
 
-type Say = (text: string) => void;
+type PrintLine = (text: string) => void;
 
-function createSay(stderr: Streams["stderr"]): Say {
+function createPrintLine(stderr: Streams["stderr"]): PrintLine {
   return (text) => stderr.write(`${escapeLines(text)}\n`);
 }
 
@@ -138,58 +144,60 @@ async function importServers(
   options: InitOptions,
   streams: Streams,
 ): Promise<number> {
-  const say = createSay(streams.stderr);
+  const printLine = createPrintLine(streams.stderr);
   const { machine, disk, program, terminal } = options;
   const locations = chooseLocations(flags.from, machine);
   if (!flags.yes && terminal === undefined) {
     throw new UsageError(
-      "init asks questions, and there is no terminal to ask at: add --yes to go without",
+      "init asks questions, and there is no terminal to ask at: add --yes to skip them",
     );
   }
   const configFolder = resolvePath(machine.home, ".config", "agent-mcp-gateway");
   const files = gatewayFiles(flags.here ? machine.cwd : configFolder);
   if (flags.here) Object.values(files).forEach(requireNoLink);
-  const existing = readExisting(files, { disk, say });
-  if (existing === undefined) return 1;
-  if (flags.here) sayExistingServers(files.servers, { existing, say });
-  const found = await findServers(locations, {
+  const currentConfiguration = readExistingConfiguration(files, { disk, printLine });
+  if (currentConfiguration === undefined) return 1;
+  if (flags.here) printExistingServers(files.servers, { currentConfiguration, printLine });
+  const searchResult = await findServers(locations, {
     machine,
     disk,
     program,
     gatewayFiles: Object.values(files),
   });
-  for (const line of [...found.problems, ...found.remarks]) say(line);
-  if (flags.from !== undefined && found.files.every(({ isNew }) => isNew)) {
-    if (found.problems.length > 0) return 1;
+  for (const line of [...searchResult.problems, ...searchResult.remarks]) printLine(line);
+  if (flags.from !== undefined && searchResult.files.every(({ isNew }) => isNew)) {
+    if (searchResult.problems.length > 0) return 1;
     const searched = locations.map(({ path }) => abbreviateHome(path, machine.home)).join(", ");
-    say(`Nothing to import servers from; looked for ${searched}`);
+    printLine(`Nothing to import servers from; looked for ${searched}`);
     return 1;
   }
-  const servers = mergeServers(found.servers, existing.servers);
+  const servers = mergeServers(searchResult.servers, currentConfiguration.servers);
   const trustsFolder = flags.here || flags.from !== undefined;
   const plan = flags.yes || terminal === undefined
     ? planImport(servers, {
-      existingServers: Object.keys(existing.servers),
-      existingAgents: existing.agents,
+      existingServers: Object.keys(currentConfiguration.servers),
+      existingAgents: currentConfiguration.agents,
       trustsFolder,
-      say,
+      printLine,
     })
     : await askPlan({
       servers,
-      existingServers: Object.keys(existing.servers),
-      existingAgents: existing.agents,
-      clientFiles: found.files.filter(({ client, scope }) =>
+      existingServers: Object.keys(currentConfiguration.servers),
+      existingAgents: currentConfiguration.agents,
+      clientFiles: searchResult.files.filter(({ client, scope }) =>
         client !== undefined && scope === "user"
       ),
       trustsFolder,
       startsExisting: !flags.here,
       home: machine.home,
-      suggestedAgents: existing.agents.length > 0 ? existing.agents : [DEFAULT_AGENT],
+      suggestedAgents: currentConfiguration.agents.length > 0
+        ? currentConfiguration.agents
+        : [DEFAULT_AGENT],
       gatewayFiles: Object.values(files).map((path) => abbreviateHome(path, machine.home)),
-      inspect: (chosen, only) => inspect(chosen, existing, { machine, streams, only }),
+      inspect: (chosen, only) => inspect(chosen, currentConfiguration, { machine, streams, only }),
     }, terminal);
   if (plan === undefined) {
-    say("Cancelled: nothing has been written");
+    printLine("Cancelled: nothing has been written");
     return CANCELLED;
   }
   const changes: ChangeOptions = {
@@ -204,7 +212,7 @@ async function importServers(
     allowsComments: !flags.here,
   };
   const unsharedFiles = flags.shared
-    ? found.files.filter(({ unsharedEntries }) => unsharedEntries.length > 0)
+    ? searchResult.files.filter(({ unsharedEntries }) => unsharedEntries.length > 0)
     : [];
   // At a terminal, only the clients that the person chooses are changed.
   const filesToShare = unsharedFiles.filter(({ client, scope }) =>
@@ -212,21 +220,21 @@ async function importServers(
   );
   const allChanges = [
     ...await planChanges(plan, changes),
-    ...await Promise.all(filesToShare.map(sharingChange)),
+    ...await Promise.all(filesToShare.map(planSharingChange)),
   ];
-  const written = await writeFiles(allChanges, {
+  const writtenFiles = await writeFiles(allChanges, {
     journal: journalPath(machine),
     now: options.now,
   });
-  const isWritten = ({ path }: ClientFile) => written.some((file) => file.path === path);
+  const isWritten = ({ path }: ClientFile) => writtenFiles.some((file) => file.path === path);
   const sharedFiles = filesToShare.filter(isWritten);
-  const clients = listClients(flags.from, found);
-  const clientsWithEntry = found.files.flatMap(({ client, entryEnv }) =>
+  const clients = listClients(flags.from, searchResult);
+  const clientsWithEntry = searchResult.files.flatMap(({ client, entryEnv }) =>
     client === undefined || entryEnv === undefined ? [] : [client]
   );
-  say(writtenText(plan, { written, files, sharedFiles, home: machine.home }));
+  printLine(writtenText(plan, { writtenFiles, files, sharedFiles, home: machine.home }));
   if (isFromNpx(changes.launchCommand)) {
-    say(
+    printLine(
       "The entry starts a program in npx's cache. Before you clear the cache, install " +
         "agent-mcp-gateway permanently, and run its init",
     );
@@ -240,10 +248,10 @@ async function importServers(
   });
   if (paste !== "") streams.stdout.write(`\n${paste}`);
   // The warnings and the next steps come last, so that they stay on the screen.
-  await printNotes(plan, found, { files, written, options, say });
-  const existingCount = Object.keys(existing.servers).length;
+  await printNotes(plan, searchResult, { files, writtenFiles, options, printLine });
+  const existingCount = Object.keys(currentConfiguration.servers).length;
   const summary = {
-    written,
+    writtenFiles,
     files,
     clients,
     clientsWithEntry,
@@ -255,7 +263,7 @@ async function importServers(
     hasAsked: !flags.yes && terminal !== undefined,
     home: machine.home,
   };
-  say(nextText(plan, summary));
+  printLine(nextText(plan, summary));
   return 0;
 }
 
@@ -265,10 +273,13 @@ function isFromFolder({ servers }: GatewayFiles, { home, cwd }: Machine): boolea
   return origin === "working-folder" && path === servers;
 }
 
-/** Prints the servers of the working folder's file, which may be a stranger's: whoever goes on trusts them. */
-function sayExistingServers(
+/** Prints the servers of the file in the working folder, which may be a stranger's: a person who continues trusts them. */
+function printExistingServers(
   path: string,
-  { existing: { servers }, say }: { readonly existing: ExistingConfiguration; readonly say: Say },
+  { currentConfiguration: { servers }, printLine }: {
+    readonly currentConfiguration: ExistingConfiguration;
+    readonly printLine: PrintLine;
+  },
 ): void {
   const entries = Object.entries(servers);
   if (entries.length === 0) return;
@@ -276,10 +287,10 @@ function sayExistingServers(
   const lines = entries.map(([name, entry]) => {
     return `  ${escapeControls(name)}: ${JSON.stringify(entry)}`;
   });
-  say([`${path} already has ${pluralize(entries.length, "server")}:`, ...lines].join("\n"));
+  printLine([`${path} already has ${pluralize(entries.length, "server")}:`, ...lines].join("\n"));
 }
 
-/** Throws if a file of the working folder is a link, with which a stranger's folder would have another file changed. */
+/** Throws if a file of the working folder is a link, which could make `init` change a file elsewhere. */
 function requireNoLink(path: string): void {
   if (!isLink(path)) return;
   throw new CommandError(
@@ -297,10 +308,10 @@ async function inspect(
     readonly streams: Streams;
     readonly only?: readonly string[] | undefined;
   },
-): Promise<Inspected> {
+): Promise<InspectedServers> {
   const { inspectServers } = await import("./inspect_servers.ts");
-  const planned = chosen.map((offered) => ({ ...offered, entry: offered.server.entry }));
-  const text = serversText(JSON.stringify({ mcpServers: servers }), planned);
+  const plannedServers = chosen.map((offered) => ({ ...offered, entry: offered.server.entry }));
+  const text = serversText(JSON.stringify({ mcpServers: servers }), plannedServers);
   return await inspectServers(text, { machine, stderr, ...(only === undefined ? {} : { only }) });
 }
 
@@ -309,7 +320,7 @@ function journalPath({ home }: Machine): string {
   return resolvePath(home, ".config", "agent-mcp-gateway", "init-journal.json");
 }
 
-/** Returns the files in which servers may be. */
+/** Returns the files in which clients may keep servers. */
 function chooseLocations(from: string | undefined, machine: Machine): ClientLocation[] {
   const locations = clientLocations(machine);
   if (from === undefined) return locations;
@@ -329,29 +340,29 @@ function chooseLocations(from: string | undefined, machine: Machine): ClientLoca
 async function printNotes(
   plan: Plan,
   { files: clientFiles }: FoundServers,
-  { files, written, options: { machine }, say }: {
+  { files, writtenFiles, options: { machine }, printLine }: {
     readonly files: { readonly servers: string; readonly rules: string };
-    readonly written: readonly WrittenFile[];
+    readonly writtenFiles: readonly WrittenFile[];
     readonly options: InitOptions;
-    readonly say: Say;
+    readonly printLine: PrintLine;
   },
 ): Promise<void> {
   for (const { name, server: { notes } } of plan.servers) {
-    for (const note of notes) say(`${name}: ${note}`);
+    for (const note of notes) printLine(`${name}: ${note}`);
   }
-  const shown = abbreviateHome(files.servers, machine.home);
+  const serversFile = abbreviateHome(files.servers, machine.home);
   const secrets = plan.servers.flatMap(({ name, entry }) =>
     findClearTextSecrets(entry).map((field) => `${name}: ${field}`)
   );
   if (secrets.length > 0) {
-    const backups = written.flatMap(({ backup }) =>
+    const backups = writtenFiles.flatMap(({ backup }) =>
       backup === undefined ? [] : [abbreviateHome(backup, machine.home)]
     );
     const backupsNote = backups.length === 0
       ? ""
       : `. The backups may hold them, too; only you can read these: ${backups.join(", ")}`;
-    say(
-      `${shown} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
+    printLine(
+      `${serversFile} holds secrets in clear text (${secrets.join(", ")}). Only you can read ` +
         "it; to keep them out, write ${NAME} there and set the variable" + backupsNote,
     );
   }
@@ -361,13 +372,15 @@ async function printNotes(
     cwd,
     env,
   });
-  for (const warning of warnings) say(formatProblem(warning));
+  for (const warning of warnings) printLine(formatProblem(warning));
   const projectFiles = clientFiles.filter(({ path, scope }) =>
     scope === "project" &&
     plan.servers.some(({ sources }) => sources.some((source) => source.file.path === path))
   );
-  for (const { shown } of projectFiles) {
-    say(`${shown} belongs to the project and stays as it is: its client still loads those servers`);
+  for (const { displayPath } of projectFiles) {
+    printLine(
+      `${displayPath} belongs to the project and stays as it is: its client still loads those servers`,
+    );
   }
 }
 

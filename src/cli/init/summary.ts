@@ -26,7 +26,7 @@ You reach all other MCP servers through the MCP server \`${GATEWAY_NAME}\`. Its 
 
 /** The facts about a run of `init` that the texts mention. */
 export interface SummaryOptions {
-  readonly written: readonly WrittenFile[];
+  readonly writtenFiles: readonly WrittenFile[];
   readonly files: GatewayFiles;
   /** The clients that are installed. */
   readonly clients: readonly ClientId[];
@@ -50,22 +50,22 @@ export interface SummaryOptions {
 /** Returns the list of the files that were written. */
 export function writtenText(
   plan: Plan,
-  { written, files, sharedFiles, home }: Pick<
+  { writtenFiles, files, sharedFiles, home }: Pick<
     SummaryOptions,
-    "written" | "files" | "sharedFiles" | "home"
+    "writtenFiles" | "files" | "sharedFiles" | "home"
   >,
 ): string {
-  const lines = [written.length === 0 ? "Nothing has changed" : "Written:"];
-  for (const { path, backup } of written) {
+  const lines = [writtenFiles.length === 0 ? "Nothing has changed" : "Written:"];
+  for (const { path, backup } of writtenFiles) {
     const client = plan.clients.find(({ file }) => file.path === path)?.file;
-    const shared = sharedFiles.find((file) => file.path === path);
-    const content = path === files.servers
-      ? "the servers"
-      : path === files.rules
-      ? `agents: ${plan.agents.map(({ name }) => name).join(", ")}`
-      : shared !== undefined
-      ? `${shared.title}: ${entryNames(shared)} got --shared`
-      : `${client?.title}, agent ${agentFor(plan, client?.client)}`;
+    const sharedFile = sharedFiles.find((file) => file.path === path);
+    let content = `${client?.title}, agent ${agentFor(plan, client?.client)}`;
+    if (path === files.servers) content = "the servers";
+    else if (path === files.rules) {
+      content = `agents: ${plan.agents.map(({ name }) => name).join(", ")}`;
+    } else if (sharedFile !== undefined) {
+      content = `${sharedFile.title}: ${entryNames(sharedFile)} got --shared`;
+    }
     lines.push(`  ${abbreviateHome(path, home)} (${content})`);
     if (backup !== undefined) lines.push(`    before: ${abbreviateHome(backup, home)}`);
   }
@@ -88,8 +88,8 @@ export async function pasteText(
     readonly changes: ChangeOptions;
   },
 ): Promise<string> {
-  const chosen = new Set(plan.clients.map(({ file }) => file.client));
-  const clientsToPaste = clients.filter((client) => !chosen.has(client));
+  const chosenClients = new Set(plan.clients.map(({ file }) => file.client));
+  const clientsToPaste = clients.filter((client) => !chosenClients.has(client));
   if (clientsToPaste.length === 0 && !hasNoClient) return "";
   const parts = [
     `# Prompt for the agent, if the client does not show instructions\n\n${AGENT_PROMPT}`,
@@ -134,7 +134,9 @@ function jsonText(value: JsonRecord): string {
 /** Returns the list of the next steps. */
 export function nextText(plan: Plan, options: SummaryOptions): string {
   const lines = ["Next:", ...nextSteps(plan, options).map((step, at) => `  ${at + 1}. ${step}`)];
-  if (options.written.length > 0) lines.push("To undo all of this: agent-mcp-gateway init --undo");
+  if (options.writtenFiles.length > 0) {
+    lines.push("To undo all of this: agent-mcp-gateway init --undo");
+  }
   return lines.join("\n");
 }
 
@@ -143,34 +145,41 @@ function nextSteps(
   { clients, clientsWithEntry, existingServers, hasAsked, files, home, ...options }: SummaryOptions,
 ): string[] {
   const chosenClients = plan.clients.map(({ file }) => file.client);
-  const toPaste = clients.filter((client) =>
+  const clientsToPaste = clients.filter((client) =>
     !chosenClients.includes(client) && !clientsWithEntry.includes(client)
   );
   const isEmpty = existingServers === 0 && plan.servers.length === 0 &&
     plan.agents.every((agent) => agent.servers.length === 0);
-  const [shown, rules] = [abbreviateHome(files.servers, home), abbreviateHome(files.rules, home)];
+  const [serversFile, rulesFile] = [
+    abbreviateHome(files.servers, home),
+    abbreviateHome(files.rules, home),
+  ];
   const steps: string[] = [];
   if (isEmpty) {
-    steps.push(`No server was imported: add yours to ${shown}, and allow them in ${rules}`);
+    steps.push(
+      `No server was imported: add yours to ${serversFile}, and allow them in ${rulesFile}`,
+    );
   }
-  if (toPaste.length > 0 || clients.length === 0) {
-    const names = toPaste.map(clientTitle).join(", ") || "your client";
+  if (clientsToPaste.length > 0 || clients.length === 0) {
+    const names = clientsToPaste.map(clientTitle).join(", ") || "your client";
     steps.push(`Paste the entry above into ${names}`);
   }
   if (plan.agents.length === 0 && plan.servers.length > 0) {
     steps.push(
-      `Allow agents the new servers in ${rules}: none may use them yet`,
+      `Allow agents to use the new servers in ${rulesFile}: none may use them yet`,
     );
   }
   for (const file of options.unsharedFiles) {
     steps.push(
-      `Add --shared to the gateway's arguments in ${entryNames(file)} of ${file.shown}: without ` +
+      `Add --shared to the gateway's arguments in ${
+        entryNames(file)
+      } of ${file.displayPath}: without ` +
         "it, each window starts a gateway of its own",
     );
   }
   if (options.isShared) {
     steps.push(
-      `Choose servers that all windows may share, by "isolation" in ${shown}: by default, each ` +
+      `Choose servers that all windows may share, by "isolation" in ${serversFile}: by default, each ` +
         "window has its own (docs/sharing.md)",
     );
   }
@@ -178,19 +187,21 @@ function nextSteps(
     steps.push("Run agent-mcp-gateway trust here: until then, commands do not use these files");
   }
   steps.push("Run agent-mcp-gateway doctor: it starts each server and reports what is wrong");
-  steps.push(...toolSteps(plan, rules), ...askSteps(plan, hasAsked));
+  steps.push(...toolSteps(plan, rulesFile), ...askSteps(plan, hasAsked));
   const namesOf = (servers: Plan["servers"]) => shortList(servers.map(({ name }) => name));
   const byDescription = Map.groupBy(plan.servers, ({ entry }) => String(entry.description ?? ""));
-  const undescribed = byDescription.get("") ?? [];
-  if (undescribed.length > 0) {
+  const serversWithoutDescription = byDescription.get("") ?? [];
+  if (serversWithoutDescription.length > 0) {
     steps.push(
-      `Agents choose servers by "description": add one to ${namesOf(undescribed)} in ${shown}`,
+      `Agents choose servers by "description": add one to ${
+        namesOf(serversWithoutDescription)
+      } in ${serversFile}`,
     );
   }
   for (const [description, servers] of byDescription) {
     if (description === "" || servers.length < 2) continue;
     steps.push(
-      `${namesOf(servers)} have the same "description": say in ${shown} how they differ`,
+      `${namesOf(servers)} have the same "description": say in ${serversFile} how they differ`,
     );
   }
   const clearedFiles = plan.clients.flatMap(({ file, removesServers }) => {
@@ -208,7 +219,7 @@ function nextSteps(
 }
 
 /** The steps for agents that may not call any tool of some servers yet. */
-function toolSteps({ agents }: Plan, rules: string): string[] {
+function toolSteps({ agents }: Plan, rulesFile: string): string[] {
   const agentsWithoutTools = agents.map((agent) => ({
     name: agent.name,
     servers: Object.keys(agent.tools).filter((server) => hasNoTool(agent, server)),
@@ -222,11 +233,11 @@ function toolSteps({ agents }: Plan, rules: string): string[] {
       const names = sameServers.map(({ name }) => name).join(", ");
       return `${names} may call no tool of ${shortList(servers)} yet. Names of tools: ` +
         `agent-mcp-gateway explain --agent ${agent} --server ${server}; write them into ` +
-        `agents.${agentKey}.allow.tools.${serverKey} in ${rules}`;
+        `agents.${agentKey}.allow.tools.${serverKey} in ${rulesFile}`;
     });
 }
 
-/** The steps for agents whose calls may wait for a person, or could. */
+/** The steps about calls that need a person's approval, or that could be made to need it. */
 function askSteps({ agents }: Plan, hasAsked: boolean): string[] {
   if (!hasAsked && agents.some(({ servers }) => servers.length > 0)) {
     return [
@@ -242,13 +253,13 @@ function askSteps({ agents }: Plan, hasAsked: boolean): string[] {
     : [];
 }
 
-/** Names the gateway's entries in a file that share, or shared, no gateway. */
+/** Lists the names of the gateway's entries in a file that shared no gateway before this run. */
 function entryNames({ unsharedEntries }: ClientFile): string {
   return shortList([...new Set(unsharedEntries.map(({ name }) => JSON.stringify(name)))]);
 }
 
 /** Joins names; of more than four, only the first three and the number of the others. */
 function shortList(names: readonly string[]): string {
-  const shown = names.slice(0, names.length <= 4 ? 4 : 3).map(escapeControls).join(", ");
-  return names.length <= 4 ? shown : `${shown} and ${names.length - 3} more`;
+  const listedNames = names.slice(0, names.length <= 4 ? 4 : 3).map(escapeControls).join(", ");
+  return names.length <= 4 ? listedNames : `${listedNames} and ${names.length - 3} more`;
 }

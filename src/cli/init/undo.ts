@@ -22,11 +22,11 @@ export interface UndoOptions {
   readonly terminal?: Terminal | undefined;
   readonly now: Date;
   /** Prints a line. */
-  readonly say: (line: string) => void;
+  readonly printLine: (line: string) => void;
 }
 
 /**
- * The way to undo the change of a file.
+ * The state of a changed file, which decides how the change is undone.
  *
  * - `nothing`: the file is already as it was before `init`.
  * - `whole-file`: the file has not changed since `init`.
@@ -36,7 +36,7 @@ export interface UndoOptions {
  */
 type UndoKind = "nothing" | "whole-file" | "values" | "changed" | "no-backup";
 
-/** The step that undoes the change of a file. */
+/** A file whose change is to be undone, and its state. */
 interface UndoStep {
   readonly file: ChangedFile;
   readonly kind: UndoKind;
@@ -48,46 +48,48 @@ interface UndoStep {
  * @returns The exit code: 1 if a file could not be restored, 130 if the person cancelled.
  */
 export async function undoInit(options: UndoOptions): Promise<number> {
-  const { journal, say } = options;
+  const { journal, printLine } = options;
   if (readJournal(journal).length > 0) {
     await using _lock = await lockJournal(journal);
     // Another process may have undone the run while this one waited for the lock.
     const run = readJournal(journal).at(-1);
     if (run !== undefined) return await undoRun(run, options);
   }
-  say("There is no init to undo");
+  printLine("There is no init to undo");
   return 1;
 }
 
 async function undoRun(
   run: RecordedRun,
-  { yes, journal, terminal, now, say }: UndoOptions,
+  { yes, journal, terminal, now, printLine }: UndoOptions,
 ): Promise<number> {
   const steps = await Promise.all(run.files.map(async (file): Promise<UndoStep> => {
     return { file, kind: await compareFile(file) };
   }));
-  const changed = steps.filter(({ kind }) => kind === "changed").map(({ file }) => file);
-  const copyPaths = new Map(changed.map((file) => [file, backupPath(file.path, now)]));
+  const changedFiles = steps.filter(({ kind }) => kind === "changed").map(({ file }) => file);
+  const copyPaths = new Map(changedFiles.map((file) => [file, backupPath(file.path, now)]));
   let undoesChanged = false;
-  if (changed.length > 0 && !yes) {
-    for (const { path } of changed) say(`${path} has changed since init wrote it, ${run.time}`);
+  if (changedFiles.length > 0 && !yes) {
+    for (const { path } of changedFiles) {
+      printLine(`${path} has changed since init wrote it, ${run.time}`);
+    }
     if (terminal === undefined) {
-      say(
+      printLine(
         "Nothing has been undone: add --yes to keep the changed files as they are and undo the rest",
       );
       return 1;
     }
-    for (const file of changed) {
+    for (const file of changedFiles) {
       const { path, backup } = file;
-      const before = backup === null
+      const effect = backup === null
         ? "is removed, because it did not exist before init"
         : `gets back what was in it before init, from ${backup}`;
-      say(`Yes: ${path} ${before}. What is in it now is saved as ${copyPaths.get(file)}`);
+      printLine(`Yes: ${path} ${effect}. What is in it now is saved as ${copyPaths.get(file)}`);
     }
-    say("No: nothing is undone; every file stays as it is now");
+    printLine("No: nothing is undone; every file stays as it is now");
     undoesChanged = await askYes("Undo the changed files, too?", terminal);
     if (!undoesChanged) {
-      say("Cancelled: nothing has been undone, and no file has changed");
+      printLine("Cancelled: nothing has been undone, and no file has changed");
       return 130;
     }
   }
@@ -97,25 +99,26 @@ async function undoRun(
   for (const step of steps.toReversed()) {
     if (!isKept(step)) await restoreFile(step, copyPaths.get(step.file));
   }
-  // The run leaves the journal even if files are kept: the next undo is of the run before.
+  // The run leaves the journal even if files are kept: the next --undo is about the run before it.
   await editJournal(journal, (runs) => runs.slice(0, -1));
   for (const step of steps) {
     const { path, before, backup } = step.file;
     if (step.kind === "nothing") continue;
-    if (step.kind === "no-backup") say(`Cannot put back ${path}: its backup ${backup} is missing`);
-    else if (isKept(step)) {
-      const earlier = backup === null ? "" : `; what it was before is in ${backup}`;
-      say(`Kept ${path}, which has changed since${earlier}`);
+    if (step.kind === "no-backup") {
+      printLine(`Cannot put back ${path}: its backup ${backup} is missing`);
+    } else if (isKept(step)) {
+      const earlierContent = backup === null ? "" : `; what it was before is in ${backup}`;
+      printLine(`Kept ${path}, which has changed since${earlierContent}`);
     } else if (step.kind === "values") {
-      say(`Put back what init changed in ${path}; later changes stay`);
+      printLine(`Put back what init changed in ${path}; later changes stay`);
     } else {
       const copy = copyPaths.get(step.file);
-      const saved = copy === undefined ? "" : `; what was in it is saved as ${copy}`;
-      say((before === null ? `Removed ${path}` : `Put back ${path}`) + saved);
+      const savedContent = copy === undefined ? "" : `; what was in it is saved as ${copy}`;
+      printLine((before === null ? `Removed ${path}` : `Put back ${path}`) + savedContent);
     }
   }
   if (steps.some(({ file, kind }) => file.values !== undefined && kind !== "nothing")) {
-    say("Restart the clients");
+    printLine("Restart the clients");
   }
   return steps.some(({ kind }) => kind === "no-backup") ? 1 : 0;
 }
@@ -173,11 +176,11 @@ async function restoreFile({ file, kind }: UndoStep, copy: string | undefined): 
     const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
     const edit = await loadEditor(languageOf(path));
-    const edited = edit(text.slice(mark.length), await readValues(path, before, values));
-    await replaceFile(realPath, { bytes: new TextEncoder().encode(mark + edited), mode });
+    const editedText = edit(text.slice(mark.length), await readValues(path, before, values));
+    await replaceFile(realPath, { bytes: new TextEncoder().encode(mark + editedText), mode });
   } else if (kind !== "nothing") {
     if (copy !== undefined && bytes !== undefined) await createFile(copy, { bytes, mode });
-    // A file that `init` created was no link, so the target of a link at its path was never its own.
+    // A file that `init` created was not a link. If its path is a link now, only the link is removed.
     if (before === undefined) await removeIfThere(path);
     else await replaceFile(realPath, { bytes: before, mode });
   }
