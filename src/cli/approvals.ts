@@ -35,7 +35,7 @@ const ID = argument("The id of the request, or at least its first 5 characters",
 const list = defineCommand({
   about:
     "Lists the calls of agents that wait for your approval, with their arguments in full, and " +
-    "those that were decided about and not made yet. It needs no configuration: all gateways of " +
+    "those that are decided but were not made yet. It needs no configuration: all gateways of " +
     "your user share the requests.",
   example: "agent-mcp-gateway approvals --watch",
   flags: {
@@ -60,7 +60,7 @@ const list = defineCommand({
 });
 
 const allow = defineCommand({
-  about: "Allows the call of a request: once, or with --session the tool for the rest of the " +
+  about: "Allows the call of a request once or, with --session, its tool for the rest of the " +
     "agent's connection. A call that still waits runs immediately; otherwise the agent has to make the same " +
     "call again before the approval expires.",
   example: "agent-mcp-gateway approvals allow k7mq2x9d",
@@ -77,13 +77,13 @@ const allow = defineCommand({
           "once: leave out --session",
       );
     }
-    const allowed = await decide(() => mailbox.allow(entry, { forSession: session }));
-    if (allowed === undefined) throw new CommandError(describeDecided(entry, mailbox));
+    const allowedEntry = await runDecision(() => mailbox.allow(entry, { forSession: session }));
+    if (allowedEntry === undefined) throw new CommandError(describeEarlierDecision(entry, mailbox));
     const extent = session ? "Allowed for the session" : "Allowed once";
     stdout.write(
       `${extent}: ${describeCall(request)}\n` +
         `If the call no longer waits, the agent can make it again until ${
-          timeOf(allowed.expiresAt)
+          formatTime(allowedEntry.expiresAt)
         }\n`,
     );
     return 0;
@@ -91,7 +91,8 @@ const allow = defineCommand({
 });
 
 const deny = defineCommand({
-  about: "Denies the call of a request, also one that was allowed and not made yet. The agent " +
+  about:
+    "Denies the call of a request, even if it was allowed before but not made yet. The agent " +
     "receives the reason, and the same call is denied until the denial expires.",
   example: `agent-mcp-gateway approvals deny k7mq2x9d --reason "Write into /srv/notes instead"`,
   flags: { reason: textFlag("The reason, which the agent receives") },
@@ -99,9 +100,9 @@ const deny = defineCommand({
   async run({ flags: { reason }, args: [id], stdout }) {
     const mailbox = openMailbox();
     const { entry, request } = await findRequest(id, mailbox);
-    const denied = await decide(() => mailbox.deny(entry, { by: "shell", reason }));
-    if (denied === undefined) throw new CommandError(describeDecided(entry, mailbox));
-    stdout.write(`Denied until ${timeOf(denied.expiresAt)}: ${describeCall(request)}\n`);
+    const deniedEntry = await runDecision(() => mailbox.deny(entry, { by: "shell", reason }));
+    if (deniedEntry === undefined) throw new CommandError(describeEarlierDecision(entry, mailbox));
+    stdout.write(`Denied until ${formatTime(deniedEntry.expiresAt)}: ${describeCall(request)}\n`);
     return 0;
   },
 });
@@ -154,7 +155,7 @@ function listEntries(mailbox: Mailbox): MailboxEntry[] {
 }
 
 /** @throws {CommandError} if the mailbox cannot be used. */
-async function decide<T>(run: () => Promise<T>): Promise<T> {
+async function runDecision<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
@@ -162,14 +163,14 @@ async function decide<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Returns the error to throw for one of the mailbox. */
+/** Turns an error of the mailbox into one for the person; returns all other errors unchanged. */
 function explainUnusable(effect: string, error: unknown): unknown {
   return error instanceof MailboxError
     ? new CommandError(`${effect}: ${error.message}`, { cause: error })
     : error;
 }
 
-/** Prints the requests that wait, and then each new one. Only a write shows that the reader has closed the output. */
+/** Prints the requests that wait, and then each new one, until a write shows that the reader has closed the output. */
 async function watchRequests(
   { json, stdout }: { readonly json: boolean; readonly stdout: Output },
 ): Promise<number> {
@@ -177,7 +178,7 @@ async function watchRequests(
   let printedIds = new Set<string>();
   while (stdout.isClosed !== true) {
     const waiting = listEntries(mailbox).filter(({ state }) => state === "pending");
-    // Reading all of them again and again would take a processor if an agent makes many long requests.
+    // Only new requests are read: reading many long ones at each poll would keep a processor busy.
     const added = waiting.filter(({ id }) => !printedIds.has(id));
     for (const listed of await readEntries(added, mailbox)) {
       stdout.write(json ? jsonOutput(requestJson(listed)) : `${requestText(listed)}\n`);
@@ -211,15 +212,15 @@ async function findRequest(typedId: string, mailbox: Mailbox): Promise<ListedReq
   throw new CommandError(`Several ids begin with ${JSON.stringify(typedId)}: ${ids}`);
 }
 
-/** Describes why nothing was decided about a request. */
-function describeDecided({ id }: MailboxEntry, mailbox: Mailbox): string {
+/** Describes why a request could not be decided. */
+function describeEarlierDecision({ id }: MailboxEntry, mailbox: Mailbox): string {
   const entry = listEntries(mailbox).find((listed) => listed.id === id);
   if (entry === undefined) {
     return `The request ${id} has expired, or its call was made or cancelled`;
   }
   return isDenied(entry)
     ? `The call of ${id} was denied before, and stays denied until ${
-      timeOf(entry.expiresAt)
+      formatTime(entry.expiresAt)
     }; the agent can make it again then`
     : `The call of ${id} was allowed before`;
 }
@@ -237,9 +238,9 @@ function requestText({ entry, request, reason }: ListedRequest): string {
     denied: "was denied",
     declined: "was denied in the client",
   }[state];
-  const because = reason === undefined ? "" : ` (${escapeControls(reason)})`;
+  const reasonText = reason === undefined ? "" : ` (${escapeControls(reason)})`;
   const args = shownArguments(request.args).replace(/^/gm, "  ");
-  return `${id} ${stateText}${because}, expires at ${timeOf(expiresAt)}\n` +
+  return `${id} ${stateText}${reasonText}, expires at ${formatTime(expiresAt)}\n` +
     `  ${describeCall(request)}\n${args}\n`;
 }
 
@@ -263,6 +264,6 @@ function requestJson({ entry, request, reason }: ListedRequest): string {
 }
 
 /** Formats the time of day in the person's time zone. */
-function timeOf(ms: number): string {
+function formatTime(ms: number): string {
   return new Date(ms).toLocaleTimeString("en-GB");
 }

@@ -50,7 +50,7 @@ export const stats = defineCommand({
   about:
     "Counts the operations in the audit log, the log of refusals and their rotated files: by agent, " +
     "server, tool, resource and prompt, with denials by rule, errors by code, the slowest tools, and the calls that " +
-    "have begun without an end. Damaged lines are skipped and counted.",
+    "have begun but not ended. Damaged lines are skipped and counted.",
   example: "agent-mcp-gateway audit stats --since 1h --agent researcher",
   flags: { ...FILTERS, json: JSON_FLAG },
   args: ARGS,
@@ -131,7 +131,7 @@ async function follow(invocation: TailInvocation): Promise<void> {
     logs = followTrail(path);
   };
   const use = (files: AuditTrailFiles): void => {
-    stdout.write(formatLastEntries(files, flags, { isComplete: true }));
+    stdout.write(formatLastEntries(files, flags, { skipsPartialLine: true }));
     logs = files.follow();
   };
   await withAuditFiles(file, { stderr, use, onMissing });
@@ -154,10 +154,10 @@ async function follow(invocation: TailInvocation): Promise<void> {
 function formatLastEntries(
   files: AuditTrailFiles,
   flags: TailInvocation["flags"],
-  range: { readonly isComplete?: boolean } = {},
+  options: { readonly skipsPartialLine?: boolean } = {},
 ): string {
   const lines: string[] = [];
-  for (const { entry, text } of files.entries(range)) {
+  for (const { entry, text } of files.entries(options)) {
     if (lines.length >= flags.lines) break;
     const line = formatLine(entry, text, flags);
     if (line !== undefined) lines.push(line);
@@ -189,12 +189,14 @@ function figuresText(figures: AuditFigures): string {
   const { count, from, to, decisions, tool_errors } = figures;
   if (count === 0) return "No operations\n";
   const outcomes = Object.entries(decisions).map(([name, number]) => `${number} ${name}`);
-  const failing = figures.tools.filter((tool) => tool.tool_errors > 0)
+  const failingTools = figures.tools.filter((tool) => tool.tool_errors > 0)
     .sort((one, two) => two.tool_errors - one.tool_errors);
-  const failed = tool_errors > 0 ? `; ${tool_errors} of the allowed calls returned isError` : "";
-  const slowest = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
+  const toolErrorsText = tool_errors > 0
+    ? `; ${tool_errors} of the allowed calls returned isError`
+    : "";
+  const slowestTools = figures.tools.toSorted((one, two) => two.p95_ms - one.p95_ms);
   const parts = [
-    `${pluralize(count, "operation")}: ${outcomes.join(", ")}${failed}\n${from} to ${to}\n`,
+    `${pluralize(count, "operation")}: ${outcomes.join(", ")}${toolErrorsText}\n${from} to ${to}\n`,
     figuresTable("AGENT", figures.agents),
     figuresTable("SERVER", figures.servers),
     figuresTable("TOOL", figures.tools),
@@ -202,7 +204,7 @@ function figuresText(figures: AuditFigures): string {
     figuresTable("PROMPT", figures.prompts),
     numbersTable(
       ["SLOWEST TOOL", "P95 ms", "MAX ms"],
-      slowest.map(({ name, p95_ms, max_ms }) => [name, formatMs(p95_ms), formatMs(max_ms)]),
+      slowestTools.map(({ name, p95_ms, max_ms }) => [name, formatMs(p95_ms), formatMs(max_ms)]),
     ),
     numbersTable(
       ["DENIED: AGENT, RULE", "COUNT"],
@@ -218,7 +220,7 @@ function figuresText(figures: AuditFigures): string {
     ),
     numbersTable(
       ["TOOL WITH isError", "COUNT"],
-      failing.map(({ name, tool_errors }) => [name, `${tool_errors}`]),
+      failingTools.map(({ name, tool_errors }) => [name, `${tool_errors}`]),
     ),
     numbersTable(
       ["BEGUN WITHOUT AN END: AGENT, TOOL", "COUNT"],
@@ -243,30 +245,34 @@ function countNames(names: readonly string[]): string[][] {
  * into 80 columns. The rule or the error code after it is printed in full.
  */
 function entryText(entry: ParsedEntry): string {
-  const { time, decision, agent, address, code, rule, latencyMs, rounds, approval } = entry;
+  const { time, decision, agent, address, code, rule, approval } = entry;
   // In UTC, as in the log itself and in --since.
   const timestamp = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const counts = Object.entries(entry.counts).map(([name, count]) => `${count} ${name}`).join(", ");
-  const reason = counts ||
-    (entry.isToolError ? "isError" : decision === "DENY" ? rule || code : code);
+  const refusal = decision === "DENY" ? rule || code : code;
+  const reason = counts || (entry.isToolError ? "isError" : refusal);
   const shadow = entry.shadow === "" ? "" : ` shadow ${entry.shadow} ${escapeControls(rule)}`;
-  const approved = approval === undefined
+  const approvalText = approval === undefined
     ? ""
     : ` approval ${approval.id} ${approval.by === "" ? "undecided" : `by ${approval.by}`}`;
-  const duration = entry.phase === "begun"
-    ? " begun"
-    : counts === ""
-    ? ` ${formatMs(latencyMs)} ms${rounds > 0 ? ` in ${pluralize(rounds, "round")}` : ""}`
-    : "";
+  const duration = durationText(entry);
   const caller = agent || address || "(none)";
   const head = escapeControls(`${timestamp} ${decision.padEnd(5)} ${caller} ${targetText(entry)}`);
   const origin = entry.parent === "" ? "" : ` in code of request ${entry.parent}`;
   const line = `${cutText(head, LINE_WIDTH - duration.length)}${duration}`;
-  const details = `${reason === "" ? "" : ` ${reason}`}${approved}${origin}`;
+  const details = `${reason === "" ? "" : ` ${reason}`}${approvalText}${origin}`;
   return `${line}${escapeControls(details)}${shadow}\n`;
 }
 
-/** Returns the tool of an operation, or else its name with the server, resource or prompt. */
+/** Formats the duration of an operation; `""` for a summary of several. */
+function durationText({ phase, counts, latencyMs, rounds }: ParsedEntry): string {
+  if (phase === "begun") return " begun";
+  if (Object.keys(counts).length > 0) return "";
+  const roundsText = rounds > 0 ? ` in ${pluralize(rounds, "round")}` : "";
+  return ` ${formatMs(latencyMs)} ms${roundsText}`;
+}
+
+/** Formats what an operation is about: its tool, or else its name with the server, resource or prompt. */
 function targetText(
   { operation, server, tool, uri, prompt }: Pick<
     ParsedEntry,

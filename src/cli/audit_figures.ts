@@ -112,7 +112,7 @@ export class AuditCounter {
   readonly #tools = new Map<string, AuditTally>();
   readonly #resources = new Map<string, AuditTally>();
   readonly #prompts = new Map<string, AuditTally>();
-  // Calls whose end was added; their beginnings are older.
+  // Ids of calls whose end was added, but whose beginning, which is older, was not.
   readonly #ended = new Set<string>();
   readonly #unfinished: UnfinishedCall[] = [];
 
@@ -125,14 +125,14 @@ export class AuditCounter {
       this.#unfinished.push({ begun, agent, operation, server, tool, uri, prompt, call: callId });
       return;
     }
-    // The beginnings of more calls than that are not in the files any more.
+    // More calls than this are never active at once, so the beginnings of the others are no longer in the files.
     if (phase === "ended" && this.#ended.size < MAX_ENDED) this.#ended.add(callId);
     const counts = Object.entries(entry.counts);
     if (counts.length === 0) this.#countTimes(entry, 1);
     for (const [name, count] of counts) {
       const decision = FAILURES.has(name) ? "ERROR" : "DENY";
-      const counted = entry.decision === "ALLOW" ? { operation: name } : { code: name, decision };
-      this.#countTimes({ ...entry, ...counted }, count);
+      const nameField = entry.decision === "ALLOW" ? { operation: name } : { code: name, decision };
+      this.#countTimes({ ...entry, ...nameField }, count);
     }
   }
 

@@ -77,7 +77,7 @@ export class AuditFiles implements Disposable {
     }
     const [newest] = this.#files;
     if (newest === undefined) throw notFoundError;
-    this.position = endOf(newest);
+    this.position = endOfLastLine(newest);
   }
 
   /**
@@ -135,7 +135,7 @@ function* linesBackwards(file: Deno.FsFile, end: number): Generator<string | und
 }
 
 /** Returns the end of the last complete line of a file: the gateway may be writing the next line. */
-function endOf(file: Deno.FsFile): LogPosition {
+function endOfLastLine(file: Deno.FsFile): LogPosition {
   const info = file.statSync();
   const from = Math.max(0, info.size - MAX_LINE_BYTES);
   const end = readAt(file, { at: from, size: info.size - from }).lastIndexOf(LINE_FEED) + 1;

@@ -14,10 +14,10 @@ export class AuditTrailFiles implements Disposable {
    * @throws The system's error if the audit log does not exist or cannot be read.
    */
   constructor(path: string) {
-    const done = new AuditFiles(path);
+    const auditLog = new AuditFiles(path);
     this.#refusedPath = refusedLogPath(path);
-    const refused = this.#refusedPath === path ? undefined : openIfThere(this.#refusedPath);
-    this.#logs = refused === undefined ? [done] : [done, refused];
+    const refusedLog = this.#refusedPath === path ? undefined : openIfReadable(this.#refusedPath);
+    this.#logs = refusedLog === undefined ? [auditLog] : [auditLog, refusedLog];
   }
 
   /** Path of the newest file of the audit log. */
@@ -38,42 +38,43 @@ export class AuditTrailFiles implements Disposable {
   /**
    * The entries of both logs, the newest first.
    *
-   * @param options `since`: skips files that were last written earlier, in milliseconds since 1970. `isComplete`:
-   * whether to begin after the last complete line, where `follow` continues.
+   * @param options `since`: a time in milliseconds since 1970; files that were last written before it are skipped.
+   * `skipsPartialLine`: whether to leave out a last line that is not complete yet, which `follow` will read.
    */
   *entries(
-    { since, isComplete = false }: { readonly since?: number; readonly isComplete?: boolean } = {},
+    { since, skipsPartialLine = false }: {
+      readonly since?: number;
+      readonly skipsPartialLine?: boolean;
+    } = {},
   ): Generator<EntryLine> {
     const logs = this.#logs.map((log) => {
       return log.entries({
         ...(since === undefined ? {} : { since }),
-        ...(isComplete ? { end: log.position.offset } : {}),
+        ...(skipsPartialLine ? { end: log.position.offset } : {}),
       });
     });
-    const [done, refused] = logs;
-    let oneDone = done?.next();
-    let oneRefused = refused?.next();
-    for (;;) {
-      const [doneLine, refusedLine] = [lineOf(oneDone), lineOf(oneRefused)];
-      if (doneLine === undefined && refusedLine === undefined) return;
-      const isRefusedNext = doneLine === undefined ||
-        (refusedLine !== undefined && refusedLine.entry.time >= doneLine.entry.time);
+    const [auditLines, refusedLines] = logs;
+    let auditLine = nextLine(auditLines);
+    let refusedLine = nextLine(refusedLines);
+    while (auditLine !== undefined || refusedLine !== undefined) {
+      const isRefusedNext = auditLine === undefined ||
+        (refusedLine !== undefined && refusedLine.entry.time >= auditLine.entry.time);
       if (isRefusedNext && refusedLine !== undefined) {
         yield refusedLine;
-        oneRefused = refused?.next();
-      } else if (doneLine !== undefined) {
-        yield doneLine;
-        oneDone = done?.next();
+        refusedLine = nextLine(refusedLines);
+      } else if (auditLine !== undefined) {
+        yield auditLine;
+        auditLine = nextLine(auditLines);
       }
     }
   }
 
   /** Opens both logs for reading what is added to them. */
   follow(): FollowedLog[] {
-    const [done, refused] = this.#logs;
+    const [auditLog, refusedLog] = this.#logs;
     return [
-      new FollowedLog(this.path, done?.position),
-      new FollowedLog(this.#refusedPath, refused?.position),
+      new FollowedLog(this.path, auditLog?.position),
+      new FollowedLog(this.#refusedPath, refusedLog?.position),
     ];
   }
 
@@ -87,7 +88,7 @@ export function followTrail(path: string): FollowedLog[] {
   return [new FollowedLog(path), new FollowedLog(refusedLogPath(path))];
 }
 
-function openIfThere(path: string): AuditFiles | undefined {
+function openIfReadable(path: string): AuditFiles | undefined {
   try {
     return new AuditFiles(path);
   } catch {
@@ -95,6 +96,7 @@ function openIfThere(path: string): AuditFiles | undefined {
   }
 }
 
-function lineOf(step: IteratorResult<EntryLine> | undefined): EntryLine | undefined {
+function nextLine(lines: Generator<EntryLine> | undefined): EntryLine | undefined {
+  const step = lines?.next();
   return step === undefined || step.done === true ? undefined : step.value;
 }

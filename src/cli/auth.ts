@@ -33,7 +33,7 @@ const login = defineCommand({
   args: [SERVER],
   async run({ flags, args: [name], stdout, stderr }) {
     const opened = await openConfiguration(flags);
-    const config = findAvailable(name, opened);
+    const config = findAvailableServer(name, opened);
     const show = (url: string): void => {
       const intro =
         "Log in with this link in a browser on this machine; it should open automatically:";
@@ -43,7 +43,7 @@ const login = defineCommand({
       opened,
       (options) => logIn(config, { ...options, show }),
     );
-    // The login may be that of another account.
+    // The new login may belong to another account, to which the server offers other tools.
     if (outcome.kind === "done") await openCatalogs(opened.log)?.remove(config);
     stdout.write(
       outcome.kind === "done"
@@ -64,7 +64,7 @@ const status = defineCommand({
     const { servers } = opened.configuration;
     const selected = name === undefined
       ? [...servers.values()].filter(({ connection }) => getHttpConfig(connection) !== undefined)
-      : [findAvailable(name, opened)];
+      : [findAvailableServer(name, opened)];
     const logins = await withAccountOptions(opened, async (options) => {
       const logins: ServerLogin[] = [];
       for (const config of selected) {
@@ -93,7 +93,7 @@ const logout = defineCommand({
   args: [SERVER],
   async run({ flags, args: [name], stdout, stderr }) {
     const opened = await openConfiguration(flags);
-    const config = findAvailable(name, opened);
+    const config = findAvailableServer(name, opened);
     const { wasLoggedIn, revoked, reason } = await withAccountOptions(opened, (options) => {
       return logOut(config, options);
     });
@@ -126,7 +126,7 @@ async function withAccountOptions<T>(
   return await withInterrupts(({ signal }) => run({ log, signal }));
 }
 
-function findAvailable(name: string, { configuration }: OpenedConfiguration): ServerConfig {
+function findAvailableServer(name: string, { configuration }: OpenedConfiguration): ServerConfig {
   const config = findServer(name, configuration);
   if (config.unavailable === undefined) return config;
   const message = `Server "${name}" is not available: ${config.unavailable}.`;
@@ -135,11 +135,11 @@ function findAvailable(name: string, { configuration }: OpenedConfiguration): Se
 
 interface ServerLogin {
   readonly config: ServerConfig;
-  readonly state: LoginState | UnusableEntry;
+  readonly state: LoginState | UnavailableState;
 }
 
-/** The entry cannot be used, so that no login can belong to it. */
-interface UnusableEntry {
+/** The state of a server whose entry cannot be used, and which therefore has no login. */
+interface UnavailableState {
   readonly state: "unavailable";
   readonly reason: string;
 }
@@ -172,9 +172,7 @@ function statusText({ config, state }: ServerLogin): string {
   const expiry = expiresAt === undefined ? "" : ` until ${new Date(expiresAt).toISOString()}`;
   const renewal = isRenewable === undefined
     ? ""
-    : isRenewable
-    ? ", renewed automatically"
-    : ", not renewed automatically";
+    : `, ${isRenewable ? "" : "not "}renewed automatically`;
   const origin = issuer === undefined ? "" : ` through ${escapeControls(issuer)}`;
   const scopeText = scope === undefined ? "" : `, scope ${JSON.stringify(scope)}`;
   return `${config.name}: ${STATE_TEXTS[state.state]}${origin}${expiry}${renewal}${scopeText}`;

@@ -53,8 +53,8 @@ export const command = defineCommand({
     );
     const opened = withOwnServer(await openConfiguration(settingFlags));
     findServer(server, opened.configuration);
-    const asAgent = chooseAgent(opened, { stderr });
-    return await withGateway({ opened: asAgent, stderr }, async (callGateway) => {
+    const openedForAgent = chooseAgent(opened, { stderr });
+    return await withGateway({ opened: openedForAgent, stderr }, async (callGateway) => {
       const fields = [
         `"server":${JSON.stringify(server)}`,
         `"tool":${JSON.stringify(tool)}`,
@@ -67,7 +67,7 @@ export const command = defineCommand({
       if (json) stdout.write(jsonOutput(result.json));
       else if (result.refusal !== undefined) {
         stderr.write(`${refusalText(result)}\n`);
-        stderr.write(escapeLines(suggestTool(result, { server, tool }, asAgent)));
+        stderr.write(escapeLines(suggestTool(result, { server, tool }, openedForAgent)));
       } else stdout.write(resultText(result.fields, styleOf(Deno.stdout)));
       return result.isError ? 1 : 0;
     });
@@ -93,7 +93,7 @@ function suggestTool(
     return compilePattern(name).isExplicit &&
       policy.allows(agent, { kind: "tool", server, tool: name });
   }));
-  // Code that was allowed may have made a call that was denied.
+  // The agent may call this tool, so the denied call is one that the tool's code made.
   if (callableNames.has(tool)) return "";
   const [closest] = similarNames(tool, callableNames, { max: 1 });
   return closest === undefined ? "" : `Did you mean "${closest}"?\n`;

@@ -23,7 +23,7 @@ export function readResult(reply: Reply): CallResult {
   }
   const fields = fieldsOf(reply.result.value);
   const isError = fields["isError"] === true;
-  const refusal = isError ? refusalOf(fields) : undefined;
+  const refusal = isError ? readRefusal(fields) : undefined;
   const { json } = reply.result.text;
   return { json, fields, isError, ...(refusal === undefined ? {} : { refusal }) };
 }
@@ -88,14 +88,14 @@ function decodedSize(base64: unknown): number {
 }
 
 /** Returns the error of a refusal; `undefined` if the tool itself reported the error. */
-function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefined {
+function readRefusal(fields: Readonly<Record<string, unknown>>): string | undefined {
   const [text, ...furtherTexts] = textsOf(fields);
   if (text === undefined || furtherTexts.length > 0) return undefined;
   try {
     const { error, logs } = fieldsOf(JSON.parse(text));
     const errorFields = fieldsOf(error);
     if (!("code" in errorFields && "message" in errorFields)) return undefined;
-    // Code that failed has output, too.
+    // Code that failed may have printed something before.
     const hasLogs = typeof logs === "string" && logs !== "";
     return errorText({ ...errorFields, ...(hasLogs && { logs }) });
   } catch {
@@ -105,7 +105,7 @@ function refusalOf(fields: Readonly<Record<string, unknown>>): string | undefine
 }
 
 function errorText(error: object): string {
-  // A person need not be told whether to try again: the message says it.
+  // `retryable` is for agents; the message says the same to a person.
   const { code, message, retryable: _, ...detailFields } = error as Readonly<
     Record<string, unknown>
   >;

@@ -11,7 +11,7 @@ import {
 import { describeCondition } from "./explain_text.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 
-/** A case that the rules decide otherwise, in the JSON that is printed. */
+/** A case that the rules do not decide as expected, in the JSON that is printed. */
 export interface Difference {
   /** The position of the case, and what it is about. */
   readonly problem: ConfigProblem;
@@ -33,12 +33,12 @@ export interface CheckedCase {
 
 /** Decides a case, and compares the decision with the expected one. */
 export async function checkCase(
-  one: PolicyCase,
+  policyCase: PolicyCase,
   { policy, catalogs }: { readonly policy: Policy; readonly catalogs: RememberedCatalogs },
 ): Promise<CheckedCase> {
-  const { agent, server, subject, expect, rule: expectedRule } = one;
+  const { agent, server, subject, expect, rule: expectedRule } = policyCase;
   const decisionSubject: DecisionSubject = { agent, server, ...subject };
-  const args = one.args === undefined ? undefined : readArguments(one.args);
+  const args = policyCase.args === undefined ? undefined : readArguments(policyCase.args);
   let explanation = explainDecision(policy, { ...decisionSubject, args });
   if (explanation.decision === "depends" && "tool" in subject) {
     const listed = await catalogs.findTool(server, subject.tool);
@@ -53,9 +53,11 @@ export async function checkCase(
   const to_pass = decision === expect
     ? `write "rule": ${JSON.stringify(rule)} in the case, or change the rules so that ` +
       `${expectedRule} decides`
-    : findRemedy(one, explanation);
+    : describeRemedies(policyCase, explanation);
   const difference = {
-    problem: one.createProblem(describeSubject(decisionSubject, one.args !== undefined)),
+    problem: policyCase.createProblem(
+      describeSubject(decisionSubject, policyCase.args !== undefined),
+    ),
     expected: expect + (isRuleExpected ? "" : ` by ${expectedRule}`),
     decided: decision === "depends" ? `nothing: it depends on ${rule}` : `${decision} by ${rule}`,
     to_pass,
@@ -79,30 +81,30 @@ function describeSubject(
 }
 
 /** Describes the changes of the case or the rules after which the decision is the expected one. */
-function findRemedy(one: PolicyCase, explanation: PrintedExplanation): string {
+function describeRemedies(policyCase: PolicyCase, explanation: PrintedExplanation): string {
   const { decision, depends_on: dependsOn, conditions = [] } = explanation;
-  if (decision === "depends") return describeMissingFacts(one, dependsOn ?? []);
+  if (decision === "depends") return describeMissingFacts(policyCase, dependsOn ?? []);
   const texts = conditions
     .filter((condition) => {
       // After a denial, a condition of an `ask` says how a person would be asked.
       const leadsToAsk = decision === "deny" && condition.decision === "ask";
-      return one.expect === (leadsToAsk ? "ask" : "allow");
+      return policyCase.expect === (leadsToAsk ? "ask" : "allow");
     })
     .map((condition) => describeCondition(condition, decision));
-  const inRules = describeRulesChange(one, explanation);
-  const inCase = `write "expect": "${decision}" in the case`;
-  return [...texts, ...inRules === undefined ? [] : [inRules], inCase].join("; or ");
+  const rulesChange = describeRulesChange(policyCase, explanation);
+  const caseChange = `write "expect": "${decision}" in the case`;
+  return [...texts, ...rulesChange === undefined ? [] : [rulesChange], caseChange].join("; or ");
 }
 
 function describeMissingFacts(
   { server, args }: PolicyCase,
   conditions: readonly PrintedCondition[],
 ): string {
-  const listed = conditions.map((condition) => describeCondition(condition, "depends")).join("; ");
+  const dependencies = conditions.map((condition) => describeCondition(condition, "depends"));
   const remedy = args === undefined
     ? "give the case `args`"
     : `run agent-mcp-gateway refresh ${server}, so that the tool's annotations are known`;
-  return `${remedy} (${listed})`;
+  return `${remedy} (${dependencies.join("; ")})`;
 }
 
 /** Describes a change of the rules after which they decide as expected; `undefined` if deciding failed. */

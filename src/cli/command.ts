@@ -34,7 +34,7 @@ export interface ParserContext extends CommandContext {
 }
 
 /** A command or a group of commands, in a form that the parser can use. */
-export interface Buildable {
+export interface BuildableCommand {
   /** @param brief The description of the command in the list of commands. */
   build(brief: string): Command<ParserContext> | RouteMap<ParserContext>;
 }
@@ -86,7 +86,7 @@ export interface CommandDefinition<F extends Flags, A extends Args> {
 export function defineCommand<
   const F extends Flags = Record<never, never>,
   const A extends Args = readonly [],
->(definition: CommandDefinition<F, A>): Buildable & {
+>(definition: CommandDefinition<F, A>): BuildableCommand & {
   run(invocation: Invocation<F, A>): Promise<number>;
 } {
   const { about, example, flags = {}, aliases = {}, args = [] } = definition;
@@ -115,7 +115,7 @@ export function defineCommand<
 /** A command of a group, and the line about it in the group's help. */
 export interface GroupedCommand {
   readonly brief: string;
-  readonly command: Buildable;
+  readonly command: BuildableCommand;
 }
 
 /**
@@ -126,7 +126,7 @@ export interface GroupedCommand {
 export function defineGroup(
   commands: Readonly<Record<string, GroupedCommand>>,
   options: { readonly defaultCommand?: string } = {},
-): Buildable {
+): BuildableCommand {
   return {
     build: (brief) => {
       const routes = Object.entries(commands).map(([name, { brief, command }]) => {

@@ -1,4 +1,4 @@
-import { type Buildable, defineCommand, settingFlags } from "./command.ts";
+import { type BuildableCommand, defineCommand, settingFlags } from "./command.ts";
 
 /** A command in the program's help, with a short description. */
 export interface ListedCommand {
@@ -19,7 +19,7 @@ const serveCommand = defineCommand({
   },
 });
 
-type LoadCommand = () => Promise<{ readonly command: Buildable }>;
+type LoadCommand = () => Promise<{ readonly command: BuildableCommand }>;
 
 /** The commands in groups, in the order in which a new user needs them. */
 const GROUPS: Readonly<

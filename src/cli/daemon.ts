@@ -12,8 +12,8 @@ import { serve } from "./serve.ts";
 const ERROR_LINE = /^error: |"level":"error"/;
 
 /**
- * Runs a daemon, until it has had no client for a while or it is asked to end. Prints one line when clients can connect,
- * for the relay that starts it; until then, errors go to standard error, too, which that relay reads.
+ * Runs a daemon until it has had no client for a while or is asked to end. Prints one line when clients can connect, for
+ * the relay that started it. Until then, it also writes errors to standard error, which that relay reads.
  *
  * @param key The daemon key, by which relays find the daemon.
  * @returns The exit code.

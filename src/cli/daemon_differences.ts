@@ -2,7 +2,7 @@ import { listSettings } from "../config/mod.ts";
 import { fieldsOf } from "../json.ts";
 import type { DaemonReport } from "./report_daemon.ts";
 
-/** Variables that differ between programs: the package and the executable, for example. */
+/** The variable that differs between programs, such as the package and the executable. */
 const PROGRAM_VARIABLE = "AGENT_MCP_GATEWAY_LAUNCHER";
 
 /** Settings that do not separate daemons. */
@@ -16,7 +16,10 @@ export interface DaemonDifferences {
   readonly in: readonly string[];
 }
 
-/** Adds to each daemon how it differs from the first one with the same files, and removes what only serves to compare. */
+/**
+ * Adds to each report how its daemon differs from the first one with the same files, and removes the variables, which
+ * serve only for the comparison.
+ */
 export function addDifferences(reports: readonly DaemonReport[]): DaemonReport[] {
   const first = new Map<string, DaemonReport>();
   return reports.map((report) => {

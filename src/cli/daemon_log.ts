@@ -8,8 +8,8 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * The log of a daemon, in one file. When the file is full, its older half is dropped: other files would have to be found
- * and removed by somebody.
+ * The log of a daemon. When the file is full, its older half is dropped: rotated files would have to be found and removed
+ * later.
  */
 export class DaemonLog {
   readonly #path: string;
@@ -38,18 +38,18 @@ export class DaemonLog {
       Deno.writeFileSync(this.#path, bytes, { append: true, mode: 0o600 });
       this.#size += bytes.length;
     } catch {
-      // There is no other place for the reason.
+      // The reason cannot be logged anywhere else.
     }
   }
 
   #dropOlderHalf(): void {
     const bytes = Deno.readFileSync(this.#path);
-    const kept = bytes.subarray(bytes.indexOf(10, bytes.length - MAX_BYTES / 2) + 1);
+    const newerHalf = bytes.subarray(bytes.indexOf(10, bytes.length - MAX_BYTES / 2) + 1);
     const temporaryPath = `${this.#path}.tmp`;
     removeSync(temporaryPath);
-    Deno.writeFileSync(temporaryPath, kept, { mode: 0o600, createNew: true });
+    Deno.writeFileSync(temporaryPath, newerHalf, { mode: 0o600, createNew: true });
     Deno.renameSync(temporaryPath, this.#path);
-    this.#size = kept.length;
+    this.#size = newerHalf.length;
   }
 }
 
@@ -61,7 +61,10 @@ function removeSync(path: string): void {
   }
 }
 
-/** Removes old logs of daemons that do not run from the private folder. A log is kept for a while, for those who look for a reason. */
+/**
+ * Removes the logs of daemons that do not run from the private folder. Logs of the last week stay, because they may show
+ * why a daemon ended.
+ */
 export function removeOldLogs(folder: string): void {
   const now = Date.now();
   for (const { log, hasSocket } of listDaemonFiles(folder)) {

@@ -22,24 +22,24 @@ export class DaemonLogLines implements Disposable {
   read(): string[] {
     const file = this.#file ??= open(this.#path);
     if (file === undefined) return [];
-    const lines = this.#readFrom(file);
+    const lines = this.#readLines(file);
     const identity = identityAt(this.#path);
     if (identity === undefined || identity === identityOf(file.statSync())) return lines;
     // The log was full, and has been replaced by one with its newer half.
     const next = open(this.#path);
     if (next === undefined) return lines;
-    this.#offset = lengthOfCopy(readAll(file, 0), readAll(next, 0));
+    this.#offset = lengthOfCopy(readToEnd(file, 0), readToEnd(next, 0));
     this.#file = next;
     file.close();
-    return [...lines, ...this.#readFrom(next)];
+    return [...lines, ...this.#readLines(next)];
   }
 
   [Symbol.dispose](): void {
     this.#file?.close();
   }
 
-  #readFrom(file: Deno.FsFile): string[] {
-    const bytes = readAll(file, this.#offset);
+  #readLines(file: Deno.FsFile): string[] {
+    const bytes = readToEnd(file, this.#offset);
     const end = bytes.lastIndexOf(LINE_FEED);
     if (end < 0) return [];
     this.#offset += end + 1;
@@ -57,7 +57,7 @@ function open(path: string): Deno.FsFile | undefined {
 }
 
 /** Reads a file from an offset to its end; a log has 1 MB at most. */
-function readAll(file: Deno.FsFile, offset: number): Uint8Array {
+function readToEnd(file: Deno.FsFile, offset: number): Uint8Array {
   const bytes = new Uint8Array(Math.max(0, file.statSync().size - offset));
   file.seekSync(offset, Deno.SeekMode.Start);
   let length = 0;
@@ -69,14 +69,14 @@ function readAll(file: Deno.FsFile, offset: number): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-/** Returns how much of a log is a copy of the end of the one that it has replaced, in bytes. */
+/** Returns how many bytes at the beginning of a log are a copy of the end of the log that it replaced. */
 function lengthOfCopy(old: Uint8Array, replacement: Uint8Array): number {
   const maxLength = Math.min(old.length, replacement.length);
   for (let start = old.length - maxLength; start < old.length;) {
-    if (replacement[0] === old[start] && isCopy(old.subarray(start), replacement)) {
+    if (replacement[0] === old[start] && startsWith(replacement, old.subarray(start))) {
       return old.length - start;
     }
-    // The copy begins with a line.
+    // Only the beginning of a line can be the beginning of the copy.
     const next = old.indexOf(LINE_FEED, start) + 1;
     if (next === 0) break;
     start = next;
@@ -84,6 +84,6 @@ function lengthOfCopy(old: Uint8Array, replacement: Uint8Array): number {
   return 0;
 }
 
-function isCopy(end: Uint8Array, replacement: Uint8Array): boolean {
-  return end.every((byte, at) => byte === replacement[at]);
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return prefix.every((byte, at) => byte === bytes[at]);
 }

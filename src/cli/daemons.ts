@@ -28,9 +28,9 @@ export function shortDaemonId(id: string): string {
 
 /** The daemons of this user. */
 export interface DaemonList {
-  /** Those that can be found, those included of which only the log is left. */
+  /** All daemons that can be found, including those that have ended and left their log. */
   readonly daemons: readonly DaemonEntry[];
-  /** The reasons for which there may be others. */
+  /** The reasons why there may be further daemons. */
   readonly problems: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function listDaemons(): DaemonList {
   };
 }
 
-/** Writes the reasons for which there may be other daemons. */
+/** Writes the reasons why there may be further daemons. */
 export function writeProblems({ problems }: DaemonList, stderr: Output): void {
   for (const problem of problems) stderr.write(`Warning: ${problem}\n`);
 }
@@ -74,7 +74,7 @@ export type DaemonState =
   | { readonly state: "running"; readonly connection: GreetedDaemon }
   /** No process listens: the daemon was killed. */
   | { readonly state: "dead" }
-  /** A process listens, but it does not answer, refuses, or is no shared gateway. */
+  /** A process listens, but it does not answer, it refuses, or it is not a shared gateway. */
   | { readonly state: "silent"; readonly problem: string };
 
 /** Sends a hello to a daemon. */
@@ -99,8 +99,8 @@ export async function describeProblem(id: string, { message }: SharingError): Pr
 }
 
 /**
- * Finds the process of a daemon by its command line, which other users' processes may have, too; returns `undefined` where
- * there is no program `ps`.
+ * Finds the process of a daemon by its command line, among the processes of this user; returns `undefined` if there is
+ * none, or no program `ps`.
  */
 async function findDaemonProcess(id: string): Promise<number | undefined> {
   const user = ownUserId();

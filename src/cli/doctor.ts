@@ -41,14 +41,14 @@ export const command = defineCommand({
     // The tokenizer takes a moment to load, so it loads while the servers start.
     const counter = loadTokenCounter();
     const sharedFinding = findSharedGateways(configuration.files);
-    const { reports, known } = await withStartedServers(
+    const { reports, knownItems } = await withStartedServers(
       { opened, names, stderr, listsAll: true },
-      async (started) => {
+      async (probes) => {
         const { count } = await counter;
         const reports = await Promise.all(
-          started.map(async (probe) => await createReport(probe, count, configuration)),
+          probes.map(async (probe) => await createReport(probe, count, configuration)),
         );
-        return { reports, known: listKnownItems(started, servers.keys()) };
+        return { reports, knownItems: listKnownItems(probes, servers.keys()) };
       },
     );
     const rulesWarnings = onlyServer === undefined
@@ -56,7 +56,7 @@ export const command = defineCommand({
       : [];
     const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
     const unmatched = findUnmatchedEntries(configuration.rules, {
-      known: await addRememberedItems(catalogs, known),
+      knownItems: await addRememberedItems(catalogs, knownItems),
       file: files.rules.displayPath,
     });
     const warnings = [...rulesWarnings, ...unmatched];
@@ -115,11 +115,10 @@ async function createReport(
   count: TokenCounter["count"],
   { servers, pins, warnings }: Configuration,
 ): Promise<DoctorReport> {
-  const { config, tools, offered, revision, ms, noise, warnings: logged } = probe;
-  const slow = slowWarnings(probe, servers.get(config.name)?.options.connectTimeoutMs);
-  const allWarnings = tools === undefined ? logged : [
-    ...logged,
-    ...slow,
+  const { config, tools, offered, revision, ms, noise, warnings: loggedWarnings } = probe;
+  const allWarnings = tools === undefined ? loggedWarnings : [
+    ...loggedWarnings,
+    ...slowWarnings(probe, servers.get(config.name)?.options.connectTimeoutMs),
     ...await describeItems(selectListedItems({ tools, ...offered }), {
       server: config.name,
       pinned: pins?.get(config.name),

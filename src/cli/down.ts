@@ -14,7 +14,7 @@ import { type DaemonReport, reportDaemon } from "./report_daemon.ts";
 /** Maximum number of ids. */
 const MAX_IDS = 100;
 
-/** Time that a daemon has to end: its calls may take 5 s, and the end of its servers 4 s. */
+/** Maximum time to wait for the end of a daemon, which takes up to 5 s for its calls and 4 s for its servers. */
 const END_MS = 20_000;
 
 export const command = defineCommand({
@@ -26,18 +26,20 @@ export const command = defineCommand({
   args: repeated(DAEMON_ARGUMENT, MAX_IDS),
   async run({ args, stdout, stderr }) {
     const list = listDaemons();
-    const found = list.daemons.filter(({ hasSocket }) => hasSocket);
-    const chosen = args.length === 0 ? found : args.map((id) => findDaemon(id, found));
+    const runningDaemons = list.daemons.filter(({ hasSocket }) => hasSocket);
+    const chosenDaemons = args.length === 0
+      ? runningDaemons
+      : args.map((id) => findDaemon(id, runningDaemons));
     writeProblems(list, stderr);
-    if (chosen.length === 0) stderr.write("No shared gateway runs\n");
-    const results = await Promise.all([...new Set(chosen)].map(endDaemon));
+    if (chosenDaemons.length === 0) stderr.write("No shared gateway runs\n");
+    const results = await Promise.all([...new Set(chosenDaemons)].map(endDaemon));
     for (const { text, isFailure } of results) (isFailure ? stderr : stdout).write(`${text}\n`);
     const isIncomplete = args.length === 0 && list.problems.length > 0;
     return isIncomplete || results.some(({ isFailure }) => isFailure) ? 1 : 0;
   },
 });
 
-/** The attempt to end a daemon, for the person. */
+/** The result of an attempt to end a daemon, as a text for the person. */
 interface EndResult {
   readonly text: string;
   readonly isFailure?: boolean;
@@ -54,7 +56,7 @@ async function endDaemon(files: DaemonEntry): Promise<EndResult> {
     case "silent":
       return { text: `${id} has not ended: ${reply.problem}`, isFailure: true };
     case "dead":
-      return await removeDead(files);
+      return await removeDeadDaemon(files);
     case "running": {
       const { connection, pid } = reply.connection;
       const hasEnded = await within(untilClosed(connection), END_MS);
@@ -67,7 +69,7 @@ async function endDaemon(files: DaemonEntry): Promise<EndResult> {
   }
 }
 
-/** Names the clients that are left, which nothing shows until their next call starts a daemon. */
+/** Warns that clients are still open, because their next call starts a daemon again. */
 function clientsNote({ clients }: DaemonReport): string {
   const count = Array.isArray(clients) ? clients.length : 0;
   if (count === 0) return "";
@@ -76,8 +78,8 @@ function clientsNote({ clients }: DaemonReport): string {
     : `; its ${count} clients are still open, and the next call of one starts a gateway again`;
 }
 
-/** Removes what a daemon that was killed has left, unless a client is just starting it again. */
-async function removeDead({ id, socket, lock }: DaemonEntry): Promise<EndResult> {
+/** Removes the files that a killed daemon has left, unless a client is just starting it again. */
+async function removeDeadDaemon({ id, socket, lock }: DaemonEntry): Promise<EndResult> {
   try {
     using _lock = await lockFile(lock, { withinMs: 0, isLockFile: true });
     const running = await connectSocket(socket);

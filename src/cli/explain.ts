@@ -14,7 +14,7 @@ import { findCause } from "./doctor_finding.ts";
 import { UsageError } from "./error_report.ts";
 import {
   type AgentRow,
-  type CallFacts,
+  type CallDetails,
   type DecisionSubject,
   explainDecision,
   type PrintedDecision,
@@ -165,7 +165,7 @@ export const command = defineCommand({
   },
 });
 
-/** Returns the name that the server knows, also for the name under which clients see its tool or prompt. */
+/** Returns the name of a tool or prompt on its server; translates the name under which clients see it. */
 function readOwnName(
   name: string | undefined,
   { server, maxNameLength, stderr }: {
@@ -224,11 +224,11 @@ async function decideOffers(
     { opened, names: allowedServers, stderr, listsAll: true },
     (started) => started,
   );
-  const listed = listKnownItems(probes, configuration.servers.keys());
-  const known = await addRememberedItems(catalogs, listed);
+  const listedItems = listKnownItems(probes, configuration.servers.keys());
+  const knownItems = await addRememberedItems(catalogs, listedItems);
   printWarnings(
     findUnmatchedEntries(configuration.rules, {
-      known,
+      knownItems,
       file: files.rules.displayPath,
       agent,
     }),
@@ -256,7 +256,7 @@ function decideItems(
 ): Partial<ServerRow> {
   const { resources = [], templates = [], prompts = [] } = offered;
   const decide = (
-    subject: Omit<DecisionSubject, "agent" | "server"> & CallFacts,
+    subject: Omit<DecisionSubject, "agent" | "server"> & CallDetails,
   ): PrintedDecision => {
     const { decision, rule } = explainDecision(policy, { agent, server, ...subject });
     return { decision, rule };

@@ -79,8 +79,8 @@ export interface DecisionSubject {
   readonly prompt?: string | undefined;
 }
 
-/** The call that a decision is about; a part that is absent is not known. */
-export type CallFacts = {
+/** The details of a call that are known to the decision. */
+export type CallDetails = {
   readonly args?: CallArguments | undefined;
   /** The tool as its server lists it. */
   readonly listed?: ListedTool | undefined;
@@ -92,7 +92,7 @@ export type CallFacts = {
  */
 export function explainDecision(
   policy: Policy,
-  { agent, args, listed, ...subject }: DecisionSubject & CallFacts,
+  { agent, args, listed, ...subject }: DecisionSubject & CallDetails,
 ): PrintedExplanation {
   const facts = {
     ...(args !== undefined && { args: () => args }),
@@ -113,12 +113,12 @@ function toAccessRequest(
 function toPrintedExplanation(
   { effect, rule, conditions, steps }: Explanation,
 ): PrintedExplanation {
-  const printed = conditions?.map(toPrintedCondition);
+  const printedConditions = conditions?.map(toPrintedCondition);
   return {
     decision: effect,
     rule,
-    ...(printed !== undefined &&
-      (effect === "depends" ? { depends_on: printed } : { conditions: printed })),
+    ...(printedConditions !== undefined &&
+      { [effect === "depends" ? "depends_on" : "conditions"]: printedConditions }),
     steps: steps.map(({ name, searched, skipped, decision: found }) => ({
       step: name,
       searched,
@@ -130,6 +130,9 @@ function toPrintedExplanation(
   };
 }
 
-function toPrintedCondition({ rule, effect, requirement }: DecidingCondition): PrintedCondition {
+/** Returns a condition as it is printed. */
+export function toPrintedCondition(
+  { rule, effect, requirement }: DecidingCondition,
+): PrintedCondition {
   return { rule, decision: effect, requirement };
 }

@@ -8,7 +8,7 @@ import type {
   PrintedExplanation,
   ServerRow,
 } from "./explain_decision.ts";
-import { type Color, colored, type Column, paragraph, table } from "./table.ts";
+import { type Color, colorText, type Column, paragraph, table } from "./table.ts";
 import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 
 const colorOf = (cell: string): Color => {
@@ -16,7 +16,7 @@ const colorOf = (cell: string): Color => {
   return cell === "deny" || cell === "no tools" ? "red" : "dim";
 };
 
-const DECISION: Column = { title: "DECISION", color: colorOf };
+const DECISION_COLUMN: Column = { title: "DECISION", color: colorOf };
 
 /** Says that the rules of an agent are not enforced. */
 export const SHADOW_NOTE =
@@ -41,33 +41,34 @@ export function decisionText(
   } = {},
 ): string {
   const style = styleOf(Deno.stdout);
-  const effect = colored(style, decision, colorOf(decision));
-  const may = MAY[decision];
-  const target = `agent "${subject.agent}" ${may} ${targetOf(subject)}${allowedCountsOf(offers)}`;
+  const effect = colorText(style, decision, colorOf(decision));
+  const permission = PERMISSIONS[decision];
+  const target = `agent "${subject.agent}" ${permission} ${targetOf(subject)}${
+    allowedCountsOf(offers)
+  }`;
   const requirements = (dependsOn ?? conditions ?? []).map((condition) => {
     return `${describeCondition(condition, decision)}\n`;
   });
   const mode = isShadowed ? `${SHADOW_NOTE}\n` : "";
-  const isUnnamed = subject.server === OWN_SERVER && steps.at(-1)?.step === "server default";
+  const isOwnServerUnnamed = subject.server === OWN_SERVER &&
+    steps.at(-1)?.step === "server default";
   const summary = `${effect}: ${escapeControls(target)}\nrule: ${escapeControls(rule)}\n${mode}` +
-    (isUnnamed ? `${OWN_SERVER_NOTE}\n` : "") + requirements.join("");
+    (isOwnServerUnnamed ? `${OWN_SERVER_NOTE}\n` : "") + requirements.join("");
   const rows = steps.map(({ step, searched, skipped = [], found }, index) => {
     const notFound = searched.length === 0 ? "no such list" : `no match in ${searched.join(", ")}`;
-    const passedOver = skipped.map(({ rule, state }) => {
+    const skippedEntries = skipped.map(({ rule, state }) => {
       return state === "depends" ? `depends on ${rule}` : `the condition of ${rule} does not hold`;
     });
-    const result = found
-      ? [`${found.decision} by ${found.rule}`]
-      : skipped.length > 0
-      ? []
-      : [notFound];
-    return [String(index + 1), step, [...passedOver, ...result].join("; then ")];
+    const findings = found === undefined
+      ? skippedEntries
+      : [...skippedEntries, `${found.decision} by ${found.rule}`];
+    return [String(index + 1), step, findings.join("; then ") || notFound];
   });
   const columns: Column[] = [{ title: "", isNumber: true }, { title: "STEP" }, { title: "FOUND" }];
   return `${summary}\n${table({ columns, rows }, style)}`;
 }
 
-const MAY: Readonly<Record<PrintedDecision["decision"], string>> = {
+const PERMISSIONS: Readonly<Record<PrintedDecision["decision"], string>> = {
   allow: "may use",
   deny: "may not use",
   ask: "may use, with a person's approval of each call,",
@@ -85,7 +86,7 @@ export function describeCondition(
   { rule, decision, requirement }: PrintedCondition,
   decided: PrintedDecision["decision"],
 ): string {
-  // A denied call would rather be asked about, and one that is asked about would rather not.
+  // For a denied call, the condition of an `ask` is a chance; for one that needs approval, it is the obstacle.
   const purpose = decision === "ask" && decided === "deny"
     ? "to be asked about by"
     : PURPOSES[decision];
@@ -99,7 +100,7 @@ function targetOf({ server, tool, resource, prompt }: DecisionSubject): string {
   return prompt === undefined ? `server "${server}"` : `prompt "${prompt}" of server "${server}"`;
 }
 
-/** Returns how much of each list is allowed, such as `: 3 of 4 tools, 1 of 1 prompt`. */
+/** Returns how many items of each list are allowed, such as `: 3 of 4 tools, 1 of 1 prompt`. */
 function allowedCountsOf(
   { tools, resources, templates, prompts }: Partial<ServerRow> = {},
 ): string {
@@ -141,7 +142,7 @@ export function serversText(
     return prompts.map(({ prompt, decision, rule }) => [server, prompt, decision, rule]);
   });
   const toTable = (title: string, tableRows: readonly string[][]): string => {
-    const columns = [{ title: "SERVER" }, { title }, DECISION, { title: "RULE" }];
+    const columns = [{ title: "SERVER" }, { title }, DECISION_COLUMN, { title: "RULE" }];
     return table({ columns, rows: tableRows }, style);
   };
   const failures = rows.filter(({ error }) => error !== undefined).map(({ server, error }) => {
@@ -185,7 +186,7 @@ export function agentsText(
       title: cutMiddle(agent, MAX_AGENT_WIDTH),
       color: colorOf,
     }));
-    const cells = servers.map((server, index) => {
+    const rows = servers.map((server, index) => {
       const shares = block.map(({ servers }) => {
         const { decision = "", tools = "all", resources = "all", prompts = "all" } =
           servers[index] ?? {};
@@ -194,14 +195,14 @@ export function agentsText(
       });
       return [server, ...shares];
     });
-    return table({ columns: [{ title: "SERVER" }, ...columns], rows: cells }, style);
+    return table({ columns: [{ title: "SERVER" }, ...columns], rows }, style);
   }).join("\n");
 }
 
 /** Cuts the middle of a long name, where names differ least. */
 function cutMiddle(name: string, width: number): string {
-  const letters = [...name];
-  if (letters.length <= width) return name;
+  const characters = [...name];
+  if (characters.length <= width) return name;
   const end = Math.floor((width - 1) / 2);
-  return [...letters.slice(0, width - 1 - end), "…", ...letters.slice(-end)].join("");
+  return [...characters.slice(0, width - 1 - end), "…", ...characters.slice(-end)].join("");
 }

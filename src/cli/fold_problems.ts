@@ -28,8 +28,11 @@ export function foldProblems(problems: readonly ConfigProblem[]): string[] {
     if (sameKind.length <= MAX_UNFOLDED) return [formatProblem(problem)];
     if (sameKind[0] !== problem) return [];
     const names = namesOf(sameKind).slice(1);
-    const listed = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
-    return `${formatProblem(problem)} (and ${sameKind.length - 1} more like this: ${listed}; ` +
+    const listedNames = names.slice(0, MAX_NAMES).join(", ") +
+      (names.length > MAX_NAMES ? ", …" : "");
+    return `${formatProblem(problem)} (and ${
+      sameKind.length - 1
+    } more like this: ${listedNames}; ` +
       "agent-mcp-gateway validate --json lists them all)";
   });
 }

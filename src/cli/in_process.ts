@@ -16,7 +16,7 @@ import { type Interrupts, withInterrupts } from "./interrupts.ts";
 import { openCatalogs } from "./open_catalogs.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 import { escapeControls } from "../text.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 import { within } from "../within.ts";
 
 /** Calls a tool of the gateway. */
@@ -85,9 +85,9 @@ async function runGateway<T>(
     log,
   });
   interrupts.onFurtherSignal = () => gateway.kill();
-  const [ours, theirs] = createMemoryChannels();
-  gateway.connect(theirs, { onClosed: () => {} });
-  const peer = new Peer(ours, {
+  const [clientChannel, gatewayChannel] = createMemoryChannels();
+  gateway.connect(gatewayChannel, { onClosed: () => {} });
+  const peer = new Peer(clientChannel, {
     request: (request) => request.failUnknownMethod(),
     notification: (method, params) => {
       if (method === "notifications/message") stderr.write(`${logMessageText(params)}\n`);
@@ -118,15 +118,15 @@ async function runGateway<T>(
     return result;
   } finally {
     await gateway.end(END_OPTIONS);
-    await ours.close();
+    await clientChannel.close();
   }
 }
 
 async function finishReading(catalogs: CatalogStore, signal: AbortSignal): Promise<void> {
-  const interrupted = new Promise((resolve) => {
+  const interruption = new Promise((resolve) => {
     signal.addEventListener("abort", resolve, { once: true });
   });
-  await within(Promise.race([catalogs.finishReading(), interrupted]), MAX_READING_MS);
+  await within(Promise.race([catalogs.finishReading(), interruption]), MAX_READING_MS);
 }
 
 function progressText({ progress, total, message }: Readonly<Record<string, unknown>>): string {

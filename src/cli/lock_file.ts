@@ -9,7 +9,7 @@ import { editFile } from "../config/editing/mod.ts";
 import { formatLockFile, type LockFile, parseLockFile } from "../pins/mod.ts";
 import { CommandError } from "./error_report.ts";
 
-/** Permissions of a new lock file, which others of a project read. */
+/** Permissions of a new lock file, which everybody in a project may read. */
 const MODE = 0o644;
 
 /** The lock file beside a rules file, for commands. */
@@ -35,9 +35,8 @@ export class LockFileOnDisk {
    * @throws {CommandError} if it cannot be used.
    */
   read(): LockFile | undefined {
-    const read = readLockText(this.#path);
-    if (read === undefined) return undefined;
-    return this.#parse(read);
+    const content = readLockText(this.#path);
+    return content === undefined ? undefined : this.#parse(content);
   }
 
   /**
@@ -75,8 +74,8 @@ export class LockFileOnDisk {
     );
   }
 
-  #parse(read: NonNullable<ReturnType<typeof readLockText>>): LockFile {
-    const parsed = "failure" in read ? read : parseLockFile(read.text);
+  #parse(content: NonNullable<ReturnType<typeof readLockText>>): LockFile {
+    const parsed = "failure" in content ? content : parseLockFile(content.text);
     if ("lockFile" in parsed) return parsed.lockFile;
     throw new CommandError(
       `${this.displayPath} cannot be used: ${parsed.failure}. Fix it or restore it from version ` +

@@ -26,8 +26,8 @@ const POLL_MS = 100;
 
 export const command = defineCommand({
   about:
-    "Shows the last lines of the log of a shared gateway. The id may be left out if only one " +
-    "runs, or if none runs: the log is that of the last one then.",
+    "Shows the last lines of the log of a shared gateway. Without an id, shows the log of the " +
+    "only one that runs or, if none runs, of the last one that ran.",
   example: "agent-mcp-gateway logs --follow",
   flags: {
     follow: switchFlag("Keep printing new lines until Ctrl-C"),
@@ -59,14 +59,14 @@ const MAX_OTHERS = 8;
 /**
  * Chooses the daemon with the id that was typed; if none was, the only one that runs, or the last one that ran.
  *
- * @param say Prints a note.
+ * @param printNote Prints a note for the person.
  * @throws {UsageError} If several run.
  * @throws {CommandError} If there is none.
  */
 function chooseDaemon(
   id: string | undefined,
   daemons: readonly DaemonEntry[],
-  say: (note: string) => void,
+  printNote: (note: string) => void,
 ): DaemonEntry {
   if (id !== undefined) return findDaemon(id, daemons);
   const running = daemons.filter(({ hasSocket }) => hasSocket);
@@ -76,7 +76,7 @@ function chooseDaemon(
       `Name one of the shared gateways, which agent-mcp-gateway ps describes: ${ids}`,
     );
   }
-  const ended = daemons.map((daemon) => ({ daemon, end: endOf(daemon) }))
+  const ended = daemons.map((daemon) => ({ daemon, end: lastLineTime(daemon) }))
     .sort((one, other) => other.end.getTime() - one.end.getTime());
   const daemon = running[0] ?? ended[0]?.daemon;
   if (daemon === undefined) {
@@ -90,13 +90,13 @@ function chooseDaemon(
     );
     const shown = others.slice(0, MAX_OTHERS).join(", ");
     const further = shown === "" ? "" : `; others have left theirs: ${shown}`;
-    say(`No shared gateway runs. This is the log of the last one, ${last}${further}`);
+    printNote(`No shared gateway runs. This is the log of the last one, ${last}${further}`);
   }
   return daemon;
 }
 
 /** Returns the time of the last line of a daemon's log. */
-function endOf({ log }: DaemonEntry): Date {
+function lastLineTime({ log }: DaemonEntry): Date {
   try {
     return Deno.statSync(log).mtime ?? new Date(0);
   } catch {

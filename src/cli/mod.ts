@@ -31,10 +31,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 
 async function run(args: readonly string[]): Promise<number> {
   const flags = readServeFlags(args);
-  if (flags !== undefined) return await runServing(() => runServe(flags));
+  if (flags !== undefined) return await withUnexpectedErrors(() => runServe(flags));
   if (args[0] === DAEMON_COMMAND) {
     const { runDaemon } = await import("./daemon.ts");
-    return await runServing(() => runDaemon(args[1] ?? ""));
+    return await withUnexpectedErrors(() => runDaemon(args[1] ?? ""));
   }
   // An MCP client waits for `serve` to start: loading the parser of all commands would take 5 ms.
   return await (await import("./parse_and_run.ts")).parseAndRun(args);
@@ -45,7 +45,7 @@ async function runServe(flags: SettingFlags): Promise<number> {
   return await serve(flags);
 }
 
-async function runServing(serve: () => Promise<number>): Promise<number> {
+async function withUnexpectedErrors(serve: () => Promise<number>): Promise<number> {
   try {
     return await serve();
   } catch (error) {

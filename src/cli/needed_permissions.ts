@@ -62,8 +62,8 @@ export interface ServedConfiguration {
 const isWindows = Deno.build.os === "windows";
 
 /** Finds the permissions that serving needs, and no others. */
-export function findNeededPermissions(served: ServedConfiguration): NeededPermissions {
-  const needed: NeededPermissions = {
+export function findNeededPermissions(source: ServedConfiguration): NeededPermissions {
+  const permissions: NeededPermissions = {
     read: new Set(),
     write: new Set(),
     env: new Set(),
@@ -71,65 +71,65 @@ export function findNeededPermissions(served: ServedConfiguration): NeededPermis
     net: new Set(),
     notes: [],
   };
-  addFiles(needed, served);
-  addVariables(needed, served);
-  for (const server of served.configuration.servers.values()) {
+  addFiles(permissions, source);
+  addVariables(permissions, source);
+  for (const server of source.configuration.servers.values()) {
     const stdio = getStdioConfig(server.connection);
     const http = getHttpConfig(server.connection);
-    if (stdio !== undefined) addProgram(needed, server, stdio, served);
-    if (http !== undefined) addHost(needed, server, http, served);
+    if (stdio !== undefined) addProgram(permissions, server, stdio, source);
+    if (http !== undefined) addHost(permissions, server, http, source);
   }
-  addCodeSandbox(needed, served);
-  addListener(needed, served);
-  return needed;
+  addCodeSandbox(permissions, source);
+  addListener(permissions, source);
+  return permissions;
 }
 
 function addFiles(
-  needed: NeededPermissions,
+  permissions: NeededPermissions,
   { settings, files, configuration, env, cwd }: ServedConfiguration,
 ): void {
-  for (const part of listReadParts()) needed.read.add(fileURLToPath(part));
+  for (const part of listReadParts()) permissions.read.add(fileURLToPath(part));
   for (const { path, searchedPaths, ignoredPaths } of [files.mcpConfig, files.rules]) {
     // The gateway checks all search paths, and a path that it may not read would count as existing.
-    for (const candidate of [...searchedPaths, ...ignoredPaths]) needed.read.add(candidate);
+    for (const candidate of [...searchedPaths, ...ignoredPaths]) permissions.read.add(candidate);
     // The gateway watches the folder of the file, and of its target if it is a symlink.
-    needed.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
+    permissions.read.add(folderOf(path)).add(folderOf(realPathOf(path)));
   }
   // The lock file is beside the rules file, but may be a link.
-  needed.read.add(folderOf(realPathOf(locateLockFile(files.rules).path)));
+  permissions.read.add(folderOf(realPathOf(locateLockFile(files.rules).path)));
   const catalogs = getCatalogsFolder(env);
   if (catalogs !== undefined) {
     // The gateway checks who can change this folder, too.
     const folder = folderOf(catalogs);
-    needed.read.add(folder);
-    needed.write.add(folder);
+    permissions.read.add(folder);
+    permissions.write.add(folder);
   }
   if (configuration.rules.agents.values().some(({ ask }) => ask !== undefined)) {
     // The gateway checks who can change the folder of the approvals and the one around it.
     const folder = folderOf(getApprovalsFolder(env));
-    needed.read.add(folder);
-    needed.write.add(folder);
+    permissions.read.add(folder);
+    permissions.write.add(folder);
   }
   const trustFile = needsTrust(files) ? trustFileFor(settings, env) : undefined;
-  if (trustFile !== undefined) needed.read.add(folderOf(trustFile));
-  // Full logs are rotated in their folder, which is created if it is missing. Large results are beside the fallback.
+  if (trustFile !== undefined) permissions.read.add(folderOf(trustFile));
+  // A full log is rotated in its folder, which is created if it is missing. Large results are beside the fallback log.
   for (const log of [settings.auditLog, auditFallback()]) {
     // Standard streams are open already.
     if (standardStream(log) !== undefined) continue;
     const folder = folderOf(resolvePath(cwd, log));
     if (folder === "/" || folder === getHomeFolder(env)) {
-      needed.notes.push(
+      permissions.notes.push(
         `The audit log is directly in ${folder}, so everything in that folder may be written. ` +
           "Move it into a folder of its own.",
       );
     }
-    needed.read.add(folder);
-    needed.write.add(folder);
+    permissions.read.add(folder);
+    permissions.write.add(folder);
   }
 }
 
 function addVariables(
-  needed: NeededPermissions,
+  permissions: NeededPermissions,
   { configuration, variables }: ServedConfiguration,
 ): void {
   const gatewayVariables = [
@@ -140,32 +140,34 @@ function addVariables(
     ...isWindows ? ["USERPROFILE"] : [],
   ];
   const settings = listSettings().map(({ variable }) => variable);
-  const inherited = [...configuration.servers.values()]
+  const inheritedVariables = [...configuration.servers.values()]
     .flatMap(({ options }) => options.inheritEnv);
   // In Deno's flag a comma would end the name, and `*` would match other names.
-  const serverVariables = [...variables, ...inherited].filter((name) => /^[^,*]+$/.test(name));
+  const serverVariables = [...variables, ...inheritedVariables].filter((name) =>
+    /^[^,*]+$/.test(name)
+  );
   for (
     const name of [...gatewayVariables, ...settings, ...listSafeVariables(), ...serverVariables]
   ) {
-    needed.env.add(name);
+    permissions.env.add(name);
   }
 }
 
 function addProgram(
-  needed: NeededPermissions,
+  permissions: NeededPermissions,
   { name, options }: ServerConfig,
   connection: StdioConfig,
   { env, cwd }: ServedConfiguration,
 ): void {
-  if (isWindows) return addAnyProgram(needed, env);
+  if (isWindows) return addAnyProgram(permissions, env);
   const variables = createChildEnvironment(
     { env: connection.env, inheritEnv: options.inheritEnv },
     env,
   );
   const loaderVariable = Object.keys(variables).find((variable) => /^(?:LD|DYLD)_/.test(variable));
   if (loaderVariable !== undefined) {
-    needed.run = undefined;
-    needed.notes.push(
+    permissions.run = undefined;
+    permissions.notes.push(
       `Server "${name}" gets the variable ${loaderVariable}, which decides what code programs load. ` +
         "Deno passes it on only if every program may be started.",
     );
@@ -175,23 +177,23 @@ function addProgram(
     ? findProgram(connection.command, { path: variables["PATH"], env, folder })
     : findProgram(options.sandbox, { path: env.get("PATH"), env, folder });
   if (program.includes(",")) {
-    needed.run = undefined;
-    needed.notes.push(
+    permissions.run = undefined;
+    permissions.notes.push(
       `The path of server "${name}" contains a comma, which is not possible in Deno's flag.`,
     );
   }
-  needed.run?.add(program);
+  permissions.run?.add(program);
   // `kill` ends process groups; `sh` ends them if the gateway itself is killed.
-  needed.run?.add("kill").add("sh");
+  permissions.run?.add("kill").add("sh");
 }
 
 /** Allows any program: on Windows `npx` and the like are scripts on the PATH, which `cmd.exe` runs. */
-function addAnyProgram(needed: NeededPermissions, env: Environment): void {
+function addAnyProgram(permissions: NeededPermissions, env: Environment): void {
   const folders = (env.get("PATH") ?? "").split(";").map((text) => text.replaceAll('"', "").trim());
-  for (const folder of folders) if (folder !== "") needed.read.add(folder);
-  if (needed.run === undefined) return;
-  needed.run = undefined;
-  needed.notes.push(
+  for (const folder of folders) if (folder !== "") permissions.read.add(folder);
+  if (permissions.run === undefined) return;
+  permissions.run = undefined;
+  permissions.notes.push(
     "On Windows, programs from npm are scripts of cmd.exe, which can start any program. " +
       "Therefore all programs may be started.",
   );
@@ -212,51 +214,51 @@ function findProgram(
 }
 
 function addHost(
-  needed: NeededPermissions,
+  permissions: NeededPermissions,
   { name, options, unavailable }: ServerConfig,
   { url, headers }: HttpConfig,
-  served: ServedConfiguration,
+  source: ServedConfiguration,
 ): void {
   if (unavailable !== undefined) {
-    needed.notes.push(
+    permissions.notes.push(
       `The host of server "${name}" is left out, because the server is not available: ${unavailable}`,
     );
     return;
   }
-  needed.net.add(hostOf(url));
+  permissions.net.add(hostOf(url));
   const { issuer } = options.oauth ?? {};
-  if (issuer !== undefined) needed.net.add(hostOf(issuer));
+  if (issuer !== undefined) permissions.net.add(hostOf(issuer));
   if (Object.keys(headers).some((header) => /^authorization$/i.test(header))) return;
-  needed.notes.push(
+  permissions.notes.push(
     `Server "${name}" may require a login (OAuth) at hosts that only it knows. ` +
       "If it does, add them to --allow-net.",
   );
-  addLogin(needed, served);
+  addLogin(permissions, source);
   if (options.oauth?.grant === "client_credentials") return;
   const { redirectPort } = options.oauth ?? {};
-  needed.net.add(redirectPort === undefined ? "127.0.0.1" : `127.0.0.1:${redirectPort}`);
+  permissions.net.add(redirectPort === undefined ? "127.0.0.1" : `127.0.0.1:${redirectPort}`);
 }
 
 /** Adds the permissions for a login: the folder of the tokens, and a program that opens the browser. */
-function addLogin(needed: NeededPermissions, { env, cwd }: ServedConfiguration): void {
+function addLogin(permissions: NeededPermissions, { env, cwd }: ServedConfiguration): void {
   const folder = getOAuthFolder(env);
   if (folder !== undefined) {
-    needed.read.add(resolvePath(cwd, folder));
-    needed.write.add(resolvePath(cwd, folder));
+    permissions.read.add(resolvePath(cwd, folder));
+    permissions.write.add(resolvePath(cwd, folder));
   }
   const variables = isWindows
     ? ["BROWSER", "USERDOMAIN", "USERNAME"]
     : ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"];
-  for (const variable of variables) needed.env.add(variable);
-  for (const program of browserPrograms(env)) needed.run?.add(program);
+  for (const variable of variables) permissions.env.add(variable);
+  for (const program of browserPrograms(env)) permissions.run?.add(program);
 }
 
 /** The programs that may open a link in a browser on this machine. */
 function browserPrograms(env: Environment): string[] {
-  const chosen = env.get("BROWSER")?.trim() ?? "";
-  if (chosen === "none") return [];
-  if (isWindows) return ["icacls", chosen.split(/\s+/)[0] || "rundll32"];
-  if (chosen !== "") return chosen.split(":").map((text) => text.trim().split(/\s+/)[0] ?? "");
+  const browser = env.get("BROWSER")?.trim() ?? "";
+  if (browser === "none") return [];
+  if (isWindows) return ["icacls", browser.split(/\s+/)[0] || "rundll32"];
+  if (browser !== "") return browser.split(":").map((text) => text.trim().split(/\s+/)[0] ?? "");
   if (Deno.build.os === "darwin") return ["open"];
   return (env.get("PATH") ?? "").split(":").flatMap((folder) =>
     ["xdg-open", "wslview"].filter((program) => isFile(resolvePath("/", folder, program)))
@@ -264,32 +266,35 @@ function browserPrograms(env: Environment): string[] {
 }
 
 /** Adds the program itself, which runs code in a process of its own, if an agent may run code. */
-function addCodeSandbox(needed: NeededPermissions, { configuration }: ServedConfiguration): void {
+function addCodeSandbox(
+  permissions: NeededPermissions,
+  { configuration }: ServedConfiguration,
+): void {
   const policy = compileRules(configuration);
   const request = { kind: "tool", server: OWN_SERVER, tool: RUN_CODE } as const;
   const runsCode = configuration.rules.agents.keys().some((agent) => policy.allows(agent, request));
   if (!runsCode) return;
   const program = Deno.execPath();
   // Deno's flag cannot name a path with a comma; `sh` can start such a program.
-  if (!program.includes(",")) needed.run?.add(program);
+  if (!program.includes(",")) permissions.run?.add(program);
   // `sh` limits the process, and ends it if the gateway is killed; `kill` ends its group.
-  if (!isWindows) needed.run?.add("kill").add("sh");
+  if (!isWindows) permissions.run?.add("kill").add("sh");
   // Names the folder in which Deno keeps packages and compiled code.
-  needed.env.add("DENO_DIR");
+  permissions.env.add("DENO_DIR");
 }
 
 function addListener(
-  needed: NeededPermissions,
+  permissions: NeededPermissions,
   { settings, configuration }: ServedConfiguration,
 ): void {
   if (settings.transport !== "http") return;
   const { host, port } = settings;
-  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  needed.net.add(port === 0 ? name : `${name}:${port}`);
+  const hostName = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  permissions.net.add(port === 0 ? hostName : `${hostName}:${port}`);
   const { jwt } = configuration.rules;
   if (jwt === undefined) return;
   const keysUrl = jwt.jwksUrl ?? jwt.issuer;
-  if (URL.canParse(keysUrl)) needed.net.add(hostOf(keysUrl));
+  if (URL.canParse(keysUrl)) permissions.net.add(hostOf(keysUrl));
 }
 
 function hostOf(url: string): string {

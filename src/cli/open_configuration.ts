@@ -60,8 +60,8 @@ export function findFiles(
 /**
  * Finds, reads and checks both files.
  *
- * @param options The process, and whether files of the working folder must be trusted, because servers
- * will start.
+ * @param options `mustBeTrusted`: whether files of the working folder must be trusted, because servers
+ * will start. `env` and `cwd`: by default those of this process.
  * @throws {ConfigError} if a flag or a variable has a bad value.
  */
 export async function readConfiguration(
@@ -69,19 +69,18 @@ export async function readConfiguration(
   { mustBeTrusted = false, ...context }: OpenContext & { readonly mustBeTrusted?: boolean } =
     thisProcess(),
 ): Promise<CheckedConfiguration> {
-  const located = findFiles(flags, context);
-  const trustFile = mustBeTrusted ? trustFileFor(located.settings, context.env) : undefined;
-  const { files, settings } = located;
-  const checked = await checkConfiguration(files, { ...context, trustFile, settings });
-  const warnings = [...warnUnknownVariables(context.env), ...checked.warnings];
-  return { ...located, ...checked, warnings };
+  const { settings, files } = findFiles(flags, context);
+  const trustFile = mustBeTrusted ? trustFileFor(settings, context.env) : undefined;
+  const result = await checkConfiguration(files, { ...context, trustFile, settings });
+  const warnings = [...warnUnknownVariables(context.env), ...result.warnings];
+  return { settings, files, ...result, warnings };
 }
 
 /**
  * Reads both files for a command that needs a configuration without errors.
  *
- * @param options Whether the command may start servers, for which files of the working folder must be trusted.
- * Default: it may.
+ * @param options `startsServers`: whether the command may start servers, so that files of the working folder must be
+ * trusted. Default: yes.
  * @throws {ConfigError} if a file has errors or is not trusted; contains the errors of both files.
  */
 export async function openConfiguration(

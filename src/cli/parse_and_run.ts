@@ -15,7 +15,7 @@ import { didYouMean } from "../similar_names.ts";
 import type { Output, ParserContext, Streams } from "./command.ts";
 import { COMMANDS, helpText } from "./commands.ts";
 import { styleOf } from "./terminal.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 import { wrapText } from "./wrap.ts";
 
 /** Exit code of a command line that cannot be parsed. */
@@ -49,11 +49,8 @@ export async function parseAndRun(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText());
     return 0;
   }
-  const commandLine = beginsWithHelp
-    ? [...words, "--help"]
-    : word === "version"
-    ? ["--version", ...words]
-    : args;
+  const versionFlags = word === "version" ? ["--version", ...words] : undefined;
+  const commandLine = beginsWithHelp ? [...words, "--help"] : versionFlags ?? args;
   const [command = ""] = commandLine;
   if (!command.startsWith("-") && command !== "" && !isCommand(command)) {
     const suggestion = didYouMean(command, [
@@ -76,7 +73,7 @@ export async function parseAndRun(args: readonly string[]): Promise<number> {
     case ExitCode.Success:
       return context.exitCode;
     case ExitCode.InvalidArgument:
-      if (isArgumentMissing) process.stderr.write(exampleOf(commandLine, routes));
+      if (isArgumentMissing) process.stderr.write(findExample(commandLine, routes));
       return USAGE_ERROR;
     case ExitCode.UnknownCommand:
       return USAGE_ERROR;
@@ -100,7 +97,7 @@ async function buildParser(
   onMissingArgument: () => void = () => {},
 ): Promise<Parser> {
   const name = isCommand(word) ? word : "serve";
-  const builtCommands = COMMANDS.filter((listed) => [name, "serve"].includes(listed.name))
+  const builtCommands = COMMANDS.filter((command) => [name, "serve"].includes(command.name))
     .map(async ({ name, brief, load }) => [name, (await load()).command.build(brief)] as const);
   const routes = buildRouteMap<string, ParserContext>({
     routes: Object.fromEntries(await Promise.all(builtCommands)),
@@ -121,7 +118,7 @@ async function buildParser(
 const MEANT_FLAGS: Readonly<Record<string, string>> = { tools: "--server", explain: "--agent" };
 
 /** Returns the example from the help of the command that a command line names. */
-function exampleOf(
+function findExample(
   [name = "", word = ""]: readonly string[],
   routes: RouteMap<ParserContext>,
 ): string {

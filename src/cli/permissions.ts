@@ -20,9 +20,14 @@ export const command = defineCommand({
   },
   async run({ flags: { json, shell, ...flags }, stdout, stderr }) {
     if (json && shell) throw new UsageError("--json and --shell exclude each other: remove one");
-    const needed = await readNeededPermissions(flags);
-    const permissionFlags = formatFlags(needed);
-    const notes = [...needed.notes, ...noteInterpreters(needed), ...noteCommas(needed), RERUN_NOTE];
+    const permissions = await readNeededPermissions(flags);
+    const permissionFlags = formatFlags(permissions);
+    const notes = [
+      ...permissions.notes,
+      ...noteInterpreters(permissions),
+      ...noteCommas(permissions),
+      RERUN_NOTE,
+    ];
     if (json) stdout.write(jsonOutput(JSON.stringify({ flags: permissionFlags, notes })));
     else {
       const flagWithBlank = permissionFlags.find((flag) => /\s/.test(flag));

@@ -17,7 +17,7 @@ import { type PinnableServer, readPinnableServers } from "./read_pinnable.ts";
 import { findServer } from "./resolve_names.ts";
 
 /** Exit code of `--check` if anything differs. */
-const DIFFERS = 4;
+const EXIT_DIFFERS = 4;
 
 const FLAGS = {
   update: switchFlag("Accept all that the servers offer now, and print it as --diff does"),
@@ -50,9 +50,9 @@ export const command = defineCommand({
     const opened = await openConfiguration(fileFlags);
     const { configuration, files } = opened;
     const file = new LockFileOnDisk(files.rules);
-    const before = file.read();
+    const lockFileBefore = file.read();
     const writes = !check && !diff;
-    if (before === undefined && !writes) {
+    if (lockFileBefore === undefined && !writes) {
       throw new CommandError(
         `There is no ${file.displayPath}, so nothing is pinned; agent-mcp-gateway pin writes it`,
       );
@@ -61,7 +61,7 @@ export const command = defineCommand({
       ? [...configuration.servers.keys()]
       : [findServer(onlyServer, configuration).name];
     const servers = await readPinnableServers(names, { opened, stderr: streams.stderr });
-    const lockFile = before ?? new Map<string, LockedServer>();
+    const lockFile = lockFileBefore ?? new Map<string, LockedServer>();
     const reports = await Promise.all(
       servers.map(async (server) => await createReport(server, { lockFile, update, writes })),
     );
@@ -72,7 +72,7 @@ export const command = defineCommand({
         changeLockFile(current, { servers, update, removed: update ? unconfigured : [] })
       );
     }
-    // A server may list other things now than it did when a person looked at the differences.
+    // After --update, too: a server may list something else now than when a person looked at the differences.
     printReports(reports, {
       unconfigured,
       update,
@@ -83,11 +83,12 @@ export const command = defineCommand({
     });
     const hasFailed = reports.some(({ failure }) => failure !== undefined);
     const differs = unconfigured.length > 0 ||
-      reports.some(({ status, edited, isOtherVersion }) =>
-        status === "changed" || edited.length > 0 ||
+      reports.some(({ status, editedItems, isOtherVersion }) =>
+        status === "changed" || editedItems.length > 0 ||
         (strict && (status === "not pinned" || isOtherVersion))
       );
-    return check && differs ? DIFFERS : hasFailed ? 1 : 0;
+    if (check && differs) return EXIT_DIFFERS;
+    return hasFailed ? 1 : 0;
   },
 });
 
@@ -107,12 +108,12 @@ function changeLockFile(
     readonly removed: readonly string[];
   },
 ): LockFile {
-  const changed = new Map(lockFile);
-  for (const name of removed) changed.delete(name);
+  const newLockFile = new Map(lockFile);
+  for (const name of removed) newLockFile.delete(name);
   for (const { name, listed } of servers) {
-    if (listed === undefined || (changed.has(name) && !update)) continue;
+    if (listed === undefined || (newLockFile.has(name) && !update)) continue;
     const { serverInfo, pins } = listed;
-    changed.set(name, { serverInfo, pins });
+    newLockFile.set(name, { serverInfo, pins });
   }
-  return changed;
+  return newLockFile;
 }

@@ -3,14 +3,16 @@ import { formatPath, isRecord } from "../json.ts";
 import { type DiffPart, diffWords, type PinDifference } from "../pins/mod.ts";
 import { escapeControls, escapeLines } from "../text.ts";
 import { ITEM_NOUNS, quoteName } from "./pinned_items.ts";
-import { colored } from "./table.ts";
+import { colorText } from "./table.ts";
 import type { TerminalStyle } from "./terminal.ts";
 
 /** Depth in a definition below which values are compared as texts. */
 const MAX_DEPTH = 40;
 
-/** Length of equal text that is shown as a whole, and of its parts that are shown otherwise, in UTF-16 code units. */
+/** Maximum length of unchanged text that is shown whole, in UTF-16 code units. */
 const MAX_EQUAL_LENGTH = 200;
+
+/** Length of each end of longer unchanged text that is shown, in UTF-16 code units. */
 const CONTEXT_LENGTH = 80;
 
 /** A value of a definition that has changed: a text word by word, other values as JSON. */
@@ -19,10 +21,10 @@ export interface ValueDifference {
   readonly parts: readonly DiffPart[];
 }
 
-/** Finds the values that differ between a pin and a listed item; all values of an item that is new. */
+/** Finds the values that differ between a pin and a listed item; for a new item, all values. */
 export function diffDefinitions({ pinned, listed }: PinDifference): ValueDifference[] {
-  const found: ValueDifference[] = [];
-  if (listed === undefined) return found;
+  const differences: ValueDifference[] = [];
+  if (listed === undefined) return differences;
   const compare = (
     one: unknown,
     other: unknown,
@@ -43,10 +45,10 @@ export function diffDefinitions({ pinned, listed }: PinDifference): ValueDiffere
     }
     const [oldText, newText] = [textOf(one), textOf(other)];
     if (oldText === newText && typeof one === typeof other) return;
-    found.push({ path: formatPath(path), parts: diffWords(oldText, newText) });
+    differences.push({ path: formatPath(path), parts: diffWords(oldText, newText) });
   };
   compare(pinned?.definition ?? {}, listed.definition, []);
-  return found;
+  return differences;
 }
 
 function memberOf(value: Readonly<Record<string, unknown>>, key: string): unknown {
@@ -58,7 +60,7 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : canonicalJson(value);
 }
 
-/** Writes a difference as a line, and with `isDetailed` the values that differ. */
+/** Formats a difference as a line, followed by the values that differ if `isDetailed` is set. */
 export function differenceText(
   difference: PinDifference,
   { isDetailed, style }: { readonly isDetailed: boolean; readonly style: TerminalStyle },
@@ -75,7 +77,7 @@ export function differenceText(
   return head + values.join("");
 }
 
-/** Writes a part as `git diff --word-diff` does: `[-old-]` and `{+new+}`. */
+/** Formats a part as `git diff --word-diff` does: `[-old-]` and `{+new+}`. */
 function partText(
   { side, text }: DiffPart,
   { index, count, style }: {
@@ -84,8 +86,8 @@ function partText(
     readonly style: TerminalStyle;
   },
 ): string {
-  if (side === "old") return colored(style, `[-${escapeLines(text)}-]`, "red");
-  if (side === "new") return colored(style, `{+${escapeLines(text)}+}`, "green");
+  if (side === "old") return colorText(style, `[-${escapeLines(text)}-]`, "red");
+  if (side === "new") return colorText(style, `{+${escapeLines(text)}+}`, "green");
   if (text.length <= MAX_EQUAL_LENGTH) return escapeLines(text);
   const start = index === 0 ? "" : text.slice(0, CONTEXT_LENGTH);
   const end = index === count - 1 ? "" : text.slice(-CONTEXT_LENGTH);

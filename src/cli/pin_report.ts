@@ -17,14 +17,14 @@ export interface ServerReport {
   readonly status: "unchanged" | "changed" | "not pinned" | "pinned" | "updated" | "failed";
   readonly differences: readonly PinDifference[];
   /** Names of items whose definition in the lock file does not have its hash. */
-  readonly edited: readonly string[];
+  readonly editedItems: readonly string[];
   readonly pinnedInfo: PinnedServerInfo | undefined;
   readonly isOtherVersion: boolean;
   readonly listed: PinnableServer["listed"];
   readonly failure: string | undefined;
 }
 
-/** Compares a server with its pins, and says what becomes of them. */
+/** Compares a server with its pins, and determines its status after the command. */
 export async function createReport(
   { name, listed, failure }: PinnableServer,
   { lockFile, update, writes }: {
@@ -34,14 +34,20 @@ export async function createReport(
   },
 ): Promise<ServerReport> {
   const locked = lockFile.get(name);
-  const edited = locked === undefined ? [] : await findEdited(locked.pins);
-  const known = { server: name, edited, pinnedInfo: locked?.serverInfo, listed, failure };
+  const editedItems = locked === undefined ? [] : await findEditedItems(locked.pins);
+  const commonFields = {
+    server: name,
+    editedItems,
+    pinnedInfo: locked?.serverInfo,
+    listed,
+    failure,
+  };
   if (listed === undefined) {
-    return { ...known, status: "failed", differences: [], isOtherVersion: false };
+    return { ...commonFields, status: "failed", differences: [], isOtherVersion: false };
   }
   if (locked === undefined) {
     const status = writes ? "pinned" : "not pinned";
-    return { ...known, status, differences: [], isOtherVersion: false };
+    return { ...commonFields, status, differences: [], isOtherVersion: false };
   }
   const differences = comparePins(locked.pins, listed.pins);
   // An item that cannot be pinned is held back, whether it was pinned before or not.
@@ -52,26 +58,26 @@ export async function createReport(
   });
   const isUnpinnable = ({ kind, name: item }: PinDifference): boolean =>
     unpinnable.some((other) => other.kind === kind && other.name === item);
-  const all = [...differences.filter((difference) => !isUnpinnable(difference)), ...unpinnable];
-  const isEqual = all.length === 0;
+  const allDifferences = [
+    ...differences.filter((difference) => !isUnpinnable(difference)),
+    ...unpinnable,
+  ];
+  const isEqual = allDifferences.length === 0;
   const isOtherVersion = canonicalJson(locked.serverInfo) !== canonicalJson(listed.serverInfo);
-  const isChanged = !isEqual || edited.length > 0;
-  const status = update && (isChanged || isOtherVersion)
-    ? "updated"
-    : isEqual
-    ? "unchanged"
-    : "changed";
-  return { ...known, status, differences: all, isOtherVersion };
+  const isChanged = !isEqual || editedItems.length > 0;
+  const comparison = isEqual ? "unchanged" : "changed";
+  const status = update && (isChanged || isOtherVersion) ? "updated" : comparison;
+  return { ...commonFields, status, differences: allDifferences, isOtherVersion };
 }
 
 /** Finds pins whose definition does not have their hash: somebody has edited the lock file by hand. */
-async function findEdited(pins: ServerPins): Promise<string[]> {
-  const edited: string[] = [];
+async function findEditedItems(pins: ServerPins): Promise<string[]> {
+  const editedItems: string[] = [];
   for (const kind of PINNED_KINDS) {
     for (const [name, { sha256: hash, definition }] of pins[kind]) {
       if (await sha256(canonicalJson(definition)) === hash) continue;
-      edited.push(`${ITEM_NOUNS[kind]} ${quoteName(name)}`);
+      editedItems.push(`${ITEM_NOUNS[kind]} ${quoteName(name)}`);
     }
   }
-  return edited;
+  return editedItems;
 }

@@ -42,7 +42,7 @@ export interface ListedItem {
 /** The items of a server, by kind; a kind that is absent is not known. */
 export type ListedItems = Readonly<Partial<Record<PinnedKind, readonly ListedItem[]>>>;
 
-/** Selects the items that are pinned, of lists by their kind. */
+/** Selects the lists whose items are pinned. */
 export function selectListedItems(
   lists: Readonly<Partial<Record<ListKind, readonly ListedItem[] | undefined>>>,
 ): ListedItems {
@@ -101,7 +101,7 @@ export function findItemsHiddenText(items: ListedItems): ItemHiddenText[] {
 /** Maximum number of messages about the hidden text of a server. */
 const MAX_MESSAGES = 20;
 
-/** Describes hidden text, each as a clause about the server. */
+/** Describes hidden texts, each as a clause about the server. */
 export function describeHiddenText(found: readonly ItemHiddenText[]): string[] {
   const messages = found.slice(0, MAX_MESSAGES).map(({ item, name, kind, path, excerpt }) =>
     `its ${ITEM_NOUNS[item]} ${quoteName(name)} may hide something from you: ${kind} in ${path}: ` +
@@ -137,7 +137,7 @@ async function describeHeldBack(
     `${serverCommand("pin", server, "--diff")} shows the differences`;
 }
 
-/** Describes what pins and their reviewers should know about the items of a server, each as a clause about the server. */
+/** Describes items of a server that are held back, and hidden text in items, each as a clause about the server. */
 export async function describeItems(
   items: ListedItems,
   server: PinnedServer,

@@ -72,7 +72,9 @@ function describeStatus({ status, differences, listed }: ServerReport): string {
 }
 
 /** Returns the warnings about a server, as clauses. */
-function notesOf({ listed, edited, status, pinnedInfo, isOtherVersion }: ServerReport): string[] {
+function notesOf(
+  { listed, editedItems, status, pinnedInfo, isOtherVersion }: ServerReport,
+): string[] {
   return [
     ...(isOtherVersion
       ? [
@@ -81,7 +83,7 @@ function notesOf({ listed, edited, status, pinnedInfo, isOtherVersion }: ServerR
         } now`,
       ]
       : []),
-    ...(status === "updated" ? [] : edited.map((item) => {
+    ...(status === "updated" ? [] : editedItems.map((item) => {
       return `the definition of its ${item} in the lock file does not have its hash, because somebody ` +
         "edited it by hand; --update writes both";
     })),
@@ -107,7 +109,7 @@ function createJson(
   return {
     lock_file: file.displayPath,
     servers: reports.map((report) => {
-      const { server, status, differences, edited, pinnedInfo, listed, failure } = report;
+      const { server, status, differences, editedItems, pinnedInfo, listed, failure } = report;
       return {
         server,
         status: status.replace(" ", "_"),
@@ -118,7 +120,7 @@ function createJson(
           const { kind, name, change } = difference;
           return { kind, name, change, values: diffDefinitions(difference) };
         }),
-        edited,
+        edited: editedItems,
         unpinnable: listed?.unpinnable ?? [],
         hidden_text: listed?.hiddenText.map(({ item, name, kind, path, excerpt }) => {
           return { kind: item, name, hidden: kind, path, excerpt };

@@ -24,7 +24,7 @@ import { type Interrupts, withInterrupts } from "./interrupts.ts";
 import type { OpenedConfiguration } from "./open_configuration.ts";
 import { Progress } from "./progress.ts";
 import { formatSeconds } from "./terminal.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 
 /** The result of starting a server. */
 export interface Probe {
@@ -51,8 +51,8 @@ export interface OfferedLists {
   readonly prompts?: readonly Item[] | undefined;
 }
 
-/** Options of `Probes`. */
-export interface ServerProbeOptions {
+/** Options of `ProbedServers`. */
+export interface ProbedServersOptions {
   /** Whether resources, templates and prompts are listed, too. Default: no. */
   readonly listsAll?: boolean;
   readonly settings: Settings;
@@ -95,16 +95,16 @@ export const ANONYMOUS_CALLER: Caller = {
  * Servers that a command starts, through the same code that connects agents to servers. `close` ends
  * every process.
  */
-export class Probes {
+export class ProbedServers {
   /** The servers by name, in the file's order. */
   readonly servers: ReadonlyMap<string, DownstreamServer>;
-  readonly #options: ServerProbeOptions;
+  readonly #options: ProbedServersOptions;
   readonly #processes: Processes;
   readonly #noise = new Map<string, string[]>();
   readonly #warnings = new Map<string, string[]>();
 
   /** Creates the servers without starting them. */
-  constructor(configuration: Pick<Configuration, "servers">, options: ServerProbeOptions) {
+  constructor(configuration: Pick<Configuration, "servers">, options: ProbedServersOptions) {
     this.#options = options;
     const { settings, log, catalogs } = options;
     this.#processes = new Processes(settings.maxProcesses, log);
@@ -121,9 +121,9 @@ export class Probes {
     };
     this.servers = new Map(
       Array.from(configuration.servers, ([name, config]) => {
-        // Catalogs are remembered by the entry as it is.
-        const entry = catalogs === undefined ? configForDownload(config) : config;
-        return [name, new DownstreamServer(entry, context)];
+        // A catalog is remembered for the configuration of its server, which must therefore not change.
+        const serverConfig = catalogs === undefined ? configForDownload(config) : config;
+        return [name, new DownstreamServer(serverConfig, context)];
       }),
     );
   }
@@ -268,16 +268,16 @@ function mayDownload(config: ServerConfig | undefined): boolean {
 }
 
 /** Calls `use` with servers to start, and ends them afterwards, even if it throws. */
-export async function withProbes<T>(
-  { servers, ...options }: ServerProbeOptions & Pick<Configuration, "servers">,
-  use: (probes: Probes) => Promise<T>,
+export async function withProbedServers<T>(
+  { servers, ...options }: ProbedServersOptions & Pick<Configuration, "servers">,
+  use: (probedServers: ProbedServers) => Promise<T>,
 ): Promise<T> {
-  const probes = new Probes({ servers }, options);
-  options.interrupts.onFurtherSignal = () => probes.kill();
+  const probedServers = new ProbedServers({ servers }, options);
+  options.interrupts.onFurtherSignal = () => probedServers.kill();
   try {
-    return await use(probes);
+    return await use(probedServers);
   } finally {
-    await probes.close();
+    await probedServers.close();
   }
 }
 
@@ -299,7 +299,11 @@ export interface StartOptions {
  */
 export async function withStartedServers<T>(
   { opened, names, stderr, listsAll = false }: StartOptions,
-  use: (started: readonly Probe[], probes: Probes, signal: AbortSignal) => T | Promise<T>,
+  use: (
+    probes: readonly Probe[],
+    probedServers: ProbedServers,
+    signal: AbortSignal,
+  ) => T | Promise<T>,
 ): Promise<T> {
   const { settings, configuration: { servers }, log } = opened;
   return await withInterrupts(async (interrupts) => {
@@ -309,12 +313,13 @@ export async function withStartedServers<T>(
       signal,
       mayDownload: (name) => mayDownload(servers.get(name)),
     });
-    return await withProbes({ servers, settings, log, interrupts, listsAll }, async (probes) => {
-      const started = await probes.startAll(names, ({ config, error, tools, ms }) => {
+    const options = { servers, settings, log, interrupts, listsAll };
+    return await withProbedServers(options, async (probedServers) => {
+      const probes = await probedServers.startAll(names, ({ config, error, tools, ms }) => {
         const result = error === undefined ? `${tools?.length} tools` : "FAILED";
         progress.finish(config.name, `${result} ${formatSeconds(ms)}`);
       });
-      return await use(started, probes, signal);
+      return await use(probes, probedServers, signal);
     });
   });
 }

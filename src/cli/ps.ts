@@ -17,15 +17,15 @@ export const command = defineCommand({
   flags: { json: JSON_FLAG },
   async run({ flags: { json }, stdout, stderr }) {
     const list = listDaemons();
-    const found = list.daemons.filter(({ hasSocket }) => hasSocket);
-    const reports = addDifferences(await Promise.all(found.map(reportDaemon)));
+    const runningDaemons = list.daemons.filter(({ hasSocket }) => hasSocket);
+    const reports = addDifferences(await Promise.all(runningDaemons.map(reportDaemon)));
     if (json) stdout.write(jsonOutput(JSON.stringify(reports)));
     else stdout.write(reports.map(reportText).join("\n"));
     writeProblems(list, stderr);
     if (reports.length === 0) {
       stderr.write(
         "No shared gateway runs: the next client that starts with --shared starts one, and so does " +
-          "the next call of one that is open\n",
+          "the next call of a client that is already open\n",
       );
     }
     return list.problems.length === 0 && reports.every(({ state }) => state === "running") ? 0 : 1;
@@ -58,10 +58,10 @@ const MAX_NAMES = 8;
 function differenceLines({ differs }: DaemonReport): string[] {
   if (differs === undefined) return [];
   const { from, in: names } = fieldsOf(differs);
-  const all = Array.isArray(names) ? names : [];
-  const more = all.length > MAX_NAMES ? ` and ${all.length - MAX_NAMES} more` : "";
-  const shown = all.slice(0, MAX_NAMES).join(", ");
-  return [`  differs  from ${shortDaemonId(String(from))} in ${shown}${more}`];
+  const allNames = Array.isArray(names) ? names : [];
+  const more = allNames.length > MAX_NAMES ? ` and ${allNames.length - MAX_NAMES} more` : "";
+  const shownNames = allNames.slice(0, MAX_NAMES).join(", ");
+  return [`  differs  from ${shortDaemonId(String(from))} in ${shownNames}${more}`];
 }
 
 function shortPath(path: unknown): string {
@@ -128,12 +128,12 @@ function textOf(value: unknown): string {
 }
 
 /** Formats the memory of a gateway and of its servers. */
-function memoryText(own: unknown, servers: readonly Fields[]): string {
-  const ownBytes = Number(own);
-  const known = servers.flatMap(({ rss }) => typeof rss === "number" ? [rss] : []);
+function memoryText(gatewayRss: unknown, servers: readonly Fields[]): string {
+  const ownBytes = Number(gatewayRss);
+  const knownSizes = servers.flatMap(({ rss }) => typeof rss === "number" ? [rss] : []);
   const text = `${megabytes(ownBytes)} of the gateway`;
-  if (known.length < servers.length || servers.length === 0) return text;
-  const serverBytes = known.reduce((sum, rss) => sum + rss, 0);
+  if (knownSizes.length < servers.length || servers.length === 0) return text;
+  const serverBytes = knownSizes.reduce((sum, rss) => sum + rss, 0);
   return `${megabytes(ownBytes + serverBytes)}: ${text}, ${megabytes(serverBytes)} of its servers`;
 }
 

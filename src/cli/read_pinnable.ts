@@ -17,7 +17,7 @@ import {
   pinItems,
   type UnpinnableItem,
 } from "./pinned_items.ts";
-import { ANONYMOUS_CALLER, type Probes, withProbes } from "./probe.ts";
+import { ANONYMOUS_CALLER, type ProbedServers, withProbedServers } from "./probe.ts";
 import { Progress } from "./progress.ts";
 
 /** A server as it could be pinned now, or the reason why it could not be read. */
@@ -34,13 +34,13 @@ export interface PinnableServer {
   readonly failure?: string;
 }
 
-/** A client of every capability: some servers list more tools to a client that can do more. */
+/** A caller with all capabilities, because some servers list more tools to a client that can do more. */
 const CALLER: Caller = {
   ...ANONYMOUS_CALLER,
   capabilities: { elicitation: { form: {}, url: {} }, roots: {}, sampling: {} },
 };
 
-/** Starts servers, and reads all that is pinned of them. */
+/** Starts servers, and reads everything that can be pinned. */
 export async function readPinnableServers(
   names: readonly string[],
   { opened, stderr }: { readonly opened: OpenedConfiguration; readonly stderr: Output },
@@ -48,27 +48,33 @@ export async function readPinnableServers(
   const { settings, configuration: { servers }, log } = opened;
   return await withInterrupts(async (interrupts) => {
     const { signal } = interrupts;
-    return await withProbes({ servers, settings, log, interrupts }, async (probes) => {
-      using progress = new Progress(names, {
-        output: stderr,
-        signal,
-        mayDownload: (name) => probes.mayDownload(name),
-      });
-      return await probes.mapServers(names, async (name) => {
-        const read = await readServer(name, { probes, signal });
-        progress.finish(name, read.failure === undefined ? "listed" : "FAILED");
-        return read;
-      });
-    });
+    return await withProbedServers(
+      { servers, settings, log, interrupts },
+      async (probedServers) => {
+        using progress = new Progress(names, {
+          output: stderr,
+          signal,
+          mayDownload: (name) => probedServers.mayDownload(name),
+        });
+        return await probedServers.mapServers(names, async (name) => {
+          const server = await readServer(name, { probedServers, signal });
+          progress.finish(name, server.failure === undefined ? "listed" : "FAILED");
+          return server;
+        });
+      },
+    );
   });
 }
 
 async function readServer(
   name: string,
-  { probes, signal }: { readonly probes: Probes; readonly signal: AbortSignal },
+  { probedServers, signal }: {
+    readonly probedServers: ProbedServers;
+    readonly signal: AbortSignal;
+  },
 ): Promise<PinnableServer> {
   try {
-    const server = probes.servers.get(name);
+    const server = probedServers.servers.get(name);
     if (server === undefined) throw new Error(`There is no server ${name}`);
     const { unavailable } = server.config;
     if (unavailable !== undefined) throw new CommandError(`it is not available: ${unavailable}`);

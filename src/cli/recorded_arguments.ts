@@ -4,17 +4,17 @@ import { REDACTED } from "../redact.ts";
 import type { CallArguments } from "../policy/mod.ts";
 
 /**
- * Maximum size of arguments that conditions certainly judged, in bytes: longer ones may have had too many values to be
- * judged, while what the log has of them does not.
+ * Maximum size of arguments that conditions have certainly judged, in bytes. Longer arguments may have had too many values
+ * to be judged, although their excerpt in the log has fewer.
  */
 const MAX_JUDGED_BYTES = 200_000;
 
-/** Marks what did not fit the log. */
+/** Ends a text that was cut to fit into the log. */
 const ELLIPSIS = "…";
 
 /**
- * Returns the arguments of a recorded call, if conditions on some of them judge what the log has as they judged what
- * was sent: the log has these arguments whole, and without a secret that was removed.
+ * Returns the arguments of a recorded call; `undefined` if conditions may judge them otherwise than those that were sent,
+ * because the log has a judged argument cut, or with a secret removed.
  *
  * @param json The arguments in the log.
  * @param options `names`: the keys and JSON pointers of the arguments that are judged; `sentBytes`: size of the
@@ -27,22 +27,22 @@ export function readRecordedArguments(
   if (sentBytes !== undefined && sentBytes > MAX_JUDGED_BYTES) return undefined;
   const value: unknown = JSON.parse(json);
   if (!isRecord(value)) return undefined;
-  const hasAllKeys = !Object.keys(value).some(isChanged);
+  const hasAllKeys = !Object.keys(value).some(mayDiffer);
   for (const name of names) {
     const [key] = parseArgumentPointer(name) ?? [];
     if (key === undefined) return undefined;
-    const isKnown = Object.hasOwn(value, key) ? !isChanged(value[key]) : hasAllKeys;
+    const isKnown = Object.hasOwn(value, key) ? !mayDiffer(value[key]) : hasAllKeys;
     if (!isKnown) return undefined;
   }
   return { json, value };
 }
 
-/** Whether the log may have another value than the one that was sent. */
-function isChanged(value: unknown): boolean {
+/** Whether a value in the log may differ from the one that was sent. */
+function mayDiffer(value: unknown): boolean {
   if (typeof value === "string") {
-    // JSON in a string is written without blanks.
+    // The log has JSON in a string without its blanks.
     return value.includes(REDACTED) || value.includes(ELLIPSIS) || /^\s*[[{]/.test(value);
   }
   if (typeof value !== "object" || value === null) return false;
-  return Object.entries(value).some(([key, member]) => isChanged(key) || isChanged(member));
+  return Object.entries(value).some(([key, member]) => mayDiffer(key) || mayDiffer(member));
 }

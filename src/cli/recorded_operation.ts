@@ -18,8 +18,8 @@ export interface RecordedOperation {
   /** Whether the log may have only the beginning of a name or a URI. */
   readonly isNameCut: boolean;
   /**
-   * Whether the operation was let through, was denied, or needed a person's approval. In shadow mode, what rules would
-   * have denied was let through; what needed an approval still counts as such.
+   * Whether the operation was let through, was denied, or needed a person's approval. In shadow mode, an operation that
+   * the rules deny was let through, and one that needs approval still counts as such.
    */
   readonly effect: Effect;
   /** Whether the operation was let through. */
@@ -40,13 +40,13 @@ const MAX_ENDED = 100_000;
 /** Length from which a name in the log may have been cut, in UTF-16 code units. */
 const CUT_NAME_LENGTH = 255;
 
-/** The same for a server that is not configured, and for its tool. */
+/** The same for the names of a server that is not configured and of its tool. */
 const CUT_UNKNOWN_LENGTH = 63;
 
 /** Codes of denials that rules have not decided. */
 const OTHER_DENIALS: ReadonlySet<string> = new Set(["TOOL_CHANGED", "RATE_LIMITED"]);
 
-/** Options of `recordedOperations`. */
+/** Options of `readOperations`. */
 export interface RecordedOptions {
   /** Only operations since this time, in milliseconds since 1970. */
   readonly since: number;
@@ -57,11 +57,11 @@ export interface RecordedOptions {
 }
 
 /** Reads the operations of a log, the newest first; yields `undefined` for one about which no rule has decided. */
-export function* recordedOperations(
+export function* readOperations(
   files: AuditTrailFiles,
   { since, agent, isConfigured }: RecordedOptions,
 ): Generator<RecordedOperation | undefined> {
-  // Calls whose end was read; their beginnings are older.
+  // Ids of calls whose end was read, but whose beginning, which is older, was not.
   const ended = new Set<string>();
   for (const line of files.entries({ since })) {
     const { entry } = line;

@@ -12,7 +12,7 @@ import type { RecordedOperation } from "./recorded_operation.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { listServerEntries } from "./rule_entries.ts";
 
-/** Maximum number of tools of which the arguments in conditions are remembered. */
+/** Maximum number of tools whose arguments in conditions are cached. */
 const MAX_TOOLS = 10_000;
 
 /** The decision of other rules about an operation. */
@@ -34,7 +34,7 @@ export class Redecider {
   readonly #catalogs: RememberedCatalogs;
   readonly #argumentNames = new Map<string, ReadonlySet<string>>();
 
-  /** @param catalogs Where annotations of tools are found. */
+  /** @param catalogs Has the annotations of tools. */
   constructor(
     configuration: Pick<Configuration, "rules" | "servers">,
     catalogs: RememberedCatalogs,
@@ -52,20 +52,20 @@ export class Redecider {
     if (decision.effect !== "depends" || access.kind !== "tool") return toRedecision(decision);
     const { server, tool } = access;
     const names = this.#argumentNamesOf(agent, { server, tool });
-    const known = args === undefined ? undefined : readRecordedArguments(args, {
+    const knownArgs = args === undefined ? undefined : readRecordedArguments(args, {
       names,
       ...(argsBytes !== undefined && { sentBytes: argsBytes }),
     });
     const listed = await this.#catalogs.findTool(server, tool);
     const redecision = toRedecision(this.#policy.decide(agent, {
       ...access,
-      ...(known !== undefined && { args: () => known }),
+      ...(knownArgs !== undefined && { args: () => knownArgs }),
       ...(listed !== undefined && { listed: (): ListedTool => listed }),
     }));
     if (redecision.effect !== "depends") return redecision;
     return {
       ...redecision,
-      missing: known === undefined && names.size > 0 ? "arguments" : "annotations",
+      missing: knownArgs === undefined && names.size > 0 ? "arguments" : "annotations",
     };
   }
 
@@ -80,7 +80,7 @@ export class Redecider {
     return { effect: "depends", rule: decision.rule, conditions: [], missing: "name" };
   }
 
-  /** Returns the arguments that conditions about a tool look at. */
+  /** Returns the names of the arguments that conditions on a tool judge. */
   #argumentNamesOf(
     agent: string,
     { server, tool }: { readonly server: string; readonly tool: string },

@@ -4,7 +4,7 @@ import { CommandError, UsageError } from "./error_report.ts";
 import { type Interrupts, withInterrupts } from "./interrupts.ts";
 import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration, type OpenedConfiguration } from "./open_configuration.ts";
-import { withProbes } from "./probe.ts";
+import { withProbedServers } from "./probe.ts";
 import { findServer } from "./resolve_names.ts";
 import { pluralize } from "./terminal.ts";
 import { escapeControls, escapeLines } from "../text.ts";
@@ -59,23 +59,26 @@ async function refresh(
     throw new CommandError("There is no home folder, so nothing can be remembered: set HOME");
   }
   let hasFailed = false;
-  await withProbes({ servers, settings, log, interrupts, catalogs }, async (probes) => {
-    await probes.mapServers(names, async (name) => {
-      try {
-        const unavailable = servers.get(name)?.unavailable;
-        if (unavailable !== undefined) {
-          throw new CommandError(`Server "${name}" is not available: ${unavailable}`);
+  await withProbedServers(
+    { servers, settings, log, interrupts, catalogs },
+    async (probedServers) => {
+      await probedServers.mapServers(names, async (name) => {
+        try {
+          const unavailable = servers.get(name)?.unavailable;
+          if (unavailable !== undefined) {
+            throw new CommandError(`Server "${name}" is not available: ${unavailable}`);
+          }
+          const counts = await probedServers.servers.get(name)?.remembered.refresh();
+          interrupts.signal.throwIfAborted();
+          stdout.write(`${escapeControls(name)}: ${describeCounts(counts)}\n`);
+        } catch (error) {
+          interrupts.signal.throwIfAborted();
+          hasFailed = true;
+          stderr.write(escapeLines(`${error instanceof Error ? error.message : error}\n`));
         }
-        const counts = await probes.servers.get(name)?.remembered.refresh();
-        interrupts.signal.throwIfAborted();
-        stdout.write(`${escapeControls(name)}: ${describeCounts(counts)}\n`);
-      } catch (error) {
-        interrupts.signal.throwIfAborted();
-        hasFailed = true;
-        stderr.write(escapeLines(`${error instanceof Error ? error.message : error}\n`));
-      }
-    });
-  });
+      });
+    },
+  );
   await catalogs.close();
   return hasFailed ? 1 : 0;
 }

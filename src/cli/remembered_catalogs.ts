@@ -32,21 +32,21 @@ export class RememberedCatalogs {
   }
 }
 
-/** Joins the lists for clients of all capabilities: an item that one of them was shown is known. */
+/** Joins the lists that clients with different capabilities were shown. */
 async function readLists(
   config: ServerConfig,
   catalogs: CatalogStore | undefined,
 ): Promise<KnownLists> {
-  const joined = new Map<ListKind, Map<string, Item>>();
+  const itemsByKind = new Map<ListKind, Map<string, Item>>();
   for (const capabilities of await catalogs?.listCapabilities(config) ?? []) {
     const catalog = await catalogs?.read(config, capabilities);
     for (const kind of LIST_KINDS) {
       const items = catalog?.lists[kind]?.items;
       if (items === undefined) continue;
-      const byName = joined.get(kind) ?? new Map<string, Item>();
+      const byName = itemsByKind.get(kind) ?? new Map<string, Item>();
       for (const item of items) byName.set(item.name, item);
-      joined.set(kind, byName);
+      itemsByKind.set(kind, byName);
     }
   }
-  return Object.fromEntries(joined);
+  return Object.fromEntries(itemsByKind);
 }

@@ -2,7 +2,7 @@ import { agentFlag, defineCommand, FILE_FLAGS, JSON_FLAG, textFlag } from "./com
 import { SINCE_FLAG, withAuditFiles } from "./open_audit.ts";
 import { openCatalogs } from "./open_catalogs.ts";
 import { openConfiguration } from "./open_configuration.ts";
-import { recordedOperations } from "./recorded_operation.ts";
+import { readOperations } from "./recorded_operation.ts";
 import { Redecider } from "./redecide.ts";
 import { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { replayText } from "./replay_text.ts";
@@ -14,9 +14,9 @@ import { OWN_SERVER } from "../own_server.ts";
 const EXIT_CHANGES = 3;
 
 export const command = defineCommand({
-  about: "Decides the operations of the audit log again, and shows which of them the rules would " +
-    "decide otherwise than they were decided. An operation whose arguments are not in the log is counted " +
-    "apart if the decision depends on them. Exit code: 3 if a decision would change.",
+  about: "Decides the operations of the audit log again, and shows those that the rules would " +
+    "decide otherwise now. An operation whose arguments are not in the log is counted " +
+    "separately if the decision depends on them. Exit code: 3 if a decision would change.",
   example: "agent-mcp-gateway replay --since 7d --rules ./new-rules.json",
   flags: {
     since: SINCE_FLAG,
@@ -33,20 +33,20 @@ export const command = defineCommand({
     const redecider = new Redecider(configuration, catalogs);
     const tally = new ReplayTally();
     const isConfigured = (server: string): boolean => server === OWN_SERVER || servers.has(server);
-    let logFacts = {};
+    let logFields = {};
     await withAuditFiles(auditLog, {
       stderr,
       use: async (files) => {
-        for (const operation of recordedOperations(files, { since, agent, isConfigured })) {
+        for (const operation of readOperations(files, { since, agent, isConfigured })) {
           if (operation === undefined) tally.addUndecided();
           else tally.add(operation, await redecider.decide(operation));
         }
-        logFacts = { files: files.paths, damaged_lines: files.damagedLines };
+        logFields = { files: files.paths, damaged_lines: files.damagedLines };
       },
     });
     const figures = tally.figures();
     stdout.write(
-      json ? jsonOutput(JSON.stringify({ ...logFacts, ...figures })) : replayText(figures),
+      json ? jsonOutput(JSON.stringify({ ...logFields, ...figures })) : replayText(figures),
     );
     return figures.changes.length === 0 ? 0 : EXIT_CHANGES;
   },

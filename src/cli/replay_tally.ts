@@ -1,4 +1,4 @@
-import type { PrintedCondition } from "./explain_decision.ts";
+import { type PrintedCondition, toPrintedCondition } from "./explain_decision.ts";
 import type { RecordedAccess, RecordedOperation } from "./recorded_operation.ts";
 import type { Redecision } from "./redecide.ts";
 
@@ -43,13 +43,14 @@ export interface ReplayFigures {
   readonly unasked: number;
   /** The operations that would be decided otherwise, the most frequent first. */
   readonly changes: readonly ReplayGroup[];
+  /** The operations whose decision depends on something that the log does not have. */
   readonly depends: readonly ReplayGroup[];
 }
 
 /** Maximum number of groups, so that a log of any content takes bounded memory. */
 const MAX_GROUPS = 10_000;
 
-/** The agent of the group for all that are beyond the maximum. */
+/** The agent of a group that counts operations beyond the maximum. */
 const OTHER = "(others)";
 
 interface Group {
@@ -59,7 +60,7 @@ interface Group {
   last: number;
 }
 
-/** Counts operations by what becomes of their decisions. */
+/** Counts operations by their old and new decisions. */
 export class ReplayTally {
   readonly #groups = new Map<string, Group>();
   #operations = 0;
@@ -82,21 +83,19 @@ export class ReplayTally {
       if (isUnasked) this.#unasked++;
       return;
     }
-    const printed = conditions.map(({ rule, effect, requirement }) => {
-      return { rule, decision: effect, requirement };
-    });
+    const printedConditions = conditions.map(toPrintedCondition);
     const fields = {
       agent,
       ...subjectOf(access),
       from,
       to,
       rule,
-      ...(printed.length > 0 && { conditions: printed }),
+      ...(printedConditions.length > 0 && { conditions: printedConditions }),
       ...(missing !== undefined && { missing }),
     };
     const key = JSON.stringify(fields);
-    const isKept = this.#groups.size < MAX_GROUPS || this.#groups.has(key);
-    const [groupKey, groupFields] = isKept
+    const hasOwnGroup = this.#groups.size < MAX_GROUPS || this.#groups.has(key);
+    const [groupKey, groupFields] = hasOwnGroup
       ? [key, fields]
       : [`${from} ${to}`, { agent: OTHER, from, to, rule: OTHER }];
     const group = this.#groups.get(groupKey);

@@ -6,8 +6,8 @@ import { pluralize, styleOf, type TerminalStyle } from "./terminal.ts";
 /** Maximum number of rows in a table. */
 const MAX_ROWS = 50;
 
-/** The step that makes each missing part known. */
-const REMEDIES: Readonly<Record<NonNullable<ReplayGroup["missing"]>, string>> = {
+/** The reason why a part is missing, and how the log or the gateway gets it. */
+const MISSING_NOTES: Readonly<Record<NonNullable<ReplayGroup["missing"]>, string>> = {
   arguments:
     "the log does not have their arguments whole: GATEWAY_AUDIT_ARGS=redacted records up to " +
     "4 KiB of them, without secrets",
@@ -33,12 +33,12 @@ export function replayText(
       : [],
   ].map((note) => `; ${note}`).join("");
   const { changes, depends } = figures;
-  const missing = new Set(depends.flatMap(({ missing }) => missing ?? []));
+  const missingParts = new Set(depends.flatMap(({ missing }) => missing ?? []));
   const parts = [
     paragraph(`${pluralize(operations, "operation")}: ${summary}${notes}`, style),
     changes.length === 0 ? "" : groupsText(changes, "WOULD CHANGE", style),
     depends.length === 0 ? "" : groupsText(depends, "DEPENDS", style) +
-      [...missing].map((part) => paragraph(REMEDIES[part], style)).join(""),
+      [...missingParts].map((part) => paragraph(MISSING_NOTES[part], style)).join(""),
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
@@ -75,9 +75,6 @@ function groupsText(
 export function nameOfGroup({ server, tool, resource, prompt }: ReplayGroup): string {
   if (server === undefined) return "status";
   const name = tool ?? prompt;
-  return name !== undefined
-    ? `${server}/${name}`
-    : resource !== undefined
-    ? `${server} ${resource}`
-    : server;
+  if (name !== undefined) return `${server}/${name}`;
+  return resource === undefined ? server : `${server} ${resource}`;
 }

@@ -48,8 +48,8 @@ export function chooseAgent(
   const { agents } = rules;
   if (settings.agent !== undefined) {
     if (agents.has(settings.agent)) return opened;
-    const names = suggestName(settings.agent, agents.keys());
-    throw new UsageError(`There is no agent "${settings.agent}" in the rules${names}`);
+    const suggestion = suggestName(settings.agent, agents.keys());
+    throw new UsageError(`There is no agent "${settings.agent}" in the rules${suggestion}`);
   }
   if (!rules.denyOnMissingAgent) return opened;
   const [onlyAgent, ...otherAgents] = agents.keys();
@@ -62,9 +62,9 @@ export function chooseAgent(
 }
 
 /** Returns the end of a message about an unknown name: the most similar name, or all known names. */
-export function suggestName(given: string, known: Iterable<string>): string {
+export function suggestName(name: string, known: Iterable<string>): string {
   const names = [...known];
-  return suggestCorrection(given, names) ||
+  return suggestCorrection(name, names) ||
     (names.length === 0 ? "; there are none" : `; choose from ${listNames(names)}`);
 }
 

@@ -12,7 +12,7 @@ import { defineCommand, FILE_FLAGS, JSON_FLAG } from "./command.ts";
 import { loadTokenCounter, type TokenCounter } from "./count_tokens.ts";
 import { findCause } from "./doctor_finding.ts";
 import { openConfiguration } from "./open_configuration.ts";
-import { ANONYMOUS_CALLER, type Probe, type Probes, withStartedServers } from "./probe.ts";
+import { ANONYMOUS_CALLER, type Probe, type ProbedServers, withStartedServers } from "./probe.ts";
 import { paragraph, table } from "./table.ts";
 import { escapeLines } from "../text.ts";
 import { formatCount, jsonOutput, styleOf, type TerminalStyle } from "./terminal.ts";
@@ -32,9 +32,9 @@ export const command = defineCommand({
     const names = [...configuration.servers.keys()];
     const savings = await withStartedServers(
       { opened, names, stderr },
-      (started, probes, signal) => {
+      (probes, probedServers, signal) => {
         const { maxNameLength } = opened.settings;
-        return countAll(started, { probes, configuration, maxNameLength, counter, signal });
+        return countAll(probes, { probedServers, configuration, maxNameLength, counter, signal });
       },
     );
     stdout.write(json ? jsonOutput(JSON.stringify(savings)) : savingsText(savings));
@@ -47,14 +47,14 @@ export const command = defineCommand({
 });
 
 interface CountContext {
-  readonly probes: Probes;
+  readonly probedServers: ProbedServers;
   readonly configuration: Configuration;
   readonly maxNameLength: number;
   readonly counter: TokenCounter;
   readonly signal: AbortSignal;
 }
 
-async function countAll(started: readonly Probe[], context: CountContext): Promise<Savings> {
+async function countAll(probes: readonly Probe[], context: CountContext): Promise<Savings> {
   const { configuration, maxNameLength, counter: { tokenizer, count } } = context;
   const { directDefinitions } = await loadDirectTools();
   const tools = gatewayTools({ debug: false });
@@ -64,32 +64,34 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
     definitions: count(JSON.stringify(definitions)),
     list_servers: await countExchange("list_servers", {}),
   };
-  let shownDirectly = 0;
+  let directToolsTokens = 0;
   const servers: ServerSavings[] = [];
-  for (const { config, tools: listed } of started) {
-    if (listed === undefined) continue;
+  for (const { config, tools: serverTools } of probes) {
+    if (serverTools === undefined) continue;
     const { name } = config;
-    const countShown = (face: "meta" | "direct") => {
-      const shown = directDefinitions(listed, { config, face, maxNameLength });
-      return shown.length === 0 ? 0 : count(`[${shown.join(",")}]`);
+    const countDirectTools = (face: "meta" | "direct") => {
+      const texts = directDefinitions(serverTools, { config, face, maxNameLength });
+      return texts.length === 0 ? 0 : count(`[${texts.join(",")}]`);
     };
-    shownDirectly += countShown("meta");
-    const toolsBySize = listed.toSorted((one, two) => one.text.json.length - two.text.json.length);
+    directToolsTokens += countDirectTools("meta");
+    const toolsBySize = serverTools.toSorted((one, two) =>
+      one.text.json.length - two.text.json.length
+    );
     const example = toolsBySize[Math.floor(toolsBySize.length / 2)]?.name ?? "";
     const exampleCall = { server: name, tool: example, args: {} };
     const signatures = await countExchange("get_server_tools", {
       server: name,
       detail: "signatures",
     });
-    const schema = listed.length === 0
+    const schema = serverTools.length === 0
       ? 0
       : await countExchange("get_server_tools", { server: name, names: example });
-    const call = listed.length === 0 ? 0 : count(JSON.stringify(exampleCall));
+    const call = serverTools.length === 0 ? 0 : count(JSON.stringify(exampleCall));
     servers.push({
       server: name,
-      tools: listed.length,
-      direct: count(`[${listed.map(({ text }) => text.json).join(",")}]`),
-      direct_face: countShown("direct"),
+      tools: serverTools.length,
+      direct: count(`[${serverTools.map(({ text }) => text.json).join(",")}]`),
+      direct_face: countDirectTools("direct"),
       gateway: signatures + schema + call,
       signatures,
       schema,
@@ -97,11 +99,11 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
       example,
     });
   }
-  const failed = started.filter(({ tools }) => tools === undefined).map((probe) => {
+  const failed = probes.filter(({ tools }) => tools === undefined).map((probe) => {
     const { message } = findCause(probe, { warnings: configuration.warnings });
     return { server: probe.config.name, error: message.replaceAll("\n", " ") };
   });
-  const fixed = { ...ownTokens, direct_tools: shownDirectly };
+  const fixed = { ...ownTokens, direct_tools: directToolsTokens };
   return { tokenizer, servers, fixed, total: sumCosts(servers, fixed), failed };
 }
 
@@ -111,7 +113,7 @@ async function countAll(started: readonly Probe[], context: CountContext): Promi
  */
 function createExchangeCounter(
   tools: ReadonlyMap<string, GatewayTool>,
-  { probes, configuration, counter: { count }, signal }: CountContext,
+  { probedServers, configuration, counter: { count }, signal }: CountContext,
 ): (name: string, args: Arguments) => Promise<number> {
   const fullAccess = { allow: { servers: ["*", OWN_SERVER] } };
   const agents = new Map([[ANONYMOUS_CALLER.agent, fullAccess]]);
@@ -120,7 +122,7 @@ function createExchangeCounter(
     policy: compilePolicy({ agents, denyOverrides: false }),
     serverConfigs: configuration.servers,
     unavailableReasons: configuration.unavailableReasons,
-    servers: probes.servers,
+    servers: probedServers.servers,
     signal,
     gateway: { status: () => ({}) },
   };

@@ -36,7 +36,7 @@ import { loadTracer } from "../trace.ts";
 import { LogRedactor } from "./log_redactor.ts";
 import { auditFallback } from "./audit_path.ts";
 import { openCatalogs } from "./open_catalogs.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 
 /** The flags of `serve`. */
 export type ServeFlags = SettingFlags;
@@ -142,14 +142,14 @@ async function checkAndWatchConfiguration(
     ...(trustFile === undefined ? [] : [resolvePath(cwd, trustFile)]),
   ]);
   const checkFiles = async (): Promise<CheckResult> => {
-    const checked = await checkConfiguration(files, { env: Deno.env, cwd, trustFile, settings });
-    if (checked.configuration === undefined) return checked;
-    redactor.add(checked.configuration);
-    const { rules } = checked.configuration;
+    const result = await checkConfiguration(files, { env: Deno.env, cwd, trustFile, settings });
+    if (result.configuration === undefined) return result;
+    redactor.add(result.configuration);
+    const { rules } = result.configuration;
     const exposureErrors = findExposure(settings, { rules, file: files.rules.displayPath });
     return exposureErrors.length > 0
-      ? { errors: exposureErrors, warnings: checked.warnings }
-      : checked;
+      ? { errors: exposureErrors, warnings: result.warnings }
+      : result;
   };
   const { configuration, errors } = await checkFiles();
   if (configuration === undefined) throw new ConfigError(errors);
@@ -216,12 +216,14 @@ function describeTools(
 ): string[] {
   if (face === "direct") return ["- Direct tools: all that an agent may call"];
   const names = [...gateway.tools.keys()];
-  const direct = [...servers.values()].filter(({ directTools }) => directTools !== undefined);
+  const directServers = [...servers.values()].filter(({ directTools }) =>
+    directTools !== undefined
+  );
   return [
     `- ${names.length} gateway tools available: ${names.join(", ")}`,
-    ...(direct.length === 0
+    ...(directServers.length === 0
       ? []
-      : [`- Direct tools: of ${direct.map(({ name }) => name).join(", ")}`]),
+      : [`- Direct tools: of ${directServers.map(({ name }) => name).join(", ")}`]),
   ];
 }
 

@@ -12,7 +12,7 @@ export type SharedKind = "tools" | "resources" | "prompts";
 /** Replaces `*` in a pattern to make a name: private-use characters, which no real name contains. */
 const SAMPLE_NAME = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009\ue00a\ue00b";
 
-/** Replaces `*` in a pattern of URIs: characters with one spelling, in an order that no real URI contains. */
+/** Replaces `*` in a pattern of URIs: characters that are never percent-encoded, in an order that no real URI contains. */
 const SAMPLE_URI_PART = "~0q~x9~j7~w5~z3";
 
 /**

@@ -12,7 +12,7 @@ interface FoundDaemon extends Pick<DaemonReport, "id" | "state" | "problem"> {
 export interface SharedFinding {
   /** The daemons that serve clients with the files that are checked, and those that do not answer. */
   readonly daemons: readonly FoundDaemon[];
-  /** The reason for which clients cannot share a gateway. */
+  /** The reason why clients cannot share a gateway. */
   readonly problem?: string;
 }
 
@@ -25,9 +25,9 @@ export interface SharedFinding {
 export async function findSharedGateways(
   files: { readonly mcpConfig: string; readonly rules: string },
 ): Promise<SharedFinding> {
-  const { daemons: listed, problems } = listDaemons();
+  const { daemons: allDaemons, problems } = listDaemons();
   const reports = await Promise.all(
-    listed.filter(({ hasSocket }) => hasSocket).map(reportDaemon),
+    allDaemons.filter(({ hasSocket }) => hasSocket).map(reportDaemon),
   );
   const daemons = reports.flatMap(
     ({ id, state, pid, clients, configuration, problem }): FoundDaemon[] => {
@@ -40,7 +40,7 @@ export async function findSharedGateways(
   return { daemons, ...(problems.length === 0 ? {} : { problem: problems.join("; ") }) };
 }
 
-/** Describes the finding, one paragraph each; none if nothing is shared. */
+/** Describes the daemons and the problem, each in one line. */
 export function describeShared({ daemons, problem }: SharedFinding): string[] {
   const lines = daemons.map((daemon) => {
     const { pid, clients = 0 } = daemon;

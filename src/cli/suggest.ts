@@ -34,11 +34,19 @@ export const command = defineCommand({
       fileFlags,
       { startsServers: false },
     );
-    const read = readText(rulesFile.path);
+    const content = readText(rulesFile.path);
     const file = rulesFile.displayPath;
-    if ("failure" in read) throw new ConfigError([problemWithoutPosition(read.failure, { file })]);
+    if ("failure" in content) {
+      throw new ConfigError([problemWithoutPosition(content.failure, { file })]);
+    }
     const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
-    const options = { agent, since, configuration, content: { file, text: read.text }, catalogs };
+    const options = {
+      agent,
+      since,
+      configuration,
+      content: { file, text: content.text },
+      catalogs,
+    };
     await withAuditFiles(auditLog, {
       stderr,
       use: async (logFiles) => {
@@ -54,7 +62,7 @@ export const command = defineCommand({
   },
 });
 
-/** Prints how the suggested rules differ from what became of the operations. */
+/** Prints the operations that the suggested rules decide otherwise than they were decided. */
 function printNotes({ changes, depending }: ReplayFigures, stderr: Output): void {
   const lines = changes.slice(0, MAX_NOTES).map((group) => {
     const { count, from, to, rule } = group;
@@ -65,7 +73,7 @@ function printNotes({ changes, depending }: ReplayFigures, stderr: Output): void
   if (lines.length > 0) {
     const hidden = changes.length > MAX_NOTES ? "  …\n" : "";
     stderr.write(
-      "The rules have changed while the log was written, so that these would be decided otherwise:\n" +
+      "The rules changed while the log was written, so these operations would be decided otherwise:\n" +
         escapeLines(lines.join("")) + hidden,
     );
   }

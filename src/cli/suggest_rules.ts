@@ -2,7 +2,7 @@ import { type Configuration, type Rules, suggestCorrection } from "../config/mod
 import { replaceGrants } from "../config/editing/mod.ts";
 import { AuditTrailFiles } from "./audit_trail_files.ts";
 import { CommandError } from "./error_report.ts";
-import { recordedOperations, type RecordedOptions } from "./recorded_operation.ts";
+import { readOperations, type RecordedOptions } from "./recorded_operation.ts";
 import { Redecider } from "./redecide.ts";
 import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { type ReplayFigures, ReplayTally } from "./replay_tally.ts";
@@ -46,27 +46,27 @@ export async function suggestRules(
     isConfigured: (server: string) => server === OWN_SERVER || servers.has(server),
   };
   const usage = findUsage(files, selection, rules);
-  const dropped = new Set<string>();
+  const toolsWithoutConditions = new Set<string>();
   const suggest = async (): Promise<SuggestedRules> => {
     const dropsConditions = (server: string, tool: string): boolean =>
-      dropped.has(JSON.stringify([server, tool]));
+      toolsWithoutConditions.has(JSON.stringify([server, tool]));
     const grants = suggestGrants(usage, { agent, rules, dropsConditions });
-    const { text, rules: suggested } = replaceGrants(content, { agent, ...grants });
-    const redecider = new Redecider({ rules: suggested, servers }, catalogs);
+    const { text, rules: suggestedRules } = replaceGrants(content, { agent, ...grants });
+    const redecider = new Redecider({ rules: suggestedRules, servers }, catalogs);
     const tally = new ReplayTally();
-    using again = new AuditTrailFiles(files.path);
-    for (const operation of recordedOperations(again, selection)) {
+    using reopenedFiles = new AuditTrailFiles(files.path);
+    for (const operation of readOperations(reopenedFiles, selection)) {
       if (operation !== undefined) tally.add(operation, await redecider.decide(operation));
     }
     return { text, count: usage.count, figures: tally.figures() };
   };
   const suggestion = await suggest();
   for (const { from, to, server, tool } of suggestion.figures.changes) {
-    // A call was let through that the conditions do not allow, because the rules were others then.
+    // Earlier rules let the call through, but the present conditions do not allow it.
     if (tool === undefined || from === "deny" || to === "allow") continue;
-    dropped.add(JSON.stringify([server, tool]));
+    toolsWithoutConditions.add(JSON.stringify([server, tool]));
   }
-  return dropped.size === 0 ? suggestion : await suggest();
+  return toolsWithoutConditions.size === 0 ? suggestion : await suggest();
 }
 
 function findUsage(
@@ -75,7 +75,7 @@ function findUsage(
   { agents }: Rules,
 ): Usage {
   const usage = new Usage();
-  for (const operation of recordedOperations(files, selection)) {
+  for (const operation of readOperations(files, selection)) {
     if (operation !== undefined) usage.add(operation);
   }
   const { agent } = selection;

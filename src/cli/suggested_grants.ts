@@ -45,7 +45,7 @@ export function suggestGrants(usage: Usage, options: SuggestOptions): WrittenGra
   };
   const namesOf = (kind: "resources" | "prompts"): Record<string, readonly string[]> => {
     const members = servers.map(([server, items]) => [server, [...items[kind]].sort()] as const);
-    return withoutOthers(
+    return addMissingList(
       Object.fromEntries(members.filter(([, names]) => names.length > 0)),
       servers,
     );
@@ -54,7 +54,7 @@ export function suggestGrants(usage: Usage, options: SuggestOptions): WrittenGra
   return {
     allow: servers.length === 0 ? {} : {
       servers: servers.map(([server]) => server),
-      tools: withoutOthers(toolsOf("allow"), servers),
+      tools: addMissingList(toolsOf("allow"), servers),
       resources: namesOf("resources"),
       prompts: namesOf("prompts"),
     },
@@ -64,8 +64,8 @@ export function suggestGrants(usage: Usage, options: SuggestOptions): WrittenGra
   };
 }
 
-/** Adds an empty list for all servers if one of them has no list, because it would allow everything of that server. */
-function withoutOthers<T>(
+/** Adds an empty list for `*` if a server has no list: without one, everything of that server would be allowed. */
+function addMissingList<T>(
   lists: Readonly<Record<string, readonly T[]>>,
   servers: readonly (readonly [string, UsedItems])[],
 ): Record<string, readonly T[]> {
@@ -89,9 +89,9 @@ function createToolLists(
       const isAsked = use.isAsked || effect === "ask";
       return { allow: isAsked ? [] : [tool], deny: [], ask: isAsked ? [tool] : [] };
     }
-    const matching = steps.flatMap((step) => listMatching(step, entries));
+    const matching = steps.flatMap((step) => listMatchingEntries(step, entries));
     // The new entries name this tool only, and an entry without wildcards is decided before all with wildcards. If that
-    // would change the order of the entries, those that had wildcards get one at their end, and longer names are denied.
+    // would change the order of the entries, those that had wildcards end with one, and longer names are denied.
     const keepsWildcards = compilePattern(tool).isExplicit && !isOrdered(matching);
     const lists: Record<Effect, WrittenEntry[]> = { allow: [], deny: [], ask: [] };
     for (const { entry, effect, isWildcard } of matching) {
@@ -117,7 +117,7 @@ interface MatchingEntry {
 }
 
 /** Lists the entries that a step finds. */
-function listMatching(
+function listMatchingEntries(
   { name, skipped = [], decision }: Step,
   entries: ReadonlyMap<string, ToolEntry>,
 ): MatchingEntry[] {
@@ -132,7 +132,7 @@ function listMatching(
 
 const RANKS: Readonly<Record<Effect, number>> = { deny: 0, ask: 1, allow: 2 };
 
-/** Whether entries that are all without wildcards would be decided in the same order. */
+/** Whether the entries would be decided in the same order if none had wildcards. */
 function isOrdered(matching: readonly MatchingEntry[]): boolean {
   return matching.every(({ effect }, index) => {
     return RANKS[effect] >= RANKS[matching[index - 1]?.effect ?? "deny"];

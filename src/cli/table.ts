@@ -7,7 +7,7 @@ import { wrapLine } from "./wrap.ts";
 export type Color = "green" | "red" | "dim";
 
 /** Colors a text if the style has colors. */
-export function colored(style: TerminalStyle, text: string, color?: Color): string {
+export function colorText(style: TerminalStyle, text: string, color?: Color): string {
   if (color === undefined || text === "" || !style.colors) return text;
   return styleText(color, text, { validateStream: false });
 }
@@ -17,12 +17,12 @@ export interface Column {
   readonly title: string;
   /** Numbers are aligned to the right, and are never broken. */
   readonly isNumber?: boolean;
-  /** Width even if all cells are shorter; a column of text in a table that is too wide has less. Default: the title's. */
+  /** Minimum width, unless the table is too wide and this is a column of text. Default: the width of the title. */
   readonly width?: number;
   readonly color?: (cell: string) => Color;
 }
 
-/** Width to which a column of text is narrowed at most. */
+/** Minimum width to which a column of text is narrowed. */
 const MIN_WIDTH = 8;
 
 /** Maximum number of lines of a cell. */
@@ -50,8 +50,8 @@ export function table(
         const text = brokenCells[at]?.[line] ?? "";
         const width = widths[at] ?? 0;
         const blank = " ".repeat(Math.max(0, width - widthOf(text)));
-        const shown = colored(style, text, index > 0 ? color?.(row[at] ?? "") : undefined);
-        return isNumber ? blank + shown : shown + blank;
+        const coloredText = colorText(style, text, index > 0 ? color?.(row[at] ?? "") : undefined);
+        return isNumber ? blank + coloredText : coloredText + blank;
       });
       return `${parts.join(" ".repeat(GAP)).trimEnd()}\n`;
     });
@@ -112,11 +112,8 @@ function breakText(text: string, width: number): string[] {
       at < width && /[-._/[\],]/.test(character)
     );
     const breaksAtSpace = spaceIndex > width / 3 || (spaceIndex > 0 && separatorIndex < width / 2);
-    const end = breaksAtSpace
-      ? spaceIndex
-      : separatorIndex < width / 2
-      ? width
-      : separatorIndex + 1;
+    const endInWord = separatorIndex < width / 2 ? width : separatorIndex + 1;
+    const end = breaksAtSpace ? spaceIndex : endInWord;
     lines.push(remaining.slice(0, end).join(""));
     remaining = remaining.slice(breaksAtSpace ? end + 1 : end);
   }

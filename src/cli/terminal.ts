@@ -16,13 +16,13 @@ const MIN_COLUMNS = 20;
 /** Returns the style for a stream. Files and programs get no colors, and unbroken lines unless `COLUMNS` is set. */
 export function styleOf(stream: { isTerminal(): boolean }): TerminalStyle {
   const isTerminal = stream.isTerminal();
-  const requestedColumns = Number(readVariable(Deno.env, "COLUMNS"));
-  const columns = isTerminal
-    ? terminalColumns()
-    : requestedColumns >= MIN_COLUMNS
-    ? requestedColumns
-    : Infinity;
+  const columns = isTerminal ? terminalColumns() : requestedColumns();
   return { columns, colors: isTerminal && !Deno.noColor, isTerminal };
+}
+
+function requestedColumns(): number {
+  const columns = Number(readVariable(Deno.env, "COLUMNS"));
+  return columns >= MIN_COLUMNS ? columns : Infinity;
 }
 
 function terminalColumns(): number {

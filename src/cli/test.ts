@@ -47,15 +47,17 @@ export const command = defineCommand({
     const differences: Difference[] = [];
     const warnings: string[] = [];
     const decidingRules = new Set<string>();
-    for (const one of cases) {
-      const { difference, rules } = await checkCase(one, { policy, catalogs });
+    for (const policyCase of cases) {
+      const { difference, rules } = await checkCase(policyCase, { policy, catalogs });
       if (difference !== undefined) differences.push(difference);
       for (const rule of rules) decidingRules.add(rule);
-      for (const warning of await findUnknownNames(one, { configuration, catalogs })) {
-        warnings.push(formatProblem(one.createProblem(warning)));
+      for (const warning of await findUnknownNames(policyCase, { configuration, catalogs })) {
+        warnings.push(formatProblem(policyCase.createProblem(warning)));
       }
     }
-    const unused = coverage ? findUnused(configuration.rules, decidingRules) : undefined;
+    const unusedEntries = coverage
+      ? findUnusedEntries(configuration.rules, decidingRules)
+      : undefined;
     const passed = cases.length - differences.length;
     for (const warning of warnings) stderr.write(`${escapeLines(`Warning: ${warning}`)}\n`);
     if (json) {
@@ -64,30 +66,31 @@ export const command = defineCommand({
         passed,
         differences,
         warnings,
-        ...(unused !== undefined && { decided_nothing: unused.map(({ path }) => path) }),
+        ...(unusedEntries !== undefined &&
+          { decided_nothing: unusedEntries.map(({ path }) => path) }),
       };
       stdout.write(jsonOutput(JSON.stringify(answer)));
     } else {
       const lines = differences.map(differenceText);
-      if (unused !== undefined) {
+      if (unusedEntries !== undefined) {
         lines.push(
-          unused.length === 0
+          unusedEntries.length === 0
             ? "Every entry of the rules decided a case\n"
             : `Entries of the rules that decided nothing:\n${
-              unused.map(({ path, entry }) => `  ${path}: ${entryText(entry)}\n`).join("")
+              unusedEntries.map(({ path, entry }) => `  ${path}: ${entryText(entry)}\n`).join("")
             }`,
         );
       }
       stdout.write(escapeLines(lines.join("\n")));
     }
-    const failed = differences.length === 0 ? "" : `, ${differences.length} decided otherwise`;
-    stderr.write(`${pluralize(cases.length, "case")}: ${passed} as expected${failed}\n`);
+    const failedText = differences.length === 0 ? "" : `, ${differences.length} decided otherwise`;
+    stderr.write(`${pluralize(cases.length, "case")}: ${passed} as expected${failedText}\n`);
     return differences.length === 0 ? 0 : 1;
   },
 });
 
-/** Returns the entries of the rules that are not among those that have decided, with their paths as they are printed. */
-function findUnused(
+/** Returns the entries of the rules that decided no case, with their printed paths. */
+function findUnusedEntries(
   rules: Rules,
   decidingRules: ReadonlySet<string>,
 ): { readonly path: string; readonly entry: RuleEntry["entry"] }[] {
@@ -107,13 +110,13 @@ function entryText(entry: RuleEntry["entry"]): string {
  * @throws {ConfigError} if it has errors.
  */
 function openCases(file: string | undefined, rulesPath: string): PolicyCase[] {
-  const shown = file ?? resolvePath(folderOf(rulesPath), CASES_FILE);
-  const read = readText(resolvePath(Deno.cwd(), expandHome(shown, getHomeFolder(Deno.env))));
-  if ("text" in read) return readCases({ file: shown, text: read.text });
+  const casesPath = file ?? resolvePath(folderOf(rulesPath), CASES_FILE);
+  const content = readText(resolvePath(Deno.cwd(), expandHome(casesPath, getHomeFolder(Deno.env))));
+  if ("text" in content) return readCases({ file: casesPath, text: content.text });
   const example = '{"cases": [{"agent": "researcher", "server": "files", "tool": "write_file", ' +
     '"expect": "deny"}]}';
   throw new CommandError(
-    `${shown}: ${read.failure}; write a file of cases, such as ${example}, or name another one`,
+    `${casesPath}: ${content.failure}; write a file of cases, such as ${example}, or name another one`,
   );
 }
 

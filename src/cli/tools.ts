@@ -36,8 +36,8 @@ export const command = defineCommand({
     const { query, server, names, pattern, detail, json, ...settingFlags } = flags;
     const opened = withOwnServer(await openConfiguration(settingFlags));
     if (server !== undefined) findServer(server, opened.configuration);
-    const asAgent = chooseAgent(opened, streams);
-    const options = { opened: asAgent, stderr: streams.stderr, remembers: true };
+    const openedForAgent = chooseAgent(opened, streams);
+    const options = { opened: openedForAgent, stderr: streams.stderr, remembers: true };
     return await withGateway(options, async (call) => {
       const request = { names, pattern, detail };
       if (query !== undefined) {
@@ -106,8 +106,8 @@ async function showFoundTools(
     const style = styleOf(Deno.stdout);
     const texts = listing.tools.map((tool) => {
       const signature = `${tool.server}: ${tool.signature ?? tool.name}`;
-      const shown = request.detail === "full" ? tool : { ...tool, signature };
-      return toolText(shown, request.detail, style);
+      const displayedTool = request.detail === "full" ? tool : { ...tool, signature };
+      return toolText(displayedTool, request.detail, style);
     });
     stdout.write(texts.join(""));
   }
@@ -124,10 +124,10 @@ async function searchTools(
   const result = await requestTools(call, server, request);
   const { pending = [] } = result.isError ? {} : parseGatewayAnswer(result) as ServerListing;
   if (pending.length === 0) return { result, failures: [] };
-  const listed = await Promise.all(pending.map((name) => {
+  const results = await Promise.all(pending.map((name) => {
     return requestTools(call, name, { detail: "names" });
   }));
-  const failures = listed.filter(({ isError }) => isError);
+  const failures = results.filter(({ isError }) => isError);
   const [failure] = failures;
   // Another request would start the failed server again.
   if (server !== undefined && failure !== undefined) return { result: failure, failures: [] };
@@ -171,7 +171,7 @@ async function showAllServers(
   const answer = readResult(await call("list_servers", new JsonText("{}")));
   if (answer.isError) return printRefusal(answer, { json, stdout, stderr });
   const servers = parseGatewayAnswer(answer) as readonly Omit<ListedServer, "listing">[];
-  const listed = await Promise.all(servers.map(async (server): Promise<ListedServer> => {
+  const listedServers = await Promise.all(servers.map(async (server): Promise<ListedServer> => {
     const result = await requestTools(call, server.name, {
       ...request,
       detail: request.detail ?? "names",
@@ -180,17 +180,19 @@ async function showAllServers(
     return { ...server, listing: parseGatewayAnswer(result) as ServerListing };
   }));
   if (json) {
-    const rows = listed.map(({ listing, failure, ...server }) => {
+    const rows = listedServers.map(({ listing, failure, ...server }) => {
       return { ...server, ...listing, ...(failure === undefined ? {} : refusalError(failure)) };
     });
     stdout.write(jsonOutput(JSON.stringify(rows)));
   } else {
     const style = styleOf(Deno.stdout);
-    stdout.write(listed.map((server) => serverText(server, request.detail, style)).join("\n"));
+    stdout.write(
+      listedServers.map((server) => serverText(server, request.detail, style)).join("\n"),
+    );
   }
-  const failures = listed.flatMap(({ failure }) => failure ?? []);
+  const failures = listedServers.flatMap(({ failure }) => failure ?? []);
   for (const failure of failures) stderr.write(`${refusalText(failure)}\n`);
-  if (listed.length === 0) stderr.write("This agent may use no server\n");
+  if (listedServers.length === 0) stderr.write("This agent may use no server\n");
   return failures.length > 0 ? 1 : 0;
 }
 

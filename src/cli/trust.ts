@@ -39,10 +39,10 @@ export const command = defineCommand({
     }
     const texts = files.map((file) => ({ path: file.path, ...readFile(file) }));
     for (const { summary } of texts) stdout.write(summary);
-    const trusted = await Promise.all(texts.map(async ({ path, text }) => {
+    const newHashes = await Promise.all(texts.map(async ({ path, text }) => {
       return [path, await hashText(text)] as const;
     }));
-    await changeHashes((hashes) => void Object.assign(hashes, Object.fromEntries(trusted)));
+    await changeHashes((hashes) => void Object.assign(hashes, Object.fromEntries(newHashes)));
     stdout.write(`Trusted until they change: ${names}\n`);
     return 0;
   },
@@ -58,9 +58,9 @@ interface FolderFile {
 function listFolderFiles(): FolderFile[] {
   const { files: { mcpConfig, rules } } = findFiles({});
   const files: [FolderFile["kind"], LocatedFile][] = [["servers", mcpConfig], ["rules", rules]];
-  const inFolder = files.filter(([, { origin }]) => origin === "working-folder");
-  if (inFolder.length > 0) {
-    return inFolder.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
+  const folderFiles = files.filter(([, { origin }]) => origin === "working-folder");
+  if (folderFiles.length > 0) {
+    return folderFiles.map(([kind, { path, displayPath }]) => ({ kind, path, displayPath }));
   }
   const [usedFile] = files.filter(([, { origin }]) => origin !== "missing");
   throw new CommandError(
@@ -74,9 +74,9 @@ function listFolderFiles(): FolderFile[] {
 
 /** Reads a file and describes it; throws if the file has errors, because the gateway would not use it. */
 function readFile({ kind, path, displayPath }: FolderFile): { text: string; summary: string } {
-  const read = readText(path);
-  if ("failure" in read) throw new CommandError(`${displayPath}: ${read.failure}`);
-  const { text } = read;
+  const content = readText(path);
+  if ("failure" in content) throw new CommandError(`${displayPath}: ${content.failure}`);
+  const { text } = content;
   const errors = checkText(kind, { file: displayPath, text });
   if (errors.length > 0) throw new ConfigError(errors);
   const { document } = parseClientText(displayPath, text);
@@ -86,8 +86,8 @@ function readFile({ kind, path, displayPath }: FolderFile): { text: string; summ
     `${displayPath} has ${pluralize(names.length, kind === "servers" ? "server" : "agent")}:`,
   ];
   // The rules file also says who may log in, and what counts for an agent without an id.
-  const others = (document?.getKeys([]) ?? []).filter((name) => name !== key);
-  for (const path of [...names.map((name) => [key, name]), ...others.map((name) => [name])]) {
+  const otherKeys = (document?.getKeys([]) ?? []).filter((name) => name !== key);
+  for (const path of [...names.map((name) => [key, name]), ...otherKeys.map((name) => [name])]) {
     const name = path.at(-1) ?? "";
     const entry = JSON.stringify(document?.getValue(path));
     // A person can trust only what they see, so nothing is cut or redacted.

@@ -12,8 +12,8 @@ export async function findUnknownNames(
   },
 ): Promise<string[]> {
   const { rules, servers, unavailableReasons } = configuration;
-  const describe = (what: string, name: string, problem: string, known: Iterable<string>) =>
-    `the ${what} ${JSON.stringify(name)} is not ${problem}${suggestCorrection(name, known)}`;
+  const describe = (noun: string, name: string, problem: string, known: Iterable<string>) =>
+    `the ${noun} ${JSON.stringify(name)} is not ${problem}${suggestCorrection(name, known)}`;
   const warnings = rules.agents.has(agent)
     ? []
     : [describe("agent", agent, "in the rules", rules.agents.keys())];

@@ -15,14 +15,14 @@ import type { RememberedCatalogs } from "./remembered_catalogs.ts";
 import { patternOf } from "./rule_entries.ts";
 
 /** The keys of the lists in the rules, with the word for what they match. */
-const LISTS = [
+const RULE_LISTS = [
   { key: "tools", word: "tool" },
   { key: "resources", word: "resource" },
   { key: "prompts", word: "prompt" },
 ] as const;
 
 /** The names of tools and prompts and the URIs of resources of a server, by key of the rules. */
-type KnownNames = Partial<Record<typeof LISTS[number]["key"], readonly string[]>>;
+type KnownNames = Partial<Record<typeof RULE_LISTS[number]["key"], readonly string[]>>;
 
 /** The names of each server; those that are not known are absent. */
 export type KnownItems = ReadonlyMap<string, KnownNames>;
@@ -34,8 +34,8 @@ export type KnownItems = ReadonlyMap<string, KnownNames>;
  * @param servers Names of all configured servers.
  */
 export function listKnownItems(probes: readonly Probe[], servers: Iterable<string>): KnownItems {
-  const known = new Map<string, KnownNames>();
-  for (const server of servers) known.set(server, {});
+  const knownItems = new Map<string, KnownNames>();
+  for (const server of servers) knownItems.set(server, {});
   for (const { config, tools, offered } of probes) {
     const lists: Record<string, readonly Item[] | undefined> = {
       tools,
@@ -45,30 +45,30 @@ export function listKnownItems(probes: readonly Probe[], servers: Iterable<strin
     const names = Object.entries(lists).flatMap(([key, items]) => {
       return items === undefined ? [] : [[key, items.map(({ name }) => name)] as const];
     });
-    known.set(config.name, Object.fromEntries(names));
+    knownItems.set(config.name, Object.fromEntries(names));
   }
-  return known;
+  return knownItems;
 }
 
 /**
  * Adds the names that are remembered of servers that were not started, or did not list them.
  *
- * @param known The names that servers have listed.
+ * @param knownItems The names that servers have listed.
  */
 export async function addRememberedItems(
   catalogs: RememberedCatalogs,
-  known: KnownItems,
+  knownItems: KnownItems,
 ): Promise<KnownItems> {
-  const added = new Map<string, KnownNames>();
-  for (const [server, names] of known) {
+  const allItems = new Map<string, KnownNames>();
+  for (const [server, names] of knownItems) {
     const { tools, resources, templates, prompts } = await catalogs.listsOf(server);
     const lists = { tools, resources: templates?.size === 0 ? resources : undefined, prompts };
-    const remembered = Object.entries(lists).flatMap(([key, items]) => {
+    const rememberedNames = Object.entries(lists).flatMap(([key, items]) => {
       return items === undefined ? [] : [[key, [...items.keys()]] as const];
     });
-    added.set(server, { ...Object.fromEntries(remembered), ...names });
+    allItems.set(server, { ...Object.fromEntries(rememberedNames), ...names });
   }
-  return added;
+  return allItems;
 }
 
 /**
@@ -78,12 +78,12 @@ export async function addRememberedItems(
  */
 export async function findUnmatchedRemembered(
   { rules, servers }: Configuration,
-  { catalogs, ...options }: Omit<UnmatchedOptions, "known"> & {
+  { catalogs, ...options }: Omit<UnmatchedOptions, "knownItems"> & {
     readonly catalogs: RememberedCatalogs;
   },
 ): Promise<ConfigProblem[]> {
-  const known = await addRememberedItems(catalogs, listKnownItems([], servers.keys()));
-  return findUnmatchedEntries(rules, { ...options, known });
+  const knownItems = await addRememberedItems(catalogs, listKnownItems([], servers.keys()));
+  return findUnmatchedEntries(rules, { ...options, knownItems });
 }
 
 /** Selects the warnings of a configuration that are about the rules of one agent, or of all agents. */
@@ -91,10 +91,10 @@ export function selectRulesWarnings(
   { warnings }: Configuration,
   agent: string | undefined,
 ): ConfigProblem[] {
-  const isOfAll = agent === undefined;
-  const agentPath = formatPath(isOfAll ? ["agents"] : ["agents", agent]);
+  const isAboutAll = agent === undefined;
+  const agentPath = formatPath(isAboutAll ? ["agents"] : ["agents", agent]);
   return warnings.filter(({ path }) => {
-    if (path === "defaults.mode") return isOfAll;
+    if (path === "defaults.mode") return isAboutAll;
     return path.startsWith(agentPath) && /^[.[]/.test(path.slice(agentPath.length));
   });
 }
@@ -102,7 +102,7 @@ export function selectRulesWarnings(
 /** Options of `findUnmatchedEntries`. */
 export interface UnmatchedOptions {
   /** The names of every configured server. */
-  readonly known: KnownItems;
+  readonly knownItems: KnownItems;
   /** The name of the rules file. */
   readonly file: string;
   /** The only agent whose entries are checked; default: all agents. */
@@ -119,7 +119,7 @@ export interface UnmatchedOptions {
  */
 export function findUnmatchedEntries(
   { agents }: Rules,
-  { known, file, agent, createProblem }: UnmatchedOptions,
+  { knownItems, file, agent, createProblem }: UnmatchedOptions,
 ): ConfigProblem[] {
   const create = createProblem ?? ((path, message) => {
     return problemWithoutPosition(message, { file, path: formatPath(path) });
@@ -128,7 +128,7 @@ export function findUnmatchedEntries(
     .flatMap(([id, rules]) => {
       const unmatched = EFFECTS.flatMap((effect) => {
         const grants = rules[effect];
-        return grants === undefined ? [] : findUnmatchedIn(grants, effect, known);
+        return grants === undefined ? [] : findUnmatchedIn(grants, effect, knownItems);
       });
       return unmatched.map(({ path, message }) => create(["agents", id, ...path], message));
     });
@@ -145,12 +145,12 @@ interface Unmatched {
 function findUnmatchedIn(
   grants: Grants,
   effect: Effect,
-  known: KnownItems,
+  knownItems: KnownItems,
 ): Unmatched[] {
-  return LISTS.flatMap(({ key, word }) =>
+  return RULE_LISTS.flatMap(({ key, word }) =>
     [...grants[key] ?? []].flatMap(([server, entries]) => {
       const serverPattern = compilePattern(server);
-      const lists = [...known].filter(([name]) => serverPattern.matches(name))
+      const lists = [...knownItems].filter(([name]) => serverPattern.matches(name))
         .map(([, names]) => names[key]);
       // Another check warns about a server that is not configured.
       if (lists.length === 0 || lists.some((names) => names === undefined)) return [];

@@ -11,7 +11,7 @@ export interface ToolUse {
   isAsked: boolean;
 }
 
-/** The items of a server that an agent has used, by name; a cut name is marked by a wildcard at its end. */
+/** The items of a server that an agent has used, by name; a name that was cut in the log ends with a wildcard. */
 export interface UsedItems {
   readonly tools: Map<string, ToolUse>;
   readonly resources: Set<string>;
@@ -42,12 +42,12 @@ export class Usage {
       return;
     }
     const items = this.#itemsOf(access.server);
-    const nameOf = (name: string): string => isNameCut ? `${name}*` : name;
+    const toPattern = (name: string): string => isNameCut ? `${name}*` : name;
     switch (access.kind) {
       case "server":
         return;
       case "tool": {
-        const tool = nameOf(access.tool);
+        const tool = toPattern(access.tool);
         let use = items.tools.get(tool);
         if (use === undefined && !this.isTooLarge) {
           items.tools.set(tool, use = { isAllowed: false, isAsked: false });
@@ -59,9 +59,9 @@ export class Usage {
         return;
       }
       case "resource":
-        return this.#addName(items.resources, nameOf(access.uri));
+        return this.#addName(items.resources, toPattern(access.uri));
       case "prompt":
-        return this.#addName(items.prompts, nameOf(access.prompt));
+        return this.#addName(items.prompts, toPattern(access.prompt));
     }
   }
 

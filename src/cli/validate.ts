@@ -43,7 +43,7 @@ const ARGS = repeated(argument("Check this file", { placeholder: "file" }), 2);
 
 export const command = defineCommand({
   about: "Reports every error and warning in the servers file and the rules file, with " +
-    "file, line and column, and of servers whose remembered tools are held back or may hide something. A FILE is checked instead of the one that the gateway would find; " +
+    "file, line and column. Also warns of servers whose remembered tools are held back or may hide something. A FILE is checked instead of the one that the gateway would find; " +
     "its contents show which of the two it is. Exit code: 1 on errors, and with --strict on warnings.",
   example: "agent-mcp-gateway validate --strict ./new-rules.json",
   flags: FLAGS,
@@ -79,7 +79,7 @@ export async function validate(
 
 interface Problems {
   /** Absent if the files could not be identified or found. */
-  readonly checked?: CheckedConfiguration;
+  readonly result?: CheckedConfiguration;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
 }
@@ -89,30 +89,30 @@ async function checkFiles(
   paths: readonly string[],
   context: OpenContext,
 ): Promise<Problems> {
-  const identified = identifyFiles({ mcpConfig, rules }, paths, context);
-  if ("errors" in identified) return { errors: identified.errors, warnings: [] };
+  const namedFiles = identifyFiles({ mcpConfig, rules }, paths, context);
+  if ("errors" in namedFiles) return { errors: namedFiles.errors, warnings: [] };
   try {
-    const checked = await readConfiguration(identified.flags, context);
-    const { mcpConfig, rules } = checked.files;
+    const result = await readConfiguration(namedFiles.flags, context);
+    const { mcpConfig, rules } = result.files;
     // If only one file is named, the other one need not exist.
     const isOptional = (file: string) =>
       paths.length === 1 && [mcpConfig, rules].some(({ origin, displayPath }) => {
         return origin === "missing" && displayPath === file;
       });
-    const errors = checked.errors.filter(({ file }) => !isOptional(file));
+    const errors = result.errors.filter(({ file }) => !isOptional(file));
     const warnings = [
-      ...checked.warnings,
-      ...await warnRemembered(checked, context),
-      ...await warnUntrusted(checked, context),
+      ...result.warnings,
+      ...await warnRemembered(result, context),
+      ...await warnUntrusted(result, context),
     ];
-    return { checked, errors, warnings };
+    return { result, errors, warnings };
   } catch (error) {
     if (error instanceof ConfigError) return { errors: error.problems, warnings: [] };
     throw error;
   }
 }
 
-/** Warns of what is remembered of servers, and of entries of the rules that match nothing of it. */
+/** Warns of remembered items that are held back or may hide something, and of entries of the rules that match no item. */
 async function warnRemembered(
   { configuration, files: { mcpConfig, rules } }: CheckedConfiguration,
   context: OpenContext,
@@ -120,12 +120,12 @@ async function warnRemembered(
   if (configuration === undefined) return [];
   const store = openCatalogs(createLog({ level: "error" }), context);
   const catalogs = new RememberedCatalogs(configuration, store);
-  const read = readText(rules.path);
+  const content = readText(rules.path);
   const file = rules.displayPath;
-  const unmatched = "failure" in read ? [] : await findUnmatchedRemembered(configuration, {
+  const unmatched = "failure" in content ? [] : await findUnmatchedRemembered(configuration, {
     catalogs,
     file,
-    createProblem: rulesProblems({ file, text: read.text }),
+    createProblem: rulesProblems({ file, text: content.text }),
   });
   return [
     ...unmatched,
@@ -142,10 +142,10 @@ async function warnUntrusted(
   const warnings: ConfigProblem[] = [];
   for (const { origin, path, displayPath } of [mcpConfig, rules]) {
     if (origin !== "working-folder") continue;
-    const read = readText(path);
+    const content = readText(path);
     // An unreadable file is an error already.
-    if ("failure" in read) continue;
-    const message = await describeMistrust(path, { text: read.text, trustFile });
+    if ("failure" in content) continue;
+    const message = await describeMistrust(path, { text: content.text, trustFile });
     if (message !== undefined) {
       warnings.push(problemWithoutPosition(message, { file: displayPath }));
     }
@@ -163,12 +163,12 @@ function identifyFiles(
   const errors: ConfigProblem[] = [];
   for (const file of paths) {
     const report = (message: string) => errors.push(problemWithoutPosition(message, { file }));
-    const read = readText(resolvePath(cwd, expandHome(file, getHomeFolder(env))));
-    if ("failure" in read) {
-      report(read.failure);
+    const content = readText(resolvePath(cwd, expandHome(file, getHomeFolder(env))));
+    if ("failure" in content) {
+      report(content.failure);
       continue;
     }
-    const kind = detectFileKind(read.text);
+    const kind = detectFileKind(content.text);
     if (kind === undefined) {
       report(
         'it contains neither "mcpServers" nor "agents", so it could be either file: name it with ' +
@@ -190,8 +190,8 @@ function identifyFiles(
   return errors.length > 0 ? { errors } : { flags: fileFlags };
 }
 
-function summarize({ checked, errors, warnings }: Problems): string {
-  const { configuration, files } = checked ?? {};
+function summarize({ result, errors, warnings }: Problems): string {
+  const { configuration, files } = result ?? {};
   const warningCount = warnings.length === 0 ? "" : `, ${pluralize(warnings.length, "warning")}`;
   if (files !== undefined && configuration === undefined && errors.length === 0) {
     const [foundFile, missingFile] = files.rules.origin === "missing"

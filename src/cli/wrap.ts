@@ -32,18 +32,18 @@ export function wrapLine(
   { columns, indent }: { readonly columns: number; readonly indent: string },
 ): string[] {
   const lines: string[] = [];
-  let current = "";
+  let currentLine = "";
   let end = 0;
   for (const { 0: word, index } of line.matchAll(WORD)) {
     const gap = line.slice(end, index);
     end = index + word.length;
-    const isFirst = current === "" || current === indent;
-    if (!isFirst && [...current, ...gap, ...word].length > columns) {
-      lines.push(current);
-      current = indent + word;
-    } else current += (lines.length > 0 && isFirst ? "" : gap) + word;
+    const isFirst = currentLine === "" || currentLine === indent;
+    if (!isFirst && [...currentLine, ...gap, ...word].length > columns) {
+      lines.push(currentLine);
+      currentLine = indent + word;
+    } else currentLine += (lines.length > 0 && isFirst ? "" : gap) + word;
   }
-  return [...lines, current];
+  return [...lines, currentLine];
 }
 
 function hangingIndent(
@@ -53,9 +53,6 @@ function hangingIndent(
   const [ownIndent = ""] = /^ */.exec(line) ?? [];
   const [label = ""] = /^ *\S.*? {2,}(?=\S)/.exec(line) ?? [];
   const columnIndent = " ".repeat(label.length);
-  return label !== "" && columns - columnIndent.length >= MIN_WIDTH
-    ? columnIndent
-    : ownIndent === ""
-    ? indent
-    : `${ownIndent}  `;
+  if (label !== "" && columns - columnIndent.length >= MIN_WIDTH) return columnIndent;
+  return ownIndent === "" ? indent : `${ownIndent}  `;
 }

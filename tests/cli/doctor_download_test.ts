@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseServers, readSettings } from "../../src/config/mod.ts";
-import { Probes } from "../../src/cli/probe.ts";
+import { ProbedServers } from "../../src/cli/probe.ts";
 import { createLog } from "../../src/log.ts";
 import { HAS_NO_SHELL } from "../e2e/fault_processes.ts";
 import { misbehavingServer } from "../e2e/gateway.ts";
@@ -19,14 +19,14 @@ const SERVERS = {
 Deno.test("[cli.doctor-download] at most three servers that download a package start at a time, and other servers start at once", async () => {
   const env = { get: () => undefined, toObject: () => ({}) };
   const servers = await parseServers(JSON.stringify({ mcpServers: SERVERS }), { env, cwd: "/" });
-  const probes = new Probes({ servers }, {
+  const probedServers = new ProbedServers({ servers }, {
     settings: readSettings({}, env),
     log: createLog({ level: "error", write: () => {} }),
     interrupts: { signal: new AbortController().signal, onFurtherSignal: () => {} },
   });
   const startedNames: string[] = [];
   const ends = new Map<string, () => void>();
-  const names = probes.mapServers(servers.keys(), (name) => {
+  const names = probedServers.mapServers(servers.keys(), (name) => {
     startedNames.push(name);
     const { promise, resolve } = Promise.withResolvers<string>();
     ends.set(name, () => resolve(name));
@@ -43,7 +43,7 @@ Deno.test("[cli.doctor-download] at most three servers that download a package s
   assert.deepEqual(startedNames.slice(5), ["e"]);
   for (const end of ends.values()) end();
   assert.deepEqual(await names, Object.keys(SERVERS));
-  await probes.close();
+  await probedServers.close();
 });
 
 /** Returns a shell script that starts a server after a delay. */

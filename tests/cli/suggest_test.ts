@@ -140,7 +140,7 @@ Deno.test("[try.suggest] differences that no rules can avoid are reported", asyn
   assert.equal(replayed.code, 3);
   assert.match(
     stderr,
-    /The rules have changed while the log was written.*:\n {2}files\/read_file: deny to allow by agents\.keeper\.allow\.tools\.files\[0\] \(1 operation\)\n/,
+    /The rules changed while the log was written.*:\n {2}files\/read_file: deny to allow by agents\.keeper\.allow\.tools\.files\[0\] \(1 operation\)\n/,
   );
 });
 
