@@ -7,7 +7,7 @@ import {
   type SettingFlags,
   trustFileFor,
 } from "../config/mod.ts";
-import { detectFileKind, rulesProblems } from "../config/editing/mod.ts";
+import { createProblemFactory, detectFileKind } from "../config/editing/mod.ts";
 import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import {
   argument,
@@ -125,7 +125,7 @@ async function warnRemembered(
   const unmatched = "failure" in content ? [] : await findUnmatchedRemembered(configuration, {
     catalogs,
     file,
-    createProblem: rulesProblems({ file, text: content.text }),
+    createProblem: createProblemFactory({ file, text: content.text }),
   });
   return [
     ...unmatched,

@@ -92,10 +92,10 @@ function buildTest(
   return {
     ...("equals" in test ? { equals: decodeKeys(test.equals ?? null) } : {}),
     ...(oneOf === undefined ? {} : { oneOf: oneOf.map(decodeKeys) }),
-    ...(like === undefined ? {} : { like: listOf(like) }),
-    ...(ilike === undefined ? {} : { ilike: listOf(ilike) }),
-    ...(within === undefined ? {} : { within: listOf(within) }),
-    ...(host === undefined ? {} : { host: listOf(host) }),
+    ...(like === undefined ? {} : { like: toList(like) }),
+    ...(ilike === undefined ? {} : { ilike: toList(ilike) }),
+    ...(within === undefined ? {} : { within: toList(within) }),
+    ...(host === undefined ? {} : { host: toList(host) }),
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     ...(maxLength === undefined ? {} : { maxLength }),
@@ -103,7 +103,7 @@ function buildTest(
   };
 }
 
-function listOf(oneOrMore: string | readonly string[]): readonly string[] {
+function toList(oneOrMore: string | readonly string[]): readonly string[] {
   return typeof oneOrMore === "string" ? [oneOrMore] : oneOrMore;
 }
 

@@ -14,8 +14,8 @@ import { formatPath } from "../json.ts";
 import type { PublicServerInfo, ServerConfig, ServerOptions } from "./server.ts";
 import type { ServerEntry } from "./servers_schema.ts";
 import {
-  findReplaceable,
-  findWritable,
+  findReplaceablePath,
+  findWritablePath,
   getSandboxFolder,
   listOwnPrograms,
 } from "./sandbox_paths.ts";
@@ -93,7 +93,7 @@ function checkSandbox(
   const writableFolder = getSandboxFolder({ connection, options }, cwd);
   const gatewayPath = writableFolder === undefined
     ? undefined
-    : findWritable([...privatePaths, ...listOwnPrograms()], writableFolder);
+    : findWritablePath([...privatePaths, ...listOwnPrograms()], writableFolder);
   if (gatewayPath !== undefined) {
     const message = `a server in a sandbox must not be able to change ${gatewayPath}, ` +
       "a file of the gateway; choose another working folder";
@@ -107,7 +107,7 @@ function checkSandbox(
     ...words.filter(isAbsolutePath),
   ];
   const otherFolders = new Set(sandboxFolders.filter((other) => other !== writableFolder));
-  const replaceable = findReplaceable(paths, otherFolders);
+  const replaceable = findReplaceablePath(paths, otherFolders);
   if (replaceable === undefined) return [];
   const message = `another server in a sandbox can write ${replaceable.folder}, and replace ` +
     `${replaceable.path} there by a link to any file; name that folder itself, or a path outside it`;
@@ -296,13 +296,13 @@ let lastFingerprint = 0;
  */
 function getFingerprint(value: unknown): string {
   const text = JSON.stringify(value, sortKeys);
-  const result = fingerprints.get(text) ?? String(++lastFingerprint);
+  const fingerprint = fingerprints.get(text) ?? String(++lastFingerprint);
   // The most recently used fingerprint moves to the end of the map.
   fingerprints.delete(text);
-  fingerprints.set(text, result);
+  fingerprints.set(text, fingerprint);
   const [oldest] = fingerprints.keys();
   if (fingerprints.size > MAX_FINGERPRINTS && oldest !== undefined) fingerprints.delete(oldest);
-  return result;
+  return fingerprint;
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

@@ -31,4 +31,4 @@ const policyCase = objectSchema({
 export const casesSchema = objectSchema({
   $schema: z.optional(stringSchema("Address of the JSON Schema of this file.")),
   cases: listSchema(policyCase, { plural: "cases", brief: "The cases." }),
-}, "Cases that the rules have to decide as they say.");
+}, "Cases, each with the decision that the rules have to make.");

@@ -12,16 +12,16 @@ export const diagnosticChecks: FileChecks = {
   parse: parseDocument,
   checkServers(document) {
     // For another client's file, the schema would only report that `mcpServers` is missing.
-    const problem = findSwappedFile("servers", document) ?? findForeignFormat(document);
-    if (problem !== undefined) return { problems: [problem] };
+    const formatProblem = findSwappedFile("servers", document) ?? findForeignFormat(document);
+    if (formatProblem !== undefined) return { problems: [formatProblem] };
     return checkDocument(document, {
       schema: serversSchema,
       checkBeyondSchema: checkEntries,
     });
   },
   checkRules(document) {
-    const swapped = findSwappedFile("rules", document);
-    if (swapped !== undefined) return { problems: [swapped] };
+    const swappedFileProblem = findSwappedFile("rules", document);
+    if (swappedFileProblem !== undefined) return { problems: [swappedFileProblem] };
     return checkDocument(document, {
       schema: rulesSchema,
       checkBeyondSchema: checkRulesBeyondSchema,

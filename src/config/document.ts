@@ -70,14 +70,16 @@ type Members = Map<Node, ReadonlyMap<string, Node | undefined>>;
 function findNodesAlong(root: Node, path: Path, members: Members): Node[] {
   const nodes = [root];
   for (const part of path) {
-    const node = nodes.at(-1) ?? root;
-    const next = typeof part === "number"
-      ? node.type === "array" ? node.children?.[part] : undefined
-      : getMembers(node, members).get(part);
-    if (next === undefined) break;
-    nodes.push(next);
+    const child = findChild(nodes.at(-1) ?? root, part, members);
+    if (child === undefined) break;
+    nodes.push(child);
   }
   return nodes;
+}
+
+function findChild(node: Node, part: string | number, members: Members): Node | undefined {
+  if (typeof part === "string") return getMembers(node, members).get(part);
+  return node.type === "array" ? node.children?.[part] : undefined;
 }
 
 /** Caches the members, because a file with thousands of agents may have as many problems. */

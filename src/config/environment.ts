@@ -60,20 +60,20 @@ export function createChildEnvironment(
 ): Record<string, string> {
   const windows = options.windows ?? Deno.build.os === "windows";
   const canonicalName = (name: string) => windows ? name.toUpperCase() : name;
-  const inherited = new Set(server.inheritEnv.map(canonicalName));
+  const inheritedNames = new Set(server.inheritEnv.map(canonicalName));
   // Keyed by the platform's canonical name, so that `Path` replaces `PATH` on Windows.
-  const result = new Map<string, [name: string, value: string]>();
+  const variables = new Map<string, [name: string, value: string]>();
   for (const [name, value] of listVariables(env, server.inheritEnv)) {
-    const canonical = canonicalName(name);
-    if (inherited.has(canonical)) result.set(canonical, [name, value]);
-    else if (isSafeVariable(canonical, windows)) {
-      result.set(canonical, [name, withoutUserInfo(name, value)]);
+    const key = canonicalName(name);
+    if (inheritedNames.has(key)) variables.set(key, [name, value]);
+    else if (isSafeVariable(key, windows)) {
+      variables.set(key, [name, removeUserInfo(name, value)]);
     }
   }
-  for (const entry of Object.entries(server.env)) result.set(canonicalName(entry[0]), entry);
+  for (const entry of Object.entries(server.env)) variables.set(canonicalName(entry[0]), entry);
   // The depth is last, so that no entry can change it and hide a loop.
-  result.set(DEPTH_VARIABLE, [DEPTH_VARIABLE, String(readDepth(env) + 1)]);
-  return Object.fromEntries(result.values());
+  variables.set(DEPTH_VARIABLE, [DEPTH_VARIABLE, String(readDepth(env) + 1)]);
+  return Object.fromEntries(variables.values());
 }
 
 /**
@@ -133,7 +133,7 @@ const SECRET_NAME = /auth|token|pass|cert|key|secret|credential|otp|pwd|cookie/i
  * Removes the user name and the password from an address. The address of a proxy has no path and may have no
  * scheme.
  */
-function withoutUserInfo(name: string, value: string): string {
+function removeUserInfo(name: string, value: string): string {
   const [, scheme = "", rest = ""] = /^\s*((?:[\w+.-]+:)?\/\/)?([^]*)$/.exec(value) ?? [];
   const isProxy = /proxy$/i.test(name);
   if (!isProxy && scheme === "") return value;

@@ -1,6 +1,6 @@
 /**
- * Scans of the two files' texts. They need not be exact, and parse nothing: a word too many separates two clients that
- * could share a daemon, and a word that is missed is a variable that the daemon does not have.
+ * Scans of the two files' texts, which are not parsed. A scan need not be exact: an extra word separates two clients that
+ * could share a daemon, and a missed word is a variable that the daemon lacks.
  */
 
 /** Patterns of what may be the name of a variable; only on Windows do names have dots and parentheses. */
@@ -9,13 +9,13 @@ const LONG_WORD = /[A-Za-z_][\w.()]*/g;
 
 /** Patterns of a reference to a variable, and of the list of variables that a server inherits. */
 const REFERENCE = /\$\{(?:env:)?([A-Za-z_]\w*)/g;
-const INHERITED = /"inherit_env"\s*:\s*\[([^\]]*)\]/g;
+const INHERIT_LIST = /"inherit_env"\s*:\s*\[([^\]]*)\]/g;
 
 /** Matches a string of JSON, and the colon after it if it is a key. */
 const STRING = /"((?:[^"\\\n]|\\.)*)"(\s*:)?/g;
 
-/** Matches a reference to a variable, with its default, in which no other reference is. */
-const RESOLVABLE = /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^{}]*))?\}/g;
+/** Matches a reference to a variable whose default, if any, contains no other reference. */
+const RESOLVABLE_REFERENCE = /\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^{}]*))?\}/g;
 
 /** Maximum depth of references in defaults. */
 const MAX_NESTED = 5;
@@ -27,16 +27,16 @@ const PLAIN_NAME = /^(?:-[^=\s]*=)?([^-\s=:,;@~$"*<>|?\\/][^\s=:,;"*<>|?\\/]*)$/
 const FILE_NAME = /\.[A-Za-z]\w{0,4}$/;
 
 /** Keys whose values are words of the gateway, such as `shared`, which is also a usual name of a folder. */
-const CHOICES: ReadonlySet<string> = new Set(["type", "isolation"]);
+const CHOICE_KEYS: ReadonlySet<string> = new Set(["type", "isolation"]);
 
 /** Matches a path that begins at the working folder, also after a flag: `--root=./data`. */
-const RELATIVE = /(?:^|[=:,;\s])\.{1,2}(?:[\\/]|$)/;
+const RELATIVE_PATH = /(?:^|[=:,;\s])\.{1,2}(?:[\\/]|$)/;
 
 /** Matches an entry `cwd` with a path that is not absolute. */
 const RELATIVE_FOLDER = /"cwd"\s*:\s*"(?![\\/~$]|[A-Za-z]:)[^"]*/g;
 
-/** Matches what does not depend on the working folder, although it has a slash. */
-const INDEPENDENT = /^(?:[\\/~@$]|[A-Za-z]:[\\/])|:\/\//;
+/** Matches a text with a slash that does not depend on the working folder: an absolute path, or an address. */
+const INDEPENDENT_TEXT = /^(?:[\\/~@$]|[A-Za-z]:[\\/])|:\/\//;
 
 /** The name of the variable with the working folder. */
 const WORKSPACE_FOLDER = "workspaceFolder";
@@ -44,7 +44,7 @@ const WORKSPACE_FOLDER = "workspaceFolder";
 /** Maximum number of paths that are looked up. */
 const MAX_LOOKUPS = 1000;
 
-/** Returns all words of a text, among which are the names of all variables that it uses. */
+/** Returns all words of a text; they include the names of all variables that it uses. */
 export function wordsOf(text: string): ReadonlySet<string> {
   const plain = withoutEscapes(text);
   return new Set([...plain.match(WORD) ?? [], ...plain.match(LONG_WORD) ?? []]);
@@ -57,7 +57,9 @@ export function wordsOf(text: string): ReadonlySet<string> {
 export function variablesOf(text: string): ReadonlySet<string> {
   const plain = withoutEscapes(text);
   const references = [...plain.matchAll(REFERENCE)].map(([, name = ""]) => name);
-  const inherited = [...plain.matchAll(INHERITED)].flatMap(([, names = ""]) => [...wordsOf(names)]);
+  const inherited = [...plain.matchAll(INHERIT_LIST)].flatMap((
+    [, names = ""],
+  ) => [...wordsOf(names)]);
   return new Set([...references.filter((name) => name !== "userHome"), ...inherited]);
 }
 
@@ -84,27 +86,27 @@ export interface FolderContext {
  */
 export function usesWorkingFolder(text: string, { cwd, env }: FolderContext): boolean {
   const names = new Set<string>();
-  for (const { found, isCertain } of findRelativeTexts(text, env)) {
+  for (const { text: relativeText, isCertain } of findRelativeTexts(text, env)) {
     if (isCertain) return true;
-    // A file that a server is to create is in a folder that exists.
-    names.add(found.replace(/[\\/].*$/, ""));
+    // A server may create the file itself, so only the first folder of its path must exist.
+    names.add(relativeText.replace(/[\\/].*$/, ""));
   }
   return names.size > MAX_LOOKUPS || names.values().some((name) => exists(`${cwd}/${name}`));
 }
 
-/** Returns what depends on the working folder in the text of the servers file, or does in some folders. */
+/** Returns the parts of the servers file that depend on the working folder, or may depend on it in some folders. */
 export function relativeTextsOf(text: string): ReadonlySet<string> {
-  const found = new Set<string>();
+  const texts = new Set<string>();
   // Values of variables may be secrets, and all windows have the same.
   for (const relative of findRelativeTexts(text, { get: () => undefined })) {
-    if (relative.isCertain || relative.isPath) found.add(relative.found);
+    if (relative.isCertain || relative.isPath) texts.add(relative.text);
   }
-  return found;
+  return texts;
 }
 
 /** A text that depends on the working folder: always, or if there is a file with this path in the folder. */
 interface RelativeText {
-  readonly found: string;
+  readonly text: string;
   readonly isCertain: boolean;
   /** Whether the text looks like the path of a file, and not like any other word. */
   readonly isPath: boolean;
@@ -113,19 +115,19 @@ interface RelativeText {
 function* findRelativeTexts(text: string, env: FolderContext["env"]): Generator<RelativeText> {
   const plain = withoutEscapes(text);
   const certain = { isCertain: true, isPath: true };
-  if (plain.includes(WORKSPACE_FOLDER)) yield { found: WORKSPACE_FOLDER, ...certain };
-  for (const [found] of plain.matchAll(RELATIVE_FOLDER)) yield { found, ...certain };
+  if (plain.includes(WORKSPACE_FOLDER)) yield { text: WORKSPACE_FOLDER, ...certain };
+  for (const [entry] of plain.matchAll(RELATIVE_FOLDER)) yield { text: entry, ...certain };
   let key = "";
-  for (const [, written = "", colon] of plain.matchAll(STRING)) {
-    if (colon !== undefined) key = written;
-    if (colon !== undefined || CHOICES.has(key)) continue;
-    const found = resolveVariables(written, env);
-    const [, name] = PLAIN_NAME.exec(found) ?? [];
-    if (RELATIVE.test(found)) yield { found, ...certain };
+  for (const [, string = "", colon] of plain.matchAll(STRING)) {
+    if (colon !== undefined) key = string;
+    if (colon !== undefined || CHOICE_KEYS.has(key)) continue;
+    const resolvedText = resolveVariables(string, env);
+    const [, name] = PLAIN_NAME.exec(resolvedText) ?? [];
+    if (RELATIVE_PATH.test(resolvedText)) yield { text: resolvedText, ...certain };
     else if (name !== undefined) {
-      yield { found: name, isCertain: false, isPath: FILE_NAME.test(name) };
-    } else if (/[\\/]/.test(found) && !INDEPENDENT.test(found)) {
-      yield { found, isCertain: false, isPath: true };
+      yield { text: name, isCertain: false, isPath: FILE_NAME.test(name) };
+    } else if (/[\\/]/.test(resolvedText) && !INDEPENDENT_TEXT.test(resolvedText)) {
+      yield { text: resolvedText, isCertain: false, isPath: true };
     }
   }
 }
@@ -134,7 +136,7 @@ function* findRelativeTexts(text: string, env: FolderContext["env"]): Generator<
 function resolveVariables(text: string, env: FolderContext["env"]): string {
   let resolved = text;
   for (let depth = 0; depth < MAX_NESTED && resolved.includes("${"); depth++) {
-    resolved = resolved.replaceAll(RESOLVABLE, (_, name: string, fallback = "") => {
+    resolved = resolved.replaceAll(RESOLVABLE_REFERENCE, (_, name: string, fallback = "") => {
       return env.get(name) || fallback;
     });
   }

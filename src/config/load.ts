@@ -104,13 +104,13 @@ async function readFile(
   },
 ): Promise<TextResult> {
   if (origin === "missing") return { failure: missingMessage() };
-  const read = readText(path);
-  if ("failure" in read) {
-    return origin === "given" ? { failure: `${read.failure} (named by ${sources})` } : read;
+  const content = readText(path);
+  if ("failure" in content) {
+    return origin === "setting" ? { failure: `${content.failure} (named by ${sources})` } : content;
   }
-  if (trustFile === undefined || origin !== "working-folder") return read;
-  const failure = await describeMistrust(path, { text: read.text, trustFile });
-  return failure === undefined ? read : { failure };
+  if (trustFile === undefined || origin !== "working-folder") return content;
+  const failure = await describeMistrust(path, { text: content.text, trustFile });
+  return failure === undefined ? content : { failure };
 }
 
 function checkWith(
@@ -194,24 +194,24 @@ interface FileResult<T> extends CheckedFile<T> {
 }
 
 function checkText<T>(
-  read: TextResult,
+  content: TextResult,
   { displayPath }: LocatedFile,
   { parse, check }: {
     readonly parse: FileChecks["parse"];
     readonly check: (document: Document) => CheckedFile<T>;
   },
 ): FileResult<T> {
-  if ("failure" in read) {
-    const { failure: message } = read;
+  if ("failure" in content) {
+    const { failure: message } = content;
     return { problems: [problemWithoutPosition(message, { file: displayPath })] };
   }
-  const parsed = parse(displayPath, read.text);
-  if (parsed.document === undefined) return parsed;
-  const checked = check(parsed.document);
+  const parseResult = parse(displayPath, content.text);
+  if (parseResult.document === undefined) return parseResult;
+  const checkResult = check(parseResult.document);
   return {
-    ...checked,
-    document: parsed.document,
-    problems: [...parsed.problems, ...checked.problems],
+    ...checkResult,
+    document: parseResult.document,
+    problems: [...parseResult.problems, ...checkResult.problems],
   };
 }
 
@@ -227,28 +227,31 @@ function buildServers(
 ): LoadedServer[] {
   const { env, cwd, windows = Deno.build.os === "windows", program = thisProgram() } = options;
   const selfReferenceOptions = { env, cwd, windows, program, mcpConfig: files.mcpConfig.path };
-  const enabled = entriesOf(file.mcpServers).filter(([, entry]) =>
+  const enabledEntries = entriesOf(file.mcpServers).filter(([, entry]) =>
     findDisablingKey(entry) === undefined
   );
-  const privatePaths = enabled.some(([, { gateway }]) => gateway.sandbox !== undefined)
+  const privatePaths = enabledEntries.some(([, { gateway }]) => gateway.sandbox !== undefined)
     ? listPrivatePaths(files, { settings: options.settings, env, cwd, windows })
     : [];
   const variables = { env, cwd, home: getHomeFolder(env, { windows }), privatePaths };
-  // The check of one sandbox needs the folders of all others, which are known only once all entries are expanded.
-  const firstBuilt = enabled.map((entry) => buildServer(entry, variables));
-  const sandboxFolders = firstBuilt.flatMap(({ server }) => getSandboxFolder(server, cwd) ?? []);
-  const built = sandboxFolders.length === 0
-    ? firstBuilt
-    : enabled.map((entry) => buildServer(entry, { ...variables, sandboxFolders }));
-  return built.map((one) => ({
-    ...one,
-    isSelfReference: isSelfReference(one.server, selfReferenceOptions),
+  // The check of a sandbox needs the folders of all others, so the entries are built again when these are known.
+  const firstBuilds = enabledEntries.map((entry) => buildServer(entry, variables));
+  const sandboxFolders = firstBuilds.flatMap(({ server }) => getSandboxFolder(server, cwd) ?? []);
+  const builtServers = sandboxFolders.length === 0
+    ? firstBuilds
+    : enabledEntries.map((entry) => buildServer(entry, { ...variables, sandboxFolders }));
+  return builtServers.map((builtServer) => ({
+    ...builtServer,
+    isSelfReference: isSelfReference(builtServer.server, selfReferenceOptions),
   }));
 }
 
 /** Finds a server that has the name of the gateway's own. An entry that would start this gateway is skipped anyway. */
-function checkServerNames(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {
-  return loaded.flatMap(({ server: { name }, isSelfReference }) => {
+function checkServerNames(
+  document: Document,
+  loadedServers: readonly LoadedServer[],
+): ConfigProblem[] {
+  return loadedServers.flatMap(({ server: { name }, isSelfReference }) => {
     if (name !== OWN_SERVER || isSelfReference) return [];
     const message = "this is the name of the gateway's own server: give this server another one, " +
       `such as "my-${OWN_SERVER}", here and in the rules`;
@@ -256,8 +259,8 @@ function checkServerNames(document: Document, loaded: readonly LoadedServer[]): 
   });
 }
 
-function warnServers(document: Document, loaded: readonly LoadedServer[]): ConfigProblem[] {
-  return loaded.flatMap(({ server: { name }, errors, warnings, isSelfReference }) => {
+function warnServers(document: Document, loadedServers: readonly LoadedServer[]): ConfigProblem[] {
+  return loadedServers.flatMap(({ server: { name }, errors, warnings, isSelfReference }) => {
     if (isSelfReference) {
       const message = "skipped: it would start this gateway again with the same servers file";
       return [document.createProblem(["mcpServers", name], message, "key")];
@@ -275,7 +278,10 @@ function warnServers(document: Document, loaded: readonly LoadedServer[]): Confi
  * Lists the names of the servers, enabled or not. Reads the parsed JSON, so that the rules are also
  * checked if the servers file has errors.
  */
-function listKnownServers({ value }: Document, loaded: readonly LoadedServer[]): KnownServers {
+function listKnownServers(
+  { value }: Document,
+  loadedServers: readonly LoadedServer[],
+): KnownServers {
   const names = new Set<string>();
   const unavailableReasons = new Map<string, string>();
   for (const [name, entry] of entriesOf(objectAt(value, "mcpServers"))) {
@@ -283,7 +289,7 @@ function listKnownServers({ value }: Document, loaded: readonly LoadedServer[]):
       unavailableReasons.set(name, "it is disabled in the servers file");
     } else names.add(name);
   }
-  for (const { server: { name }, isSelfReference } of loaded) {
+  for (const { server: { name }, isSelfReference } of loadedServers) {
     if (!isSelfReference) continue;
     names.delete(name);
     unavailableReasons.set(name, "it is this gateway itself");

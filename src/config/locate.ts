@@ -7,10 +7,10 @@ export interface LocatedFile {
   /** The path as the operator knows it, for messages. */
   readonly displayPath: string;
   /**
-   * `given`: named by a flag or variable. `home`: found in the user's home folder. `missing`: not found.
+   * `setting`: named by a flag or variable. `home`: found in the user's home folder. `missing`: not found.
    */
-  readonly origin: "given" | "home" | "working-folder" | "missing";
-  /** The default paths, in the order of the search; they are not searched if a path is `given`. */
+  readonly origin: "setting" | "home" | "working-folder" | "missing";
+  /** The default paths, in the order of the search; they are not searched if a setting names the file. */
   readonly searchedPaths: readonly string[];
   /** The paths in the working folder, if they were not searched because the home folder has a file. */
   readonly ignoredPaths: readonly string[];
@@ -44,10 +44,10 @@ export interface LocateOptions {
  * of them, otherwise in `.` and `./config`. Never throws: `checkConfiguration` reports a missing file
  * with the errors of the other one.
  *
- * @param given The paths from flags or variables, `~` expanded.
+ * @param namedPaths The paths from flags or variables, `~` expanded.
  */
 export function locateFiles(
-  given: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
+  namedPaths: { readonly mcpConfig?: string | undefined; readonly rules?: string | undefined },
   options: LocateOptions,
 ): LocatedFiles {
   const { home, exists = existsAsFile } = options;
@@ -56,11 +56,11 @@ export function locateFiles(
     : Object.values(FILE_NAMES).map((name) => homePath(home, name));
   // The files of one folder belong together: the user's servers must not run under the rules of a repository from
   // somebody else, and the repository's servers must not start under the user's rules.
-  const isSearched = given.mcpConfig === undefined || given.rules === undefined;
+  const isSearched = namedPaths.mcpConfig === undefined || namedPaths.rules === undefined;
   const usesHome = isSearched && homePaths.some(exists);
   return {
-    mcpConfig: locateFile("mcpConfig", given.mcpConfig, { ...options, usesHome }),
-    rules: locateFile("rules", given.rules, { ...options, usesHome }),
+    mcpConfig: locateFile("mcpConfig", namedPaths.mcpConfig, { ...options, usesHome }),
+    rules: locateFile("rules", namedPaths.rules, { ...options, usesHome }),
   };
 }
 
@@ -70,7 +70,7 @@ function homePath(home: string, name: string): string {
 
 function locateFile(
   key: keyof LocatedFiles,
-  given: string | undefined,
+  namedPath: string | undefined,
   { home, cwd, exists = existsAsFile, usesHome }: LocateOptions & { readonly usesHome: boolean },
 ): LocatedFile {
   const name = FILE_NAMES[key];
@@ -80,8 +80,13 @@ function locateFile(
     .filter((path) => !homePaths.includes(path));
   const searchedPaths = usesHome ? homePaths : [...homePaths, ...folderPaths];
   const paths = { searchedPaths, ignoredPaths: usesHome ? folderPaths : [] };
-  if (given !== undefined) {
-    return { path: resolvePath(cwd, given), displayPath: given, origin: "given", ...paths };
+  if (namedPath !== undefined) {
+    return {
+      path: resolvePath(cwd, namedPath),
+      displayPath: namedPath,
+      origin: "setting",
+      ...paths,
+    };
   }
   const path = searchedPaths.find(exists);
   if (path === undefined) {

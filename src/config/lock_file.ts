@@ -48,18 +48,18 @@ export interface PinsResult {
 export async function readPins(rules: LocatedFile): Promise<PinsResult> {
   if (rules.origin === "missing") return { problems: [] };
   const { path, displayPath } = locateLockFile(rules);
-  const read = readLockText(path);
+  const content = readLockText(path);
   // Most configurations have no lock file, so the code that reads it is not loaded for them.
-  if (read === undefined) return { problems: [] };
-  const writable = warnWritable({ path, displayPath, origin: "given" });
-  if ("failure" in read) return refuse(read.failure, displayPath);
+  if (content === undefined) return { problems: [] };
+  const writableWarnings = warnWritable({ path, displayPath, origin: "setting" });
+  if ("failure" in content) return refuse(content.failure, displayPath);
   const { parseLockFile, hashesOf } = await import("../pins/mod.ts");
-  const parsed = parseLockFile(read.text);
+  const parsed = parseLockFile(content.text);
   if ("failure" in parsed) return refuse(parsed.failure, displayPath);
   const servers = new Map(
     Array.from(parsed.lockFile, ([name, { pins }]) => [name, hashesOf(pins)]),
   );
-  return { servers, problems: writable };
+  return { servers, problems: writableWarnings };
 }
 
 function refuse(failure: string, displayPath: string): PinsResult {

@@ -14,8 +14,8 @@ export function addOwnServer(
 }
 
 /**
- * Whether a configuration uses the gateway's own server: the rules grant it to an agent, or a limit cuts results, whose
- * rest it serves.
+ * Whether a configuration uses the gateway's own server: the rules grant it to an agent, or a limit cuts results, and it
+ * serves the rest of them.
  */
 export function usesOwnServer(
   { rules, servers }: Pick<Configuration, "rules" | "servers">,

@@ -260,7 +260,7 @@ function isProgramPath(path: string, program: Program): boolean {
   const parts = path.split(/[/\\]/);
   const name = parts.at(-1) ?? "";
   if (path === program.executable || EXECUTABLE.test(name.replace(/\.(?:[cm]?js|exe)$/, ""))) {
-    return isFileName(path);
+    return isNoFolder(path);
   }
   const root = path.slice(0, -name.length).replace(/[/\\]+$/, "");
   if (name === "launcher.cjs") return isProgramFolder(root, program);
@@ -270,7 +270,7 @@ function isProgramPath(path: string, program: Program): boolean {
 }
 
 /** Whether a path is not a folder: the folder of a clone also has the name of the program. */
-function isFileName(path: string): boolean {
+function isNoFolder(path: string): boolean {
   try {
     return !Deno.statSync(path).isDirectory;
   } catch {

@@ -51,7 +51,7 @@ const test = objectSchema({
       "The whole text; `*` matches any run of characters, `?` exactly one. Of a list, one matches.",
     ),
   ),
-  ilike: z.optional(oneOrMore("As `like`, whatever the case of letters.")),
+  ilike: z.optional(oneOrMore("As `like`, but case-insensitive.")),
   within: z.optional(
     oneOrMore("An absolute folder that contains the absolute path. Of a list, one contains it."),
   ),

@@ -59,7 +59,7 @@ export function listOwnPrograms(): string[] {
  *
  * @param folder An absolute path without links.
  */
-export function findWritable(paths: readonly string[], folder: string): string | undefined {
+export function findWritablePath(paths: readonly string[], folder: string): string | undefined {
   return paths.find((path) =>
     isWithin(folder, realPathOf(path)) ||
     listPathSteps(path).some((step) => isWithin(step.path, folder))
@@ -73,12 +73,12 @@ export interface ReplaceablePath {
 }
 
 /**
- * Returns the first of the paths that leads through one of the folders. Whoever can write the folder could replace
- * the path.
+ * Returns the first of the paths that leads through one of the folders. A server that can write the folder could
+ * replace the path.
  *
  * @param folders Absolute paths without links.
  */
-export function findReplaceable(
+export function findReplaceablePath(
   paths: readonly string[],
   folders: ReadonlySet<string>,
 ): ReplaceablePath | undefined {

@@ -118,10 +118,10 @@ export function readPackageRun(words: readonly string[]): PackageRun | undefined
   const runner = Object.hasOwn(RUNNERS, name) ? RUNNERS[name] : undefined;
   if (runner === undefined) return undefined;
   const flags = new Set([...runner.packageFlags, ...runner.valueFlags]);
-  const plain = positionalIndexes(args, flags);
+  const positions = positionalIndexes(args, flags);
   for (const verbs of runner.commands) {
-    if (!verbs.every((word, at) => args[plain[at] ?? -1] === word)) continue;
-    const at = plain[verbs.length];
+    if (!verbs.every((word, at) => args[positions[at] ?? -1] === word)) continue;
+    const at = positions[verbs.length];
     const program = at === undefined ? undefined : args[at];
     const spec = flagValue(args.slice(0, at), runner.packageFlags) ?? program;
     if (spec === undefined) continue;
@@ -205,7 +205,8 @@ function scriptIn(args: readonly string[]): ServerProgram | undefined {
 }
 
 /** Names of files and folders that say nothing about their content. */
-const GENERIC = /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build|src|lib|out)$/i;
+const GENERIC_NAME =
+  /^(?:index|main|server|cli|app|bin|run|start|__main__|dist|build|src|lib|out)$/i;
 
 /** Names a script by its package, or by the last part of its path that is not generic. */
 function nameScript(path: string): ServerProgram {
@@ -215,8 +216,8 @@ function nameScript(path: string): ServerProgram {
     const length = parts[packageIndex]?.startsWith("@") ? 2 : 1;
     return { kind: "package", name: parts.slice(packageIndex, packageIndex + length).join("/") };
   }
-  const specific = parts.findLast((part) => !GENERIC.test(part.replace(/\.[a-z]+$/i, "")));
-  return { kind: "program", name: specific ?? lastPart(path) };
+  const specificPart = parts.findLast((part) => !GENERIC_NAME.test(part.replace(/\.[a-z]+$/i, "")));
+  return { kind: "program", name: specificPart ?? lastPart(path) };
 }
 
 /** Returns the value of the first of some flags, written `--flag value` or `--flag=value`. */

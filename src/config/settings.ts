@@ -257,7 +257,7 @@ export const SETTING_DEFINITIONS: {
     flag: "init-strategy",
     variable: "GATEWAY_INIT_STRATEGY",
     brief:
-      "When servers start: lazy (on first use), eager (immediately), or auto (immediately if it is not remembered what they offer)",
+      "When servers start: lazy (on first use), eager (immediately), or auto (immediately if the gateway does not remember what they offer)",
     ...createEnumParser("auto", "eager", "lazy"),
     fallback: "auto",
   },

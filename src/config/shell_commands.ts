@@ -8,7 +8,7 @@ export interface ShellCommand {
 const POSIX_SHELLS = /^(?:ba|z|da|k|fi)?sh$/;
 const WINDOWS_SHELLS = /^(?:pwsh|powershell|cmd)$/;
 
-/** Matches a command up to a separator outside quotes; the `&` of a redirection such as `2>&1` is none. */
+/** Matches a command up to a separator outside quotes; the `&` of a redirection such as `2>&1` is not one. */
 const COMMAND = /(?:"[^"]*"|'[^']*'|[<>]&|&>|[^;&|\n])+/g;
 
 /**

@@ -43,13 +43,13 @@ export interface ParsedSyntax {
  * the others usually follow from it.
  */
 export function parseSyntax(text: string): ParsedSyntax {
-  const scanned = scanNesting(text);
+  const nesting = scanNesting(text);
   // The parser recurses, so it must not see a text that is nested too deeply.
-  if (scanned.tooDeepAt !== undefined) {
+  if (nesting.tooDeepAt !== undefined) {
     const message = `nested too deeply: expected at most ${MAX_NESTING} levels`;
-    return { problems: [{ offset: scanned.tooDeepAt, message }] };
+    return { problems: [{ offset: nesting.tooDeepAt, message }] };
   }
-  if (scanned.isEmpty) {
+  if (nesting.isEmpty) {
     const comment = findOpenComment(text);
     const message = comment === undefined
       ? "the file is empty: expected an object"

@@ -29,10 +29,10 @@ export async function hashText(text: string): Promise<string> {
  */
 export function readTrustedHashes(trustFile: string): Record<string, unknown> {
   if (!isAbsolutePath(trustFile)) return {};
-  const read = readText(trustFile);
-  if ("failure" in read) return {};
+  const content = readText(trustFile);
+  if ("failure" in content) return {};
   try {
-    const value: unknown = JSON.parse(read.text);
+    const value: unknown = JSON.parse(content.text);
     return typeof value === "object" && value !== null ? { ...value } : {};
   } catch {
     return {};

@@ -25,15 +25,17 @@ export function warnUnknownVariables(
 ): ConfigProblem[] {
   const windows = options.windows ?? Deno.build.os === "windows";
   // Most variables are not meant for the gateway, so the prefix is checked first.
-  const ours = listNames(env).filter((name) => hasOurPrefix(name) && !FOREIGN_NAMES.test(name))
+  const gatewayNames = listNames(env).filter((name) =>
+    hasOurPrefix(name) && !FOREIGN_NAMES.test(name)
+  )
     .sort();
-  if (ours.length === 0) return [];
+  if (gatewayNames.length === 0) return [];
   const settings = listSettings().map(({ variable }) => variable);
-  const known = new Set([...settings, DEPTH_VARIABLE, MARK_VARIABLE]);
-  return ours.flatMap((name) => {
-    const isKnown = known.has(windows ? name.toUpperCase() : name);
-    if (isKnown || !isProbablyOurs(name, known)) return [];
-    const hint = didYouMean(name, known);
+  const knownNames = new Set([...settings, DEPTH_VARIABLE, MARK_VARIABLE]);
+  return gatewayNames.flatMap((name) => {
+    const isKnown = knownNames.has(windows ? name.toUpperCase() : name);
+    if (isKnown || !isProbablyOurs(name, knownNames)) return [];
+    const hint = didYouMean(name, knownNames);
     const message = `the gateway does not know this variable and ignores it${hint}`;
     return [problemWithoutPosition(message, { path: name })];
   });
@@ -52,10 +54,12 @@ function hasOurPrefix(name: string): boolean {
 }
 
 /** Whether the complete name shows that the variable is probably meant for the gateway. */
-function isProbablyOurs(name: string, known: ReadonlySet<string>): boolean {
+function isProbablyOurs(name: string, knownNames: ReadonlySet<string>): boolean {
   if (getPrefix(name) === PREFIX) return name.length > PREFIX.length;
   const upper = name.toUpperCase();
-  return known.values().some((variable) => editDistance(upper, variable, MAX_TYPOS) <= MAX_TYPOS);
+  return knownNames.values().some((variable) =>
+    editDistance(upper, variable, MAX_TYPOS) <= MAX_TYPOS
+  );
 }
 
 function listNames(env: Environment): string[] {

@@ -16,7 +16,7 @@ export interface KnownServers {
 }
 
 /** The keys of the lists by server, with the words for their entries. */
-const LISTS = [
+const LIST_KINDS = [
   { key: "tools", subject: "the name of this tool", comparison: "names match exactly" },
   { key: "resources", subject: "this URI", comparison: "URIs match exactly" },
   { key: "prompts", subject: "the name of this prompt", comparison: "names match exactly" },
@@ -118,22 +118,20 @@ function describeUnmatchedPattern(
 function warnEntries(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const warnings: ConfigProblem[] = [];
   for (const effect of EFFECTS) {
-    for (const listed of LISTS) {
-      for (const [server, list] of entriesOf(objectAt(agent, effect, listed.key))) {
+    for (const listKind of LIST_KINDS) {
+      for (const [server, list] of entriesOf(objectAt(agent, effect, listKind.key))) {
         for (const [index, entry] of (Array.isArray(list) ? list : []).entries()) {
           const pattern = isObject(entry) ? entry["tool"] : entry;
-          const message = typeof pattern !== "string"
-            ? undefined
-            : describeFault(pattern, listed) ??
-              (server === OWN_SERVER && listed.key === "tools"
-                ? describeUnknownOwnTool(pattern)
-                : undefined);
+          if (typeof pattern !== "string") continue;
+          const isOwnTool = server === OWN_SERVER && listKind.key === "tools";
+          const message = describeFault(pattern, listKind) ??
+            (isOwnTool ? describeUnknownOwnTool(pattern) : undefined);
           if (message === undefined) continue;
           const path = [
             "agents",
             id,
             effect,
-            listed.key,
+            listKind.key,
             server,
             index,
             ...isObject(entry) ? ["tool"] : [],
@@ -148,7 +146,7 @@ function warnEntries(document: Document, id: string, agent: JsonObject): ConfigP
 
 function describeFault(
   entry: string,
-  { key, subject, comparison }: typeof LISTS[number],
+  { key, subject, comparison }: typeof LIST_KINDS[number],
 ): string | undefined {
   const fault = findNameFault(entry);
   if (fault !== undefined) {
@@ -190,7 +188,7 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
         ? []
         : [{ name, path: ["agents", id, effect, "servers", index], at: "value" }]
     );
-    const keys = LISTS.flatMap(({ key }) =>
+    const keys = LIST_KINDS.flatMap(({ key }) =>
       entriesOf(objectAt(agent, effect, key)).map(([name]): ServerMention => {
         return { name, path: ["agents", id, effect, key, name], at: "key" };
       })
@@ -226,7 +224,7 @@ function warnUselessGrants(document: Document, id: string, agent: JsonObject): C
       return [document.createProblem(["agents", id, effect, key, name], message, "key")];
     });
   return [
-    ...LISTS.flatMap(({ key }) => warnUngranted("allow", key)),
+    ...LIST_KINDS.flatMap(({ key }) => warnUngranted("allow", key)),
     ...warnUngranted("ask", "tools"),
   ];
 }

@@ -8,10 +8,10 @@ import { findNameFault, foldName, quoteName } from "./name_faults.ts";
  * such a server alone.
  */
 export function warnServerNames(document: Document): ConfigProblem[] {
-  const folded = new Map<string, string>();
+  const namesByFold = new Map<string, string>();
   return entriesOf(objectAt(document.value, "mcpServers")).flatMap(([name]) => {
-    const lookalike = folded.get(foldName(name));
-    folded.set(foldName(name), lookalike ?? name);
+    const lookalike = namesByFold.get(foldName(name));
+    namesByFold.set(foldName(name), lookalike ?? name);
     const message = describeServerNameFault(name, lookalike);
     return message === undefined
       ? []

@@ -12,15 +12,17 @@ const MAX_NAMES = 5;
 export function warnShadowMode(document: Document): ConfigProblem[] {
   const { value } = document;
   const { mode: defaultMode } = objectAt(value, "defaults");
-  const shadowed = entriesOf(objectAt(value, "agents"))
+  const shadowedAgents = entriesOf(objectAt(value, "agents"))
     .map(([id, agent]) => ({ id, mode: objectAt(agent)["mode"] }))
     .filter(({ mode = defaultMode }) => mode === "shadow");
-  const [first] = shadowed;
+  const [first] = shadowedAgents;
   if (first === undefined) return [];
   const path: Path = defaultMode === "shadow" ? ["defaults", "mode"] : ["agents", first.id, "mode"];
-  const names = shadowed.slice(0, MAX_NAMES).map(({ id }) => JSON.stringify(id)).join(", ");
-  const more = shadowed.length > MAX_NAMES ? ` and ${shadowed.length - MAX_NAMES} more` : "";
-  const subject = shadowed.length === 1 ? `agent ${names} is` : `agents ${names}${more} are`;
+  const names = shadowedAgents.slice(0, MAX_NAMES).map(({ id }) => JSON.stringify(id)).join(", ");
+  const more = shadowedAgents.length > MAX_NAMES
+    ? ` and ${shadowedAgents.length - MAX_NAMES} more`
+    : "";
+  const subject = shadowedAgents.length === 1 ? `agent ${names} is` : `agents ${names}${more} are`;
   const message =
     `${subject} in shadow mode: what the rules do not allow is let through, and only ` +
     'recorded; to enforce the rules, set "mode" to "enforce"';

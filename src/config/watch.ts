@@ -103,8 +103,8 @@ export class FileWatch {
   async #check(): Promise<void> {
     if (this.#options === undefined) return;
     this.#watchFolders();
-    const changed = this.takeChangedPaths();
-    if (changed.length > 0) await this.#options.onChange(changed);
+    const changedPaths = this.takeChangedPaths();
+    if (changedPaths.length > 0) await this.#options.onChange(changedPaths);
   }
 
   /** Debounces events, up to `MAX_WAIT_MS`. */
@@ -189,10 +189,10 @@ export class FileWatch {
 /** Returns `=` and the content of a file, or why it cannot be read; no reason begins with `=`. */
 function readContent(path: string): string {
   // The lock file may be the largest of the watched files.
-  const read = readText(path, MAX_LOCK_FILE_BYTES);
-  if ("text" in read) return `=${read.text}`;
+  const content = readText(path, MAX_LOCK_FILE_BYTES);
+  if ("text" in content) return `=${content.text}`;
   // A link that leads nowhere is not the same as no file.
-  return readLink(path) === undefined ? read.failure : `link: ${read.failure}`;
+  return readLink(path) === undefined ? content.failure : `link: ${content.failure}`;
 }
 
 /**

@@ -29,11 +29,11 @@ export function warnWritable(
 }
 
 function describeOpenEntry(entries: readonly PathEntry[]): string | undefined {
-  const open = entries.findLast(isOpen);
-  if (open === undefined) return undefined;
-  const subject = open.info.isDirectory ? "a folder in the path of this file" : "this file";
+  const openEntry = entries.findLast(isOpen);
+  if (openEntry === undefined) return undefined;
+  const subject = openEntry.info.isDirectory ? "a folder in the path of this file" : "this file";
   return `every user of this machine can write ${subject}, and so start programs as you or ` +
-    `change who may call what; run chmod o-w ${JSON.stringify(open.path)}`;
+    `change who may call what; run chmod o-w ${JSON.stringify(openEntry.path)}`;
 }
 
 /** Whether every user can write to a file, or can replace the files of a folder. */
@@ -56,8 +56,10 @@ function describeForeignEntry(
   if (userId === undefined || userId === 0) return undefined;
   // In a user namespace, the superuser's files may have another owner.
   const trustedOwners = new Set([0, userId, infoAt("/")?.uid]);
-  const foreign = entries.findLast(({ info: { uid } }) => uid !== null && !trustedOwners.has(uid));
-  if (foreign === undefined) return undefined;
-  return `${JSON.stringify(foreign.path)} belongs to another user, who can therefore start ` +
+  const foreignEntry = entries.findLast(({ info: { uid } }) =>
+    uid !== null && !trustedOwners.has(uid)
+  );
+  if (foreignEntry === undefined) return undefined;
+  return `${JSON.stringify(foreignEntry.path)} belongs to another user, who can therefore start ` +
     "programs as you or change who may call what; use a file of your own in a folder of your own";
 }

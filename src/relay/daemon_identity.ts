@@ -125,7 +125,7 @@ function settingVariables(
   const defaultFiles = locateFiles({}, { home: getHomeFolder(env), cwd });
   for (const key of ["mcpConfig", "rules"] as const) {
     const { origin, path } = files[key];
-    if (origin !== "given") continue;
+    if (origin !== "setting") continue;
     // Without the setting, the same file would be found, so the setting does not separate clients.
     const isDefault = defaultFiles[key].origin === "home" && defaultFiles[key].path === path;
     if (isDefault) variables.delete(key);

@@ -7,7 +7,7 @@ const ignore = Deno.build.os === "windows";
 
 /** Returns the message of the warning about a file; `undefined` if there is none. */
 function warningOf(path: string, options: Parameters<typeof warnWritable>[1] = {}) {
-  return warnWritable({ path, displayPath: "f", origin: "given" }, options)[0]?.message;
+  return warnWritable({ path, displayPath: "f", origin: "setting" }, options)[0]?.message;
 }
 
 /** Creates `up/in/file` in a new folder. */

@@ -40,16 +40,19 @@ export function addToken(
     ? JSON.stringify(sha256)
     : `{ "sha256": ${JSON.stringify(sha256)}, "expires": ${JSON.stringify(expires)} }`;
   const list = document.findNode(["agents", agent, "token_sha256"]);
-  const edited = list === undefined
+  const editedBody = list === undefined
     ? appendMember(body, node, `"token_sha256": [${entry}]`)
     : appendMember(body, list, entry);
   // Verify that nothing else has changed; otherwise add no token.
-  const after = parseRules({ file, text: edited }).rules;
-  const before = rules.agents.get(agent)?.tokens.length ?? 0;
-  if (after.agents.size !== rules.agents.size || countTokens(after, agent) !== before + 1) {
+  const editedRules = parseRules({ file, text: editedBody }).rules;
+  const tokenCount = countTokens(rules, agent) ?? 0;
+  if (
+    editedRules.agents.size !== rules.agents.size ||
+    countTokens(editedRules, agent) !== tokenCount + 1
+  ) {
     throw new Error(`The token could not be written into ${file}; the file is unchanged`);
   }
-  return mark + edited;
+  return mark + editedBody;
 }
 
 function countTokens({ agents }: Rules, agent: string): number | undefined {

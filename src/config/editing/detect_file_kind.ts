@@ -10,7 +10,8 @@ export function detectFileKind(text: string): "servers" | "rules" | undefined {
   const { document } = parseDocument("", text);
   if (document === undefined) {
     const [, servers, rules] = FIRST_KEY.exec(text) ?? [];
-    return servers !== undefined ? "servers" : rules !== undefined ? "rules" : undefined;
+    if (servers !== undefined) return "servers";
+    return rules === undefined ? undefined : "rules";
   }
   const { value } = document;
   if (!isObject(value)) return undefined;

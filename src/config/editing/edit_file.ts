@@ -17,17 +17,19 @@ const LOCK_MS = 25_000;
  * @throws The error that `edit` throws, or the system's. After any error the file is unchanged.
  */
 export async function editFile(path: string, edit: (text: string) => string): Promise<void> {
-  const real = Deno.realPathSync(path);
+  const realPath = Deno.realPathSync(path);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     // On Windows a lock would block readers too.
     using _lock = Deno.build.os === "windows"
       ? undefined
-      : await lockFile(real, { withinMs: LOCK_MS });
-    const before = readWithByteOrderMark(real);
+      : await lockFile(realPath, { withinMs: LOCK_MS });
+    const before = readWithByteOrderMark(realPath);
     const bytes = new TextEncoder().encode(edit(before));
-    const mode = (Deno.statSync(real).mode ?? 0o600) & 0o7777;
+    const mode = (Deno.statSync(realPath).mode ?? 0o600) & 0o7777;
     // Editors do not take our lock.
-    if (await replaceFile(real, { bytes, mode }, () => readWithByteOrderMark(real) === before)) {
+    if (
+      await replaceFile(realPath, { bytes, mode }, () => readWithByteOrderMark(realPath) === before)
+    ) {
       return;
     }
   }
@@ -36,7 +38,7 @@ export async function editFile(path: string, edit: (text: string) => string): Pr
 
 /** Reads the text with its byte order mark, because the mark is written back. */
 function readWithByteOrderMark(path: string): string {
-  const read = decodeText(Deno.readFileSync(path), { ignoreBOM: true });
-  if ("failure" in read) throw new Error(`${path}: ${read.failure}`);
-  return read.text;
+  const content = decodeText(Deno.readFileSync(path), { ignoreBOM: true });
+  if ("failure" in content) throw new Error(`${path}: ${content.failure}`);
+  return content.text;
 }

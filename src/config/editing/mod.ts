@@ -9,7 +9,7 @@ export { addToken, type NewToken } from "./add_token.ts";
 export { checkText } from "./check_text.ts";
 export { editFile } from "./edit_file.ts";
 export { detectFileKind } from "./detect_file_kind.ts";
-export { rulesProblems } from "./parse_rules.ts";
+export { createProblemFactory } from "./parse_rules.ts";
 export { replaceGrants, type WrittenGrants } from "./replace_grants.ts";
 export { type PolicyCase, readCases } from "./read_cases.ts";
 export { parseClientText } from "./client_text.ts";

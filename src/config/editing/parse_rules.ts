@@ -15,10 +15,10 @@ export function parseRules(
 ): { readonly document: Document; readonly rules: Rules } {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) throw new ConfigError(problems);
-  const checked = diagnosticChecks.checkRules(document);
-  const allProblems: ConfigProblem[] = [...problems, ...checked.problems];
-  if (checked.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
-  return { document, rules: buildRules(checked.file) };
+  const result = diagnosticChecks.checkRules(document);
+  const allProblems: ConfigProblem[] = [...problems, ...result.problems];
+  if (result.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
+  return { document, rules: buildRules(result.file) };
 }
 
 /**
@@ -27,7 +27,7 @@ export function parseRules(
  * @param content The name of the file, for messages, and its text.
  * @throws {ConfigError} if the file has errors.
  */
-export function rulesProblems(
+export function createProblemFactory(
   content: { readonly file: string; readonly text: string },
 ): (path: readonly (string | number)[], message: string) => ConfigProblem {
   const { document } = parseRules(content);

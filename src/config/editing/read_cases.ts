@@ -41,23 +41,20 @@ export function readCases(
 ): PolicyCase[] {
   const { document, problems } = parseDocument(file, text);
   if (document === undefined) throw new ConfigError(problems);
-  const checked = checkDocument(document, {
+  const result = checkDocument(document, {
     schema: casesSchema,
     checkBeyondSchema: checkCases,
   });
-  const allProblems = [...problems, ...checked.problems];
-  if (checked.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
-  return checked.file.cases.map((one, index): PolicyCase => {
-    const { agent, server, tool, resource, prompt, expect, rule } = one;
+  const allProblems = [...problems, ...result.problems];
+  if (result.file === undefined || allProblems.length > 0) throw new ConfigError(allProblems);
+  return result.file.cases.map((fileCase, index): PolicyCase => {
+    const { agent, server, tool, resource, prompt, expect, rule } = fileCase;
     const args = document.findNode(["cases", index, "args"]);
+    const otherSubject = resource !== undefined ? { resource } : { prompt: prompt ?? "" };
     return {
       agent,
       server,
-      subject: tool !== undefined
-        ? { tool }
-        : resource !== undefined
-        ? { resource }
-        : { prompt: prompt ?? "" },
+      subject: tool !== undefined ? { tool } : otherSubject,
       ...(args !== undefined && { args: toJson(args, text) }),
       expect,
       ...(rule !== undefined && { rule }),
@@ -74,9 +71,9 @@ function checkCases(document: Document): ConfigProblem[] {
     const message = "expected at least one case: without cases, nothing is tested";
     return [document.createProblem(["cases"], message)];
   }
-  return cases.flatMap((one, index) => {
-    if (!isObject(one)) return [];
-    const fault = findFault(one);
+  return cases.flatMap((fileCase, index) => {
+    if (!isObject(fileCase)) return [];
+    const fault = findFault(fileCase);
     return fault === undefined ? [] : [
       document.createProblem(
         ["cases", index, ...fault.key === undefined ? [] : [fault.key]],
@@ -87,9 +84,9 @@ function checkCases(document: Document): ConfigProblem[] {
 }
 
 function findFault(
-  one: JsonObject,
+  fileCase: JsonObject,
 ): { readonly key?: string; readonly message: string } | undefined {
-  const [subject, other] = SUBJECTS.filter((key) => key in one);
+  const [subject, other] = SUBJECTS.filter((key) => key in fileCase);
   if (subject === undefined) {
     return { message: "this case is about nothing: add `tool`, `resource` or `prompt`" };
   }
@@ -100,13 +97,13 @@ function findFault(
     };
   }
   if (subject === "tool") return undefined;
-  if ("args" in one) {
+  if ("args" in fileCase) {
     return {
       key: "args",
       message: `rules judge arguments of tools only: remove \`args\`, or name a \`tool\``,
     };
   }
-  if (one["expect"] === "ask") {
+  if (fileCase["expect"] === "ask") {
     return {
       key: "expect",
       message: 'rules ask about calls of tools only: expect "allow" or "deny", or name a `tool`',

@@ -6,7 +6,7 @@ import { parseRules } from "./parse_rules.ts";
 export interface WrittenGrants {
   /** Servers, tools, resources and prompts; a part that is absent is removed from the file. */
   readonly allow?: Readonly<Record<string, unknown>>;
-  /** The same that the agent may not use. */
+  /** Those that the agent may not use. */
   readonly deny?: Readonly<Record<string, unknown>>;
   /** The tools whose calls need an approval. */
   readonly ask?: Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 /**
- * The part of the configuration that is known before the two files are parsed: the settings, the places of files and
- * the environment. A door of its own, because a relay needs nothing else, and would start more slowly with the schemas.
+ * The part of the configuration that is known before the two files are parsed: the settings, the paths of files and the
+ * environment. Separate from `config`, because a relay needs nothing else, and would start more slowly with the schemas.
  *
  * @module
  */
