@@ -68,11 +68,11 @@ export interface WaitOptions extends ApprovalOptions {
   /** Returns the requests in the mailbox at the next poll. */
   readonly poll: () => Promise<readonly MailboxEntry[]>;
   /** Counts the calls of this process that wait for each request. */
-  readonly calls: { of(id: string): number; change(id: string, change: 1 | -1): void };
-  /** Remembers what becomes of the requests. */
+  readonly calls: { get(id: string): number; change(id: string, change: 1 | -1): void };
+  /** Remembers the requests, and how they ended. */
   readonly history: RequestHistory;
-  /** Called when the call waits no longer. */
-  readonly onOver: () => void;
+  /** Called when the call no longer waits. */
+  readonly onEnd: () => void;
 }
 
 /** One call that waits for its approval. */
@@ -83,7 +83,7 @@ export class ApprovalWait implements Disposable {
   readonly #ownId = createApprovalId();
   #entry: MailboxEntry | undefined;
   #isUsable = true;
-  #first: PersonDecision | undefined;
+  #earlierDecision: PersonDecision | undefined;
   #isOver = false;
 
   /** Creates a wait that has not begun; see `begin`. */
@@ -107,9 +107,9 @@ export class ApprovalWait implements Disposable {
     return this.#entry !== undefined;
   }
 
-  /** The decision that the mailbox had at the beginning; `undefined` if none. */
-  get first(): PersonDecision | undefined {
-    return this.#first;
+  /** The decision that was in the mailbox before the call waited; `undefined` if there was none. */
+  get earlierDecision(): PersonDecision | undefined {
+    return this.#earlierDecision;
   }
 
   /**
@@ -120,8 +120,10 @@ export class ApprovalWait implements Disposable {
   async begin(): Promise<CannotAsk | undefined> {
     const { mailbox, canAskClient } = this.#options;
     try {
-      this.#first = await this.#inspect(mailbox.list());
-      if (this.#first !== undefined || this.#entry !== undefined || canAskClient) return undefined;
+      this.#earlierDecision = await this.#inspect(mailbox.list());
+      if (this.#earlierDecision !== undefined || this.#entry !== undefined || canAskClient) {
+        return undefined;
+      }
       return { kind: "too-many" };
     } catch (error) {
       if (!(error instanceof MailboxError)) throw error;
@@ -156,14 +158,14 @@ export class ApprovalWait implements Disposable {
   }
 
   /**
-   * Approves the call in the name of the client, unless it was decided about at the shell before.
+   * Approves the call in the name of the client, unless a person has decided at the shell before.
    *
    * @returns The decision that holds.
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
   async accept({ forSession }: { readonly forSession: boolean }): Promise<PersonDecision> {
-    const decided = await this.check();
-    if (decided !== undefined) return decided;
+    const decision = await this.check();
+    if (decision !== undefined) return decision;
     const { id, expiresAt } = this;
     this.withdraw();
     this.#note({ id, expiresAt }, "used");
@@ -171,14 +173,14 @@ export class ApprovalWait implements Disposable {
   }
 
   /**
-   * Denies the call in the name of the client, also if it was allowed at the shell before. The denial is valid for
+   * Denies the call in the name of the client, even if it was allowed at the shell before. The denial is valid for
    * the same call until it expires.
    *
    * @throws {MailboxError} if the mailbox cannot be used any more.
    */
   async decline(): Promise<PersonDecision> {
     const { id } = this;
-    const entries = this.#isUsable ? this.#ownOf(this.#list()) : [];
+    const entries = this.#isUsable ? this.#selectEntries(this.#list()) : [];
     for (const entry of entries) await this.#options.mailbox.deny(entry, { by: "client" });
     return { kind: "denied", id, by: "client", afterMs: this.#elapsedMs() };
   }
@@ -187,12 +189,12 @@ export class ApprovalWait implements Disposable {
   withdraw(): void {
     const entry = this.#entry;
     this[Symbol.dispose]();
-    if (entry === undefined || this.#options.calls.of(entry.id) > 0) return;
+    if (entry === undefined || this.#options.calls.get(entry.id) > 0) return;
     this.#note(entry, "withdrawn");
     try {
       this.#options.mailbox.withdraw(entry);
     } catch (error) {
-      // The request expires.
+      // A request that stays in the mailbox expires.
       if (!(error instanceof MailboxError)) throw error;
     }
   }
@@ -202,7 +204,7 @@ export class ApprovalWait implements Disposable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#attach(undefined);
-    this.#options.onOver();
+    this.#options.onEnd();
   }
 
   async #inspect(entries: readonly MailboxEntry[]): Promise<PersonDecision | undefined> {
@@ -210,26 +212,26 @@ export class ApprovalWait implements Disposable {
     if (decision !== undefined || this.#isOver) return decision;
     const { mailbox, key, rule, lifetimeMs, connection } = this.#options;
     const request = { ...this.#call, rule, createdAt: Date.now(), lifetimeMs, connection };
-    // While the mailbox is full, each of the calls that only their clients can approve would list it anew.
+    // `hasRoom` is asked first: `add` lists the mailbox again, and with a full mailbox, every call would do so at each poll.
     const pending = findPending(entries, key);
-    const added = pending === undefined && mailbox.hasRoom(key, entries)
+    const addedEntry = pending === undefined && mailbox.hasRoom(key, entries)
       ? mailbox.add(request, key)
       : undefined;
-    this.#attach(pending ?? added);
+    this.#attach(pending ?? addedEntry);
     return undefined;
   }
 
   /** Finds a decision about the call, and takes an allowance out of the mailbox. A denial wins. */
   async #findDecision(entries: readonly MailboxEntry[]): Promise<PersonDecision | undefined> {
     const { mailbox, connection } = this.#options;
-    const entriesOfCall = this.#ownOf(entries);
+    const entriesOfCall = this.#selectEntries(entries);
     const denial = entriesOfCall.find(isDenied);
     if (denial !== undefined) {
       const { id, state } = denial;
       this.#note(denial);
       const createdAt = (await mailbox.read(denial))?.createdAt;
       const by = state === "denied" ? "shell" : "client";
-      const reason = mailbox.reasonOf(denial);
+      const reason = mailbox.readReason(denial);
       return { kind: "denied", id, by, reason, afterMs: this.#elapsedMs(createdAt) };
     }
     for (const entry of entriesOfCall) {
@@ -248,7 +250,7 @@ export class ApprovalWait implements Disposable {
     return this.#options.mailbox.list();
   }
 
-  #ownOf(entries: readonly MailboxEntry[]): MailboxEntry[] {
+  #selectEntries(entries: readonly MailboxEntry[]): MailboxEntry[] {
     return entries.filter(({ key }) => key === this.#options.key);
   }
 

@@ -5,7 +5,7 @@ import {
   type CannotAsk,
   MAILBOX_POLL_MS,
 } from "./approval_wait.ts";
-import { agentPartFor, approvalKey, type CallToApprove } from "./call_to_approve.ts";
+import { approvalKey, type CallToApprove, createAgentPart } from "./call_to_approve.ts";
 import { type ApprovalState, isDenied, type Mailbox, type MailboxEntry } from "./mailbox.ts";
 import { RequestHistory } from "./request_history.ts";
 import { MAX_ARGS_LENGTH } from "./request_text.ts";
@@ -34,14 +34,14 @@ export class Approvals {
   /**
    * Asks for the approval of a call.
    *
-   * @returns The wait, of which to dispose when the call waits no longer; the reason if nobody can be asked.
+   * @returns The wait, which the caller disposes of when the call no longer waits; or the reason why nobody can be asked.
    */
   async ask(call: CallToApprove, options: ApprovalOptions): Promise<ApprovalWait | CannotAsk> {
     const { agent, args } = call;
     if (args.length > MAX_ARGS_LENGTH) return { kind: "too-long", maxLength: MAX_ARGS_LENGTH };
     const key = await approvalKey(call);
     const agents = this.#agents;
-    if (!isWithinShare(agents.of(agent), MAX_WAITING - agents.total)) return { kind: "too-many" };
+    if (!isWithinShare(agents.get(agent), MAX_WAITING - agents.total)) return { kind: "too-many" };
     agents.change(agent, 1);
     const wait = new ApprovalWait(call, {
       ...options,
@@ -50,7 +50,7 @@ export class Approvals {
       poll: this.#poll,
       calls: this.#requests,
       history: this.#history,
-      onOver: () => agents.change(agent, -1),
+      onEnd: () => agents.change(agent, -1),
     });
     using stack = new DisposableStack();
     stack.use(wait);
@@ -62,8 +62,8 @@ export class Approvals {
   }
 
   /**
-   * Returns a text that only the same call has, and only in this process. A client that brings back the approval of a
-   * call could bring it with another call, or to another process, which does not know that it was used.
+   * Returns a text that identifies a call in this process. Otherwise a client could return the approval of a call with
+   * another call, or to another process, which does not know whether the approval was used.
    */
   async bindingOf(call: CallToApprove): Promise<string> {
     return `${this.#processId} ${await approvalKey(call)}`;
@@ -77,27 +77,27 @@ export class Approvals {
    */
   async find(agent: string, idStart: string): Promise<RequestStatus[]> {
     const mailbox = this.#mailbox;
-    const agentPart = await agentPartFor(agent);
-    const found: RequestStatus[] = [];
-    const past = new Map(
+    const agentPart = await createAgentPart(agent);
+    const statuses: RequestStatus[] = [];
+    const pastRequests = new Map(
       this.#history.find(agent, idStart).map((request) => [request.id, request]),
     );
     for (const entry of mailbox.list()) {
       if (!entry.key.startsWith(agentPart) || !entry.id.startsWith(idStart)) continue;
-      past.delete(entry.id);
+      pastRequests.delete(entry.id);
       const request = await mailbox.read(entry);
       if (request === undefined) continue;
       const { id, state, expiresAt } = entry;
       const { server, tool } = request;
-      const reason = isDenied(entry) ? mailbox.reasonOf(entry) : undefined;
-      found.push({ id, server, tool, state, expiresAt, reason });
+      const reason = isDenied(entry) ? mailbox.readReason(entry) : undefined;
+      statuses.push({ id, server, tool, state, expiresAt, reason });
     }
-    for (const { id, server, tool, expiresAt, end } of past.values()) {
-      // Another gateway of the user may have made the call with it.
+    for (const { id, server, tool, expiresAt, end } of pastRequests.values()) {
+      // Another gateway of the user may have used the approval.
       const state = end ?? (expiresAt <= Date.now() ? "expired" : "used");
-      found.push({ id, server, tool, state, expiresAt, reason: undefined });
+      statuses.push({ id, server, tool, state, expiresAt, reason: undefined });
     }
-    return found;
+    return statuses;
   }
 
   /** Reads the mailbox after the interval; all calls that wait share one poll. */
@@ -134,13 +134,13 @@ class CallCounts {
   total = 0;
 
   /** Returns the number of calls of a name. */
-  of(name: string): number {
+  get(name: string): number {
     return this.#counts.get(name) ?? 0;
   }
 
   /** Counts the beginning or the end of a call. */
   change(name: string, change: 1 | -1): void {
-    const count = this.of(name) + change;
+    const count = this.get(name) + change;
     if (count === 0) this.#counts.delete(name);
     else this.#counts.set(name, count);
     this.total += change;

@@ -16,7 +16,7 @@ export interface CallToApprove {
   readonly args: string;
 }
 
-/** Length of the part of a key that is the agent's, in hexadecimal digits. */
+/** Length of the agent's part of a key, in hexadecimal digits. */
 const AGENT_LENGTH = 16;
 
 /**
@@ -34,16 +34,16 @@ export async function approvalKey(call: CallToApprove): Promise<string> {
     const form = canonical === undefined ? "text" : "canonical";
     return `${JSON.stringify([agent, server, tool, form])} ${canonical ?? args}`;
   });
-  return `${await agentPartFor(agent)}-${await sha256(text)}`;
+  return `${await createAgentPart(agent)}-${await sha256(text)}`;
 }
 
-/** Returns the beginning of the keys of all calls of an agent. */
-export async function agentPartFor(agent: string): Promise<string> {
+/** Creates the agent's part of a key: the beginning of the keys of all its calls. */
+export async function createAgentPart(agent: string): Promise<string> {
   return (await sha256(agent)).slice(0, AGENT_LENGTH);
 }
 
-/** Returns the beginning of a key, which the keys of all calls of its agent have. */
-export function agentPartOf(key: string): string {
+/** Returns the agent's part of a key. */
+export function readAgentPart(key: string): string {
   return key.slice(0, AGENT_LENGTH);
 }
 

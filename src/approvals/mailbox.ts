@@ -1,10 +1,10 @@
 import { isWithinShare } from "../fair_share.ts";
 import { startOfText } from "../text.ts";
-import { agentPartOf } from "./call_to_approve.ts";
+import { readAgentPart } from "./call_to_approve.ts";
 import { MailboxFolder } from "./mailbox_folder.ts";
 import { type ApprovalRequest, decodeRequest, encodeRequest } from "./request_text.ts";
 
-/** Maximum number of requests in the mailbox, whatever was decided about them. */
+/** Maximum number of requests in the mailbox, decided or not. */
 const MAX_REQUESTS = 128;
 
 /** Longest time for which a request or a decision may be valid, in milliseconds: a day. */
@@ -77,18 +77,18 @@ export class Mailbox {
     if (!this.#folder.check()) return [];
     const now = Date.now();
     const entries: MailboxEntry[] = [];
-    const others: { readonly name: string; readonly id: string | undefined }[] = [];
+    const otherFiles: { readonly name: string; readonly id: string | undefined }[] = [];
     for (const name of this.#folder.list()) {
       const entry = parseName(name);
       if (entry === undefined) {
         const [match, id] = OTHER_NAME.exec(name) ?? [];
-        if (match !== undefined) others.push({ name, id });
+        if (match !== undefined) otherFiles.push({ name, id });
       } else if (entry.expiresAt <= now) this.#folder.remove(name);
       // A decision must not become valid for longer because the clock was set back.
       else if (entry.expiresAt <= now + MAX_LIFETIME_MS) entries.push(entry);
     }
     const ids = new Set(entries.map(({ id }) => id));
-    for (const { name, id } of others) {
+    for (const { name, id } of otherFiles) {
       const isStray = id === undefined || !ids.has(id);
       if (isStray && now - (this.#folder.writtenAt(name) ?? now) > STRAY_MS) {
         this.#folder.remove(name);
@@ -104,7 +104,7 @@ export class Mailbox {
    * @param entries The requests that the mailbox has.
    */
   hasRoom(key: string, entries: readonly MailboxEntry[]): boolean {
-    const agentPart = agentPartOf(key);
+    const agentPart = readAgentPart(key);
     const count = entries.filter((entry) => entry.key.startsWith(agentPart)).length;
     return isWithinShare(count, MAX_REQUESTS - entries.length);
   }
@@ -131,7 +131,7 @@ export class Mailbox {
   /**
    * Reads a request.
    *
-   * @returns `undefined` if there is none of the entry, or the file is damaged or not the gateway's.
+   * @returns `undefined` if the file of the entry is missing, damaged or not the gateway's.
    */
   async read(entry: MailboxEntry): Promise<ApprovalRequest | undefined> {
     const text = this.#folder.read(nameOf(entry), MAX_FILE_BYTES);
@@ -139,7 +139,7 @@ export class Mailbox {
   }
 
   /**
-   * Allows a call that nobody has decided about.
+   * Allows a call about which nobody has decided yet.
    *
    * @param options Whether the tool is allowed for the rest of the connection.
    * @returns The decision; `undefined` if the request has expired, was decided about, or was withdrawn.
@@ -153,7 +153,7 @@ export class Mailbox {
   }
 
   /**
-   * Denies a call, also one that was allowed and not made yet.
+   * Denies a call, even one that was allowed but not made yet.
    *
    * @param options Who denies it, and the reason.
    * @returns The decision; `undefined` if the call was made, or the request has expired, was denied, or was withdrawn.
@@ -171,7 +171,7 @@ export class Mailbox {
   }
 
   /** Returns the reason of a denial; `undefined` if none was given. */
-  reasonOf({ id }: MailboxEntry): string | undefined {
+  readReason({ id }: MailboxEntry): string | undefined {
     return this.#folder.read(`${id}.reason`, 4 * MAX_REASON_LENGTH);
   }
 
@@ -204,8 +204,8 @@ export class Mailbox {
     const now = Date.now();
     if (request === undefined || entry.expiresAt <= now) return undefined;
     const lifetimeMs = Math.min(request.lifetimeMs, MAX_LIFETIME_MS);
-    const decided = { ...entry, state, expiresAt: now + lifetimeMs };
-    return this.#folder.rename(nameOf(entry), nameOf(decided)) ? decided : undefined;
+    const decidedEntry = { ...entry, state, expiresAt: now + lifetimeMs };
+    return this.#folder.rename(nameOf(entry), nameOf(decidedEntry)) ? decidedEntry : undefined;
   }
 }
 

@@ -27,5 +27,5 @@ export {
 } from "./mailbox.ts";
 export { MailboxError } from "./mailbox_folder.ts";
 export { type ApprovedTool, SessionGrants } from "./session_grants.ts";
-export { shownArguments, shownName } from "./shown_arguments.ts";
+export { formatArguments, formatName } from "./format_arguments.ts";
 export type { ApprovalRequest } from "./request_text.ts";

@@ -13,11 +13,11 @@ export interface PastRequest extends Omit<CallToApprove, "args"> {
   readonly end?: "used" | "withdrawn" | undefined;
 }
 
-/** Remembers the requests for which calls of this process waited, and what became of them. */
+/** Remembers the requests for which calls of this process waited, and how they ended. */
 export class RequestHistory {
   readonly #requests = new Map<string, PastRequest>();
 
-  /** Remembers a request, or what became of it. The oldest is forgotten if there are too many. */
+  /** Remembers a request, or its end. If there are too many, the oldest is forgotten. */
   note(request: PastRequest): void {
     const { id } = request;
     const end = request.end ?? this.#requests.get(id)?.end;

@@ -1,14 +1,14 @@
 import {
   type ApprovalRequest,
   cleanApprovalId,
+  formatArguments,
+  formatName,
   isDenied,
   Mailbox,
   MAILBOX_POLL_MS,
   type MailboxEntry,
   MailboxError,
   MIN_APPROVAL_ID_LENGTH,
-  shownArguments,
-  shownName,
 } from "../approvals/mod.ts";
 import { getApprovalsFolder } from "../config/mod.ts";
 import { escapeControls } from "../text.ts";
@@ -139,7 +139,7 @@ async function readEntries(
   for (const entry of entries) {
     const request = await mailbox.read(entry);
     if (request === undefined) continue;
-    const reason = isDenied(entry) ? mailbox.reasonOf(entry) : undefined;
+    const reason = isDenied(entry) ? mailbox.readReason(entry) : undefined;
     requests.push({ entry, request, reason });
   }
   return requests;
@@ -226,7 +226,7 @@ function describeEarlierDecision({ id }: MailboxEntry, mailbox: Mailbox): string
 }
 
 function describeCall({ agent, server, tool }: ApprovalRequest): string {
-  return `agent ${shownName(agent)}, tool ${shownName(tool)} of server ${shownName(server)}`;
+  return `agent ${formatName(agent)}, tool ${formatName(tool)} of server ${formatName(server)}`;
 }
 
 function requestText({ entry, request, reason }: ListedRequest): string {
@@ -239,7 +239,7 @@ function requestText({ entry, request, reason }: ListedRequest): string {
     declined: "was denied in the client",
   }[state];
   const reasonText = reason === undefined ? "" : ` (${escapeControls(reason)})`;
-  const args = shownArguments(request.args).replace(/^/gm, "  ");
+  const args = formatArguments(request.args).replace(/^/gm, "  ");
   return `${id} ${stateText}${reasonText}, expires at ${formatTime(expiresAt)}\n` +
     `  ${describeCall(request)}\n${args}\n`;
 }

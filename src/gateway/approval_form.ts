@@ -1,6 +1,6 @@
 /** The form in which a client asks a person for the approval of a call. */
 
-import { type CallToApprove, shownArguments, shownName } from "../approvals/mod.ts";
+import { type CallToApprove, formatArguments, formatName } from "../approvals/mod.ts";
 import type { ClientChannel, InputRequest, InputResponse } from "../downstream/mod.ts";
 import { fieldsOf } from "../json.ts";
 import { Cancellation, type CancelSignal } from "../jsonrpc/mod.ts";
@@ -28,10 +28,10 @@ export function createApprovalForm(
   { agent, server, tool, args }: CallToApprove,
   { offersSession }: { readonly offersSession: boolean },
 ): InputRequest | undefined {
-  const shownArgs = args.length > MAX_FORM_LENGTH ? undefined : shownArguments(args);
+  const shownArgs = args.length > MAX_FORM_LENGTH ? undefined : formatArguments(args);
   if (shownArgs === undefined || shownArgs.length > MAX_FORM_LENGTH) return undefined;
-  const call = `agent ${shownName(agent)}\ntool ${shownName(tool)} of server ${
-    shownName(server)
+  const call = `agent ${formatName(agent)}\ntool ${formatName(tool)} of server ${
+    formatName(server)
   }\narguments ${shownArgs}`;
   const choices = {
     allow_once: "Allow once",

@@ -131,7 +131,7 @@ async function askForApproval(
   });
   if (!(wait instanceof ApprovalWait)) return refuse(askedCall, wait);
   using _ = wait;
-  const shownForm = form !== undefined && wait.first === undefined
+  const shownForm = form !== undefined && wait.earlierDecision === undefined
     ? openForm(channel, { form, signal: request.signal })
     : undefined;
   const expiry = setTimeout(() => shownForm?.withdraw(), wait.expiresAt - Date.now());
@@ -171,7 +171,7 @@ async function untilDecided(
   { wait, awaitedDecision, approving }: WaitingCall,
 ): Promise<ApprovedOperation | RefusedCall> {
   let current = askedCall;
-  let result: WaitResult | undefined = wait.first;
+  let result: WaitResult | undefined = wait.earlierDecision;
   for (;;) {
     if (result !== undefined && result.kind !== "approved") return refuse(current, result);
     const judgedAgain = await judgeAgain(current, approving);

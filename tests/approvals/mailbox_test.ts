@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import {
   type ApprovalRequest,
+  formatArguments,
+  formatName,
   Mailbox,
   MailboxError,
-  shownArguments,
-  shownName,
 } from "../../src/approvals/mod.ts";
 import { approvalKey } from "../../src/approvals/call_to_approve.ts";
 import { createPipe, TempFolder } from "../config/temp_folder.ts";
@@ -141,16 +141,16 @@ Deno.test("[approvals.exact] a person sees all arguments, with every character t
     // Letters, marks and emoji stay as they are.
     ['{"a":"Grüße, 東京, नमस्ते, 😀"}', '{\n  "a": "Grüße, 東京, नमस्ते, 😀"\n}'],
   ];
-  for (const [json, shown] of cases) assert.equal(shownArguments(json), shown);
-  assert.equal(shownName('a\\" of "b\n\u3164'), '"a\\\\\\" of \\"b\\n\\u3164"');
+  for (const [json, shown] of cases) assert.equal(formatArguments(json), shown);
+  assert.equal(formatName('a\\" of "b\n\u3164'), '"a\\\\\\" of \\"b\\n\\u3164"');
   const long = "y".repeat(200_000);
-  assert.ok(shownArguments(JSON.stringify({ long })).includes(long));
+  assert.ok(formatArguments(JSON.stringify({ long })).includes(long));
   const deep = `{"a":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
-  const shownDeep = shownArguments(deep);
+  const shownDeep = formatArguments(deep);
   assert.ok(shownDeep.includes("[".repeat(40_000)));
   // Indents would make gigabytes of it, and the caller's own line feeds would move the end out of sight.
   const spaced = `{"a":${"[\n\n".repeat(3000)}1${"\n]".repeat(3000)},"path":"/etc"}`;
-  const shownSpaced = shownArguments(spaced);
+  const shownSpaced = formatArguments(spaced);
   assert.ok(shownSpaced.length < 8000, `${shownSpaced.length}`);
   assert.ok(shownSpaced.split("\n").length < 30);
   assert.ok(shownSpaced.endsWith(',\n  "path": "/etc"\n}'));
@@ -184,7 +184,7 @@ Deno.test("[approvals.once] a denial wins over an allowance, and stands", async 
   const allowed = await test.addAllowed();
   const denied = await mailbox.deny(allowed, { by: "shell", reason: "Use the other folder" });
   assert.ok(denied);
-  assert.equal(mailbox.reasonOf(denied), "Use the other folder");
+  assert.equal(mailbox.readReason(denied), "Use the other folder");
   assert.equal(await mailbox.redeem(allowed), undefined);
   assert.equal(await mailbox.redeem(denied), undefined);
   assert.equal(await mailbox.allow(denied, { forSession: false }), undefined);
