@@ -52,10 +52,10 @@ export class AuditFile implements Destination {
   #beginsWithEntry = false;
   #nextRotationAt = 0;
   // Texts written since the last check, and their total length.
-  #recent: string[] = [];
+  #recentTexts: string[] = [];
   #recentLength = 0;
-  // Number of lines written since the last check that `#recent` has no room for.
-  #unkeptLines = 0;
+  // Number of lines written since the last check that did not fit into `#recentTexts`.
+  #uncachedLines = 0;
 
   /**
    * Opens a file, and creates it and its folder if they are missing.
@@ -78,36 +78,38 @@ export class AuditFile implements Destination {
     this.#beginsWithEntry ||= hasEntries(this.#file, this.path);
     // After a partial write, a line feed separates the incomplete line from the next one.
     const bytes = this.#encoder.encode(this.#endsMidLine ? `\n${text}` : text);
-    let written = 0;
+    let writtenBytes = 0;
     try {
-      while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
+      while (writtenBytes < bytes.length) {
+        writtenBytes += this.#file.writeSync(bytes.subarray(writtenBytes));
+      }
       this.#endsMidLine = false;
-      this.#size += written;
-      this.#keepRecent(text);
+      this.#size += writtenBytes;
+      this.#cacheText(text);
     } catch (error) {
-      if (written > 0) this.#undoPartialWrite(written);
+      if (writtenBytes > 0) this.#undoPartialWrite(writtenBytes);
       throw error;
     }
   }
 
   check(): FileChange | undefined {
-    const recent = this.#recent;
-    const lost = this.#unkeptLines;
-    let written = 0;
+    const recentTexts = this.#recentTexts;
+    const lost = this.#uncachedLines;
+    let writtenTexts = 0;
     try {
       const state = this.#checkPath();
       if (state === "same" || state === "rotated") return undefined;
       if (state === "moved") return { kind: "moved" };
       // Without this, the recent lines would be in no file, although their answers may have been sent.
-      for (const text of recent) {
+      for (const text of recentTexts) {
         this.append(text);
-        written++;
+        writtenTexts++;
       }
-      const rewritten = recent.reduce((sum, text) => sum + countLines(text), 0);
+      const rewritten = recentTexts.reduce((sum, text) => sum + countLines(text), 0);
       return { kind: "deleted", rewritten, lost };
     } catch {
-      const isDeleted = written > 0 || wasDeleted(this.#file);
-      return { kind: "unwritable", texts: isDeleted ? recent.slice(written) : [], lost };
+      const isDeleted = writtenTexts > 0 || wasDeleted(this.#file);
+      return { kind: "unwritable", texts: isDeleted ? recentTexts.slice(writtenTexts) : [], lost };
     }
   }
 
@@ -115,29 +117,29 @@ export class AuditFile implements Destination {
     this.#file.close();
   }
 
-  #keepRecent(text: string): void {
+  #cacheText(text: string): void {
     if (this.#recentLength + text.length > MAX_RECENT_LENGTH) {
-      this.#unkeptLines += countLines(text);
+      this.#uncachedLines += countLines(text);
       return;
     }
-    this.#recent.push(text);
+    this.#recentTexts.push(text);
     this.#recentLength += text.length;
   }
 
   #clearRecent(): void {
-    this.#recent = [];
+    this.#recentTexts = [];
     this.#recentLength = 0;
-    this.#unkeptLines = 0;
+    this.#uncachedLines = 0;
   }
 
   /** Removes the bytes of an incomplete write, which another process would continue with its next line. */
-  #undoPartialWrite(written: number): void {
+  #undoPartialWrite(writtenBytes: number): void {
     this.#endsMidLine = true;
     try {
       const end = this.#file.seekSync(0, Deno.SeekMode.Current);
       // A line that another process has appended in the meantime must stay.
       if (this.#file.statSync().size !== end) return;
-      this.#file.truncateSync(end - written);
+      this.#file.truncateSync(end - writtenBytes);
       this.#endsMidLine = false;
     } catch {
       // The bytes cannot be removed. The next append begins with a line feed instead.
@@ -157,7 +159,8 @@ export class AuditFile implements Destination {
       ? current !== undefined && this.#recentLength === 0
       : this.#isRotated();
     this.#reopen();
-    return isRotated ? "rotated" : isDeleted ? "deleted" : "moved";
+    if (isRotated) return "rotated";
+    return isDeleted ? "deleted" : "moved";
   }
 
   #isRotated(): boolean {

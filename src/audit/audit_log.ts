@@ -57,7 +57,7 @@ const MAX_WAITING_LENGTH = 1024 * 1024;
 export class AuditLog {
   readonly #options: AuditOptions;
   #destination: Destination | undefined;
-  // Lines that are not written yet. They are written by `flush`, by `written`, or when
+  // Lines that are not written yet. They are written by `flush`, by `untilWritten`, or when
   // `#flushTimer` fires.
   #unwritten = "";
   #writing: Promise<boolean> | undefined;
@@ -96,7 +96,7 @@ export class AuditLog {
 
   /**
    * Adds an entry. Entries are written together, because a write for each would take a tenth of the time of
-   * a call. Before the answer of the operation is sent, call `flush` or await `written`.
+   * a call. Before the answer of the operation is sent, call `flush` or await `untilWritten`.
    */
   append(entry: AuditEntry): void {
     if (this.#isClosed) {
@@ -117,7 +117,7 @@ export class AuditLog {
    *
    * @returns Whether the operating system has all of them.
    */
-  written(): Promise<boolean> {
+  untilWritten(): Promise<boolean> {
     return this.#writing ??= Promise.resolve().then(() => {
       this.#writing = undefined;
       this.flush();
@@ -237,8 +237,8 @@ export class AuditLog {
   #writeUnwritten(): void {
     const text = this.#unwritten;
     this.#unwritten = "";
-    const isDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
-    if (isDue && this.#tryToReturn(text)) return;
+    const isReturnDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
+    if (isReturnDue && this.#tryToReturn(text)) return;
     if (this.#write(text)) return;
     this.#keepWaiting(text);
     if (!this.#isFailing) this.#recover();

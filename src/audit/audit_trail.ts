@@ -46,14 +46,14 @@ export class AuditTrail {
 
   /** The current state of both logs; the path is that of the audit log. */
   status(): AuditStatus {
-    const { path, ...main } = this.#auditLog.status();
+    const { path, ...counts } = this.#auditLog.status();
     const refusals = this.#refusalLog === this.#auditLog ? undefined : this.#refusalLog?.status();
-    if (refusals === undefined) return { path, ...main };
+    if (refusals === undefined) return { path, ...counts };
     return {
       path,
-      failures: main.failures + refusals.failures,
-      waiting: main.waiting + refusals.waiting,
-      dropped: main.dropped + refusals.dropped,
+      failures: counts.failures + refusals.failures,
+      waiting: counts.waiting + refusals.waiting,
+      dropped: counts.dropped + refusals.dropped,
     };
   }
 
@@ -102,11 +102,11 @@ export class AuditTrail {
    *
    * @returns Whether the operating system has all entries of the audit log.
    */
-  written(): Promise<boolean> {
-    const refused = this.#refusalLog?.written();
-    return refused === undefined
-      ? this.#auditLog.written()
-      : refused.then(() => this.#auditLog.written());
+  untilWritten(): Promise<boolean> {
+    const refusalsWritten = this.#refusalLog?.untilWritten();
+    return refusalsWritten === undefined
+      ? this.#auditLog.untilWritten()
+      : refusalsWritten.then(() => this.#auditLog.untilWritten());
   }
 
   /** Writes the waiting entries, and closes both logs. */

@@ -141,6 +141,6 @@ function idText(id: string | number): string {
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string): string {
-  const cut = startOfText(text, MAX_TEXT_LENGTH);
-  return PLAIN.test(cut) ? `"${cut}"` : escapeJson(JSON.stringify(cut));
+  const shortText = startOfText(text, MAX_TEXT_LENGTH);
+  return PLAIN.test(shortText) ? `"${shortText}"` : escapeJson(JSON.stringify(shortText));
 }

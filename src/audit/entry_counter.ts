@@ -39,7 +39,7 @@ interface Source {
   /** Number of entries for the next summary, by code, or by operation if they have no code. */
   readonly counts: Map<string, number>;
   /** The caller and time of the last entry in `counts`; meaningless while `counts` is empty. */
-  last: EntryOrigin;
+  lastOrigin: EntryOrigin;
 }
 
 /**
@@ -60,20 +60,23 @@ export class EntryCounter {
   add(sourceName: string, entry: AuditEntry): void {
     const { write, maxTotalLines } = this.#options;
     const source = this.#sourceOf(sourceName, entry);
-    const all = maxTotalLines === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
-    if (source.lines < MAX_LINES && (all === undefined || all.lines < (maxTotalLines ?? 0))) {
+    const allSources = maxTotalLines === undefined ? undefined : this.#sourceOf(ALL_SOURCES, entry);
+    if (
+      source.lines < MAX_LINES &&
+      (allSources === undefined || allSources.lines < (maxTotalLines ?? 0))
+    ) {
       source.lines++;
       // If there are too many sources, the source itself is `ALL_SOURCES`.
-      if (all !== undefined && all !== source) all.lines++;
+      if (allSources !== undefined && allSources !== source) allSources.lines++;
       return write(entry);
     }
-    const { counts } = all ?? source;
+    const { counts } = allSources ?? source;
     const { code: name = entry.operation } = entry;
     counts.set(name, (counts.get(name) ?? 0) + 1);
     const { timestamp, agent_id, address } = entry;
     // The whole entry is not kept, because its texts may be long.
-    if (all === undefined) source.last = { timestamp, agent_id, address };
-    else all.last = { timestamp, agent_id };
+    if (allSources === undefined) source.lastOrigin = { timestamp, agent_id, address };
+    else allSources.lastOrigin = { timestamp, agent_id };
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -100,7 +103,7 @@ export class EntryCounter {
     let source = this.#sources.get(key);
     if (source === undefined) {
       const { timestamp, agent_id } = entry;
-      source = { endsAt: 0, lines: 0, counts: new Map(), last: { timestamp, agent_id } };
+      source = { endsAt: 0, lines: 0, counts: new Map(), lastOrigin: { timestamp, agent_id } };
       this.#sources.set(key, source);
     }
     if (now >= source.endsAt) {
@@ -118,14 +121,14 @@ export class EntryCounter {
   }
 
   #summarize(): void {
-    for (const { counts, last } of this.#sources.values()) {
+    for (const { counts, lastOrigin } of this.#sources.values()) {
       if (counts.size === 0) continue;
-      const further = Object.fromEntries(counts);
+      const countsByName = Object.fromEntries(counts);
       counts.clear();
       this.#options.write({
-        ...last,
+        ...lastOrigin,
         ...this.#options.summary,
-        counts: further,
+        counts: countsByName,
       });
     }
   }

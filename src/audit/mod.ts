@@ -15,4 +15,4 @@ export {
 } from "./entry.ts";
 export type { AuditOptions, AuditStatus } from "./audit_log.ts";
 export { AuditTrail, refusedLogPath } from "./audit_trail.ts";
-export { redactedJson } from "./redacted_json.ts";
+export { redactJson } from "./redact_json.ts";

@@ -36,7 +36,7 @@ const COUNT_NAME = /tokens$|tokens?[-_ ]?(?:count|limit|budget|size)|length$|cou
  * @param json A valid JSON text.
  * @param maxBytes Maximum size of the output in UTF-8 bytes; `…` replaces values that do not fit.
  */
-export function redactedJson(json: string, maxBytes: number): string {
+export function redactJson(json: string, maxBytes: number): string {
   return new Redactor(json, { outputBytes: maxBytes, inputLength: MAX_TOTAL_LENGTH }).redact();
 }
 

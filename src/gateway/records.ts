@@ -2,7 +2,7 @@ import {
   type AuditApproval,
   type AuditEntry,
   type AuditTrail,
-  redactedJson,
+  redactJson,
   type ShadowDecision,
 } from "../audit/mod.ts";
 import { CallerError } from "../errors.ts";
@@ -142,7 +142,7 @@ export class OperationRecorder {
   }
 
   async #waitUntilWritten(isRequired: boolean): Promise<void> {
-    const isWritten = await this.#context.records.audit.written();
+    const isWritten = await this.#context.records.audit.untilWritten();
     if (!isWritten && isRequired) throw auditUnavailable();
   }
 
@@ -200,7 +200,7 @@ export class OperationRecorder {
       isToolError,
       latencyMs,
     });
-    return records.flushedByChannel === true ? undefined : records.audit.written();
+    return records.flushedByChannel === true ? undefined : records.audit.untilWritten();
   }
 
   /** Returns what the entries at the beginning and at the end have in common. */
@@ -214,7 +214,7 @@ export class OperationRecorder {
     const { server, tool = unknownTool, uri, isUriCut, prompt, args, argsBytes, isCounted = true } =
       subject ?? NO_SUBJECT;
     if (auditArgs === "redacted" && args !== undefined) {
-      this.#args ??= redactedJson(args.json, MAX_ARGS_BYTES);
+      this.#args ??= redactJson(args.json, MAX_ARGS_BYTES);
     }
     return {
       timestamp: currentTime(),

@@ -71,5 +71,5 @@ export function readEntryIds(path: string): string[] {
 /** Appends an entry, and waits until it is written. */
 export async function appendAndWait(audit: AuditTrail, entry: AuditEntry): Promise<void> {
   audit.append(entry);
-  await audit.written();
+  await audit.untilWritten();
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { redactedJson } from "../../src/audit/mod.ts";
+import { redactJson } from "../../src/audit/mod.ts";
 import { redactProbableSecrets } from "../../src/redact.ts";
 import { cpuMs } from "../cpu_time.ts";
 
@@ -101,7 +101,7 @@ function nestedValue(text: string): fc.Arbitrary<unknown> {
 }
 
 function redactedValue(value: unknown, maxBytes: number): string {
-  return redactedJson(JSON.stringify(value), maxBytes);
+  return redactJson(JSON.stringify(value), maxBytes);
 }
 
 /** Asserts that a text is valid JSON without a secret. */
@@ -161,24 +161,24 @@ Deno.test("[audit.redaction] text without secrets stays unchanged", () => {
 Deno.test("[audit.redaction] numbers keep all of their digits, and a key twice in JSON in a string keeps both values", () => {
   const json = '{ "id": 12345678901234567891, "list": [1e400, -0, 1.10], "max_tokens": 1E2 }';
   assert.equal(
-    redactedJson(json, 4096),
+    redactJson(json, 4096),
     '{"id":12345678901234567891,"list":[1e400,-0,1.10],"max_tokens":1E2}',
   );
   assert.equal(
-    redactedJson(JSON.stringify({ text: '{"a":1e400,"a":[2],"password":3}' }), 4096),
+    redactJson(JSON.stringify({ text: '{"a":1e400,"a":[2],"password":3}' }), 4096),
     JSON.stringify({ text: '{"a":1e400,"a 2":[2],"password":"[redacted]"}' }),
   );
-  assert.equal(redactedJson(`[${"9".repeat(5000)}]`, 100).length < 100, true);
+  assert.equal(redactJson(`[${"9".repeat(5000)}]`, 100).length < 100, true);
 });
 
 Deno.test("[audit.redaction] a value is hidden beside the name of a secret, also where the name follows it", () => {
   assert.equal(
-    redactedJson('{"value":"xyz","n":1,"name":"\\u0041uthorization"}', 4096),
+    redactJson('{"value":"xyz","n":1,"name":"\\u0041uthorization"}', 4096),
     '{"value":"[redacted]","n":1,"name":"Authorization"}',
   );
   const long = JSON.stringify({ value: "xyz", list: [..."x".repeat(5000)], name: "Authorization" });
-  assertHidden(redactedJson(long, 4096), "xyz");
-  assert.equal(redactedJson('{"value":"xyz","name":"a"}', 4096), '{"value":"xyz","name":"a"}');
+  assertHidden(redactJson(long, 4096), "xyz");
+  assert.equal(redactJson('{"value":"xyz","name":"a"}', 4096), '{"value":"xyz","name":"a"}');
 });
 
 Deno.test("[audit.redaction] long arguments are cut, and stay JSON", () => {
@@ -252,7 +252,7 @@ Deno.test("[audit.redaction] thousands of long texts are redacted within 500 ms,
     return JSON.stringify(Array.from({ length: 2000 }, () => text));
   });
   const startMs = cpuMs();
-  for (const json of jsons) redactedJson(json, 4096);
+  for (const json of jsons) redactJson(json, 4096);
   const durationMs = cpuMs() - startMs;
   // Redacting every text would take ten times as long.
   assert.ok(durationMs < 500, `${durationMs} ms`);

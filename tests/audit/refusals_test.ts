@@ -28,7 +28,7 @@ Deno.test("[audit.refused] refusals have files of their own, and displace no oth
         `agent-${source}`,
         createRefusal(`agent-${source}`, "DENIED_BY_POLICY", number),
       );
-      await audit.written();
+      await audit.untilWritten();
     }
   }
   await audit.close();
@@ -50,7 +50,7 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
   }
   audit.addRefusal("b", createRefusal("b", "DENIED_BY_POLICY", 1));
   const refusedPath = refusedLogPath(path);
-  await audit.written();
+  await audit.untilWritten();
   assert.deepEqual(readEntries(refusedPath).map(({ request_id }) => request_id), [
     ...Array.from({ length: 20 }, (_, number) => number),
     1,
@@ -99,7 +99,7 @@ Deno.test("[audit.refused] refusals of clients with many addresses have 60 lines
       agent_id: null,
       address,
     });
-    if (number % 100 === 0) await audit.written();
+    if (number % 100 === 0) await audit.untilWritten();
   }
   await audit.close();
   const entries = readEntries(refusedLogPath(path));
@@ -126,7 +126,7 @@ Deno.test({
       const audit = new AuditTrail({ ...options, keepDays: 30 });
       for (let number = 0; number < count; number++) {
         audit.append(createAuditEntry({ request_id: number }));
-        await audit.written();
+        await audit.untilWritten();
       }
       await audit.close();
     };
@@ -159,7 +159,7 @@ Deno.test("[audit.keep] once GATEWAY_AUDIT_KEEP is off again, the next rotation 
     const audit = new AuditTrail({ ...options, ...keepDays });
     while (!isDone()) {
       audit.append(createAuditEntry({ request_id: ++lastId }));
-      await audit.written();
+      await audit.untilWritten();
     }
     await audit.close();
   };
