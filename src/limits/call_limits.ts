@@ -137,7 +137,7 @@ export class CallLimits {
   ): Promise<LimitDenial | undefined> {
     const { callsPerMinute } = this.#options;
     if (perMinute !== undefined) {
-      const denial = await this.#checkRate(`agent:${agent}`, perMinute, nameOf(agent));
+      const denial = await this.#checkRate(`agent:${agent}`, perMinute, describeAgent(agent));
       if (denial !== undefined) return denial;
     }
     if (callsPerMinute === undefined) return undefined;
@@ -146,7 +146,7 @@ export class CallLimits {
       const retryAfterMs = this.#minuteShares.take(agent, callsPerMinute);
       if (retryAfterMs !== undefined) {
         const quota = `the ${callsPerMinute} calls that all agents may make in a minute`;
-        return denyRate(`${nameOf(agent)} has used its share of ${quota}.`, retryAfterMs);
+        return denyRate(`${describeAgent(agent)} has used its share of ${quota}.`, retryAfterMs);
       }
     }
     return await this.#checkRate(ALL_AGENTS, callsPerMinute, "The gateway");
@@ -233,7 +233,9 @@ function deny(message: string, retryAfterMs: number = RETRY_MS): LimitDenial {
 function denyActive(agent: string, count: number, limitClause: string): LimitDenial {
   const calls = `${count} active ${callNoun(count)}`;
   return deny(
-    `${nameOf(agent)} already has ${calls}${limitClause}. Call again when one of them is answered.`,
+    `${
+      describeAgent(agent)
+    } already has ${calls}${limitClause}. Call again when one of them is answered.`,
   );
 }
 
@@ -246,13 +248,15 @@ function denyRate(message: string, resetMs: number): LimitDenial {
 
 /** Describes which memory budget has no room for a call, and what to do. */
 function describeNoRoom(agent: string, memory: number, share: Budget): string {
-  const needed = `this one would take ${toMib(memory)} MiB of memory`;
+  const neededMemory = `this one would take ${toMib(memory)} MiB of memory`;
   if (share.used > 0 && share.isExceeded(memory)) {
-    const taken = `The active calls of agent "${agent}" take ${toMib(share.used)} MiB of memory`;
-    return `${taken}, and ${needed}; its limit is ${toMib(share.max)} MiB. ` +
+    const takenMemory = `The active calls of agent "${agent}" take ${
+      toMib(share.used)
+    } MiB of memory`;
+    return `${takenMemory}, and ${neededMemory}; its limit is ${toMib(share.max)} MiB. ` +
       "Call again when one of them is answered.";
   }
-  return `The gateway holds its maximum of messages and active calls in memory, and ${needed}. ` +
+  return `The gateway holds its maximum of messages and active calls in memory, and ${neededMemory}. ` +
     "Call again a little later, with smaller arguments if possible.";
 }
 
@@ -260,7 +264,7 @@ function toMib(bytes: number): number {
   return Math.ceil(bytes / (1024 * 1024));
 }
 
-function nameOf(agent: string): string {
+function describeAgent(agent: string): string {
   return agent === "" ? "Everyone without a known agent id" : `Agent "${agent}"`;
 }
 

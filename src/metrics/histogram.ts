@@ -1,4 +1,4 @@
-/** Number of buckets per doubling. A smaller value is counted exactly, a larger one with an error of at most 1/128. */
+/** Number of buckets per doubling. Values below it are counted exactly, all others with an error of at most 1/128. */
 const BUCKETS = 128;
 
 /** The maximum value; a larger value counts as the maximum. */

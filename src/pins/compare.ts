@@ -17,7 +17,7 @@ export interface PinDifference {
   readonly listed: Pin | undefined;
 }
 
-/** Compares the pins of a server with what it lists: first in the order of the listing, then what is gone. */
+/** Compares the pins of a server with its listed items. Differences of listed items come first, then the gone items. */
 export function comparePins(pins: ServerPins, listed: ServerPins): PinDifference[] {
   return PINNED_KINDS.flatMap((kind) => {
     const differences: PinDifference[] = [];

@@ -25,7 +25,7 @@ export interface HiddenText {
 
 const MIXED_LETTERS = "letters of two alphabets in one word";
 
-/** Length of the text that is shown before and after what was found, in UTF-16 code units. */
+/** Length of the text that is shown before and after a finding, in UTF-16 code units. */
 const CONTEXT_LENGTH = 30;
 const MAX_EXCERPT_LENGTH = 120;
 
@@ -46,24 +46,24 @@ const PLAIN = /^[\x20-\x7e\n\r\t]*$/;
  * @returns The first finding of each kind.
  */
 export function findHiddenText(definition: unknown): HiddenText[] {
-  const found = new Map<HiddenTextKind, HiddenText>();
+  const findings = new Map<HiddenTextKind, HiddenText>();
   const finders = Object.entries(FINDERS) as [HiddenTextKind, Finder][];
   for (const { text, path, isName } of textsOf(definition)) {
     for (const [kind, find] of finders) {
-      if (found.has(kind)) continue;
+      if (findings.has(kind)) continue;
       const span = find(text, isName);
       if (span === undefined) continue;
       const excerpt = excerptOf(text, span);
-      found.set(kind, {
+      findings.set(kind, {
         kind,
         path: pathText(path),
         // Without escapes, nobody could see which letters are of another alphabet.
         excerpt: kind === MIXED_LETTERS ? escapeNonAscii(excerpt) : excerpt,
       });
     }
-    if (found.size === finders.length) break;
+    if (findings.size === finders.length) break;
   }
-  return [...found.values()];
+  return [...findings.values()];
 }
 
 /** A path, from its end to its beginning, so that deep values cost no more than others. */
@@ -81,19 +81,22 @@ interface FoundText {
 
 /** Returns all keys and texts of a value. Works without recursion, because of deep values. */
 function* textsOf(root: unknown): Generator<FoundText> {
-  const open: { value: unknown; path: Path | undefined }[] = [{ value: root, path: undefined }];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+  const remaining: { value: unknown; path: Path | undefined }[] = [{
+    value: root,
+    path: undefined,
+  }];
+  for (let next = remaining.pop(); next !== undefined; next = remaining.pop()) {
     const { value, path } = next;
     if (typeof value === "string") yield { text: value, path, isName: path?.key === "name" };
     else if (Array.isArray(value)) {
       for (const [key, element] of [...value.entries()].reverse()) {
-        open.push({ value: element, path: { key, parent: path } });
+        remaining.push({ value: element, path: { key, parent: path } });
       }
     } else if (isRecord(value)) {
       const members = Object.entries(value);
       for (const [key] of members) yield { text: key, path: { key, parent: path }, isName: true };
       for (const [key, member] of members.reverse()) {
-        open.push({ value: member, path: { key, parent: path } });
+        remaining.push({ value: member, path: { key, parent: path } });
       }
     }
   }
@@ -108,7 +111,7 @@ function pathText(path: Path | undefined): string {
   return shortenText(escapeInvisible(formatPath(keys)), MAX_EXCERPT_LENGTH);
 }
 
-/** The position of what was found. */
+/** The position of a finding. */
 interface Span {
   readonly index: number;
   readonly length: number;
@@ -117,7 +120,7 @@ interface Span {
 type Finder = (text: string, isName: boolean) => Span | undefined;
 
 /** Creates a finder of invisible characters; `isHarmless` says which uses of them belong to a script or an emoji. */
-function characters(
+function createCharacterFinder(
   pattern: RegExp,
   isHarmless: (before: string, found: string, after: string) => boolean = () => false,
 ): Finder {
@@ -181,8 +184,8 @@ const CONCEALMENTS: readonly RegExp[] = [
   /\bignore\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+)?(?:previous|prior|earlier|above|other)\s+(?:instructions|rules|prompts|messages)\b/,
 ];
 
-/** Finds an instruction, also one that invisible characters, styles or odd spaces divide. */
-const concealment: Finder = (text) => {
+/** Finds an instruction, even if invisible characters, styles or odd spaces divide it. */
+const findConcealment: Finder = (text) => {
   const plain = PLAIN.test(text)
     ? text
     : text.normalize("NFKC").replace(/[\p{Cf}\p{Mn}]/gu, "").replace(/[\u2018\u2019\u02bc]/g, "'");
@@ -191,7 +194,7 @@ const concealment: Finder = (text) => {
     const match = pattern.exec(lower);
     if (match === null) continue;
     const index = text.toLowerCase().indexOf(match[0]);
-    // A text that was changed has no such position.
+    // The match has no position in the text if the text was changed for the search.
     return index < 0 ? { index: 0, length: text.length } : { index, length: match[0].length };
   }
   return undefined;
@@ -200,15 +203,15 @@ const concealment: Finder = (text) => {
 const MIXED_NAME =
   /(?=[\p{L}\p{M}\p{N}_-]*\p{sc=Latin})[\p{L}\p{M}\p{N}_-]*[\p{sc=Cyrillic}\p{sc=Greek}\p{sc=Armenian}\p{sc=Cherokee}]/u;
 
-/** The longest word in which alphabets are told apart, in UTF-16 code units. */
+/** Length of the beginning of a word in which letters of two alphabets are looked for, in UTF-16 code units. */
 const MAX_WORD_LENGTH = 256;
 
-/** Whether a name has letters of two alphabets in one word, of which some may look like others. */
+/** Whether a name has letters of two alphabets in one word, some of which may look alike. */
 export function hasMixedLetters(name: string): boolean {
-  return mixedLetters(name, true) !== undefined;
+  return findMixedLetters(name, true) !== undefined;
 }
 
-const mixedLetters: Finder = (text, isName) => {
+const findMixedLetters: Finder = (text, isName) => {
   if (PLAIN.test(text)) return undefined;
   for (const { 0: word, index } of text.matchAll(/[\p{L}\p{M}\p{N}_-]+/gu)) {
     const part = word.slice(0, MAX_WORD_LENGTH);
@@ -220,7 +223,7 @@ const mixedLetters: Finder = (text, isName) => {
   return undefined;
 };
 
-const longBlank: Finder = (text) => {
+const findTextAfterBlank: Finder = (text) => {
   if (text.length < LONG_LINES) return undefined;
   for (const { 0: blank, index } of text.matchAll(/[\s\u2800]+/g)) {
     const end = index + blank.length;
@@ -230,21 +233,21 @@ const longBlank: Finder = (text) => {
   return undefined;
 };
 
-const comment: Finder = (text) => {
+const findComment: Finder = (text) => {
   const index = text.indexOf("<!--");
   return index < 0 ? undefined : { index, length: MAX_EXCERPT_LENGTH };
 };
 
 const FINDERS: Readonly<Record<HiddenTextKind, Finder>> = {
-  "zero-width characters": characters(ZERO_WIDTH, isJoiner),
-  "bidirectional control characters": characters(BIDI),
-  "tag characters": characters(TAGS, isFlag),
-  "variation selectors": characters(VARIATIONS, isVariation),
-  "control characters": characters(CONTROLS),
-  "text after a long blank space": longBlank,
-  "an HTML comment": comment,
-  "an instruction to conceal": concealment,
-  [MIXED_LETTERS]: mixedLetters,
+  "zero-width characters": createCharacterFinder(ZERO_WIDTH, isJoiner),
+  "bidirectional control characters": createCharacterFinder(BIDI),
+  "tag characters": createCharacterFinder(TAGS, isFlag),
+  "variation selectors": createCharacterFinder(VARIATIONS, isVariation),
+  "control characters": createCharacterFinder(CONTROLS),
+  "text after a long blank space": findTextAfterBlank,
+  "an HTML comment": findComment,
+  "an instruction to conceal": findConcealment,
+  [MIXED_LETTERS]: findMixedLetters,
 };
 
 function excerptOf(text: string, { index, length }: Span): string {
@@ -253,7 +256,7 @@ function excerptOf(text: string, { index, length }: Span): string {
   return shortenText(escapeInvisible(part), MAX_EXCERPT_LENGTH);
 }
 
-/** Escapes all characters beyond ASCII, so that those that look like others can be told apart. */
+/** Escapes all characters beyond ASCII, so that a person can distinguish characters that look alike. */
 export function escapeNonAscii(text: string): string {
   return text.replace(/[^\x20-\x7e]/gu, (character) => {
     const digits = character.codePointAt(0)?.toString(16) ?? "";
@@ -261,7 +264,7 @@ export function escapeNonAscii(text: string): string {
   });
 }
 
-/** Escapes control characters, and those that are invisible although they are no control characters. */
+/** Escapes control characters, and other characters that are invisible. */
 function escapeInvisible(text: string): string {
   return escapeControls(text).replace(
     /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\u{e0100}-\u{e01ef}\u2800]/gu,

@@ -52,8 +52,8 @@ export type LockFile = ReadonlyMap<string, LockedServer>;
 export type ParsedLockFile = { readonly lockFile: LockFile } | { readonly failure: string };
 
 /**
- * Reads the text of a lock file. Anything unexpected in it is a failure, because the pin that it was meant for would not
- * be enforced.
+ * Reads the text of a lock file. Anything unexpected in it is a failure: it may be meant as a pin, which would not be
+ * enforced.
  */
 export function parseLockFile(text: string): ParsedLockFile {
   let value: unknown;
@@ -68,8 +68,8 @@ export function parseLockFile(text: string): ParsedLockFile {
       failure: `its "version" is not ${VERSION}, so another release of the gateway wrote it`,
     };
   }
-  const unknown = findUnknownKey(value, FILE_KEYS);
-  if (unknown !== undefined) return { failure: `it has the unknown key ${unknown}` };
+  const unknownKey = findUnknownKey(value, FILE_KEYS);
+  if (unknownKey !== undefined) return { failure: `it has the unknown key ${unknownKey}` };
   if (!isRecord(value.servers)) return { failure: 'it has no object "servers"' };
   const lockFile = new Map<string, LockedServer>();
   for (const [name, entry] of Object.entries(value.servers)) {
@@ -91,8 +91,8 @@ function findUnknownKey(value: object, known: readonly string[]): string | undef
 
 function readServer(value: unknown, path: string): LockedServer | { readonly failure: string } {
   if (!isRecord(value)) return { failure: `${path} is not an object` };
-  const unknown = findUnknownKey(value, SERVER_KEYS);
-  if (unknown !== undefined) return { failure: `${path} has the unknown key ${unknown}` };
+  const unknownKey = findUnknownKey(value, SERVER_KEYS);
+  if (unknownKey !== undefined) return { failure: `${path} has the unknown key ${unknownKey}` };
   const pins: Partial<Record<PinnedKind, ReadonlyMap<string, Pin>>> = {};
   for (const kind of PINNED_KINDS) {
     const items = value[kind] ?? {};
@@ -143,27 +143,33 @@ export function hashesOf(pins: ServerPins): PinnedHashes {
 export function formatLockFile(lockFile: LockFile): string {
   const servers = sortByName(lockFile).map(([name, { serverInfo, pins }]) => {
     const kinds = PINNED_KINDS.filter((kind) => pins[kind].size > 0)
-      .map((kind) => member(kind, object(sortByName(pins[kind]).map(formatPin))));
-    return member(name, object([member("serverInfo", JSON.stringify(serverInfo)), ...kinds]));
+      .map((kind) => formatMember(kind, formatObject(sortByName(pins[kind]).map(formatPin))));
+    return formatMember(
+      name,
+      formatObject([formatMember("serverInfo", JSON.stringify(serverInfo)), ...kinds]),
+    );
   });
-  const text = object([member("version", `${VERSION}`), member("servers", object(servers))]);
+  const text = formatObject([
+    formatMember("version", `${VERSION}`),
+    formatMember("servers", formatObject(servers)),
+  ]);
   // A definition may be nested so deeply that indents would make gigabytes of it, or overflow the stack.
   return `${escapeJson(layOutJson(text, { levels: MAX_LEVELS }))}\n`;
 }
 
 function formatPin([name, { sha256, definition }]: readonly [string, Pin]): string {
   const members = [
-    member("sha256", JSON.stringify(sha256)),
-    member("definition", canonicalJson(definition)),
+    formatMember("sha256", JSON.stringify(sha256)),
+    formatMember("definition", canonicalJson(definition)),
   ];
-  return member(name, object(members));
+  return formatMember(name, formatObject(members));
 }
 
-function member(key: string, json: string): string {
+function formatMember(key: string, json: string): string {
   return `${JSON.stringify(key)}:${json}`;
 }
 
-function object(members: readonly string[]): string {
+function formatObject(members: readonly string[]): string {
   return `{${members.join(",")}}`;
 }
 

@@ -6,19 +6,21 @@ export interface DiffPart {
   readonly text: string;
 }
 
-/** Maximum number of words of a text that are compared one by one, and of differences that are found. */
+/** Maximum number of words of both texts that are compared one by one. */
 const MAX_WORDS = 20_000;
+
+/** Maximum number of differences that are found. */
 const MAX_DISTANCE = 500;
 
 /**
  * Compares two texts word by word. Finds the shortest difference by the algorithm of Myers; texts that are too long or
- * too different are shown as a whole, after the words at the beginning and before those at the end that are equal.
+ * too different are shown whole, except for the equal words at their beginning and end.
  *
  * @see {@link http://www.xmailserver.org/diff2.pdf}
  */
 export function diffWords(oldText: string, newText: string): DiffPart[] {
-  const oldWords = wordsOf(oldText);
-  const newWords = wordsOf(newText);
+  const oldWords = splitWords(oldText);
+  const newWords = splitWords(newText);
   let start = 0;
   while (start < Math.min(oldWords.length, newWords.length)) {
     if (oldWords[start] !== newWords[start]) break;
@@ -31,20 +33,20 @@ export function diffWords(oldText: string, newText: string): DiffPart[] {
     newEnd--;
   }
   const middle = diffMiddle(oldWords.slice(start, oldEnd), newWords.slice(start, newEnd));
-  return join([
+  return joinParts([
     ...oldWords.slice(0, start).map((text) => ({ side: "both", text } as const)),
     ...middle,
     ...oldWords.slice(oldEnd).map((text) => ({ side: "both", text } as const)),
   ]);
 }
 
-/** Words, spaces and single other characters; together they are the text. */
-function wordsOf(text: string): string[] {
+/** Splits a text into words, spaces and single other characters. */
+function splitWords(text: string): string[] {
   return text.match(/[\p{L}\p{N}_]+|\s+|[^\p{L}\p{N}_\s]/gu) ?? [];
 }
 
 function diffMiddle(oldWords: readonly string[], newWords: readonly string[]): DiffPart[] {
-  const trace = traceOf(oldWords, newWords);
+  const trace = findTrace(oldWords, newWords);
   if (trace === undefined) {
     return [
       { side: "old", text: oldWords.join("") },
@@ -57,9 +59,9 @@ function diffMiddle(oldWords: readonly string[], newWords: readonly string[]): D
     const ends = trace[distance] ?? new Map<number, number>();
     const diagonal = x - y;
     const isInsertion = diagonal === -distance ||
-      (diagonal !== distance && endOf(ends, diagonal - 1) < endOf(ends, diagonal + 1));
+      (diagonal !== distance && getEnd(ends, diagonal - 1) < getEnd(ends, diagonal + 1));
     const previousDiagonal = isInsertion ? diagonal + 1 : diagonal - 1;
-    const previousX = endOf(ends, previousDiagonal);
+    const previousX = getEnd(ends, previousDiagonal);
     const previousY = previousX - previousDiagonal;
     while (x > Math.max(previousX, 0) && y > Math.max(previousY, 0)) {
       parts.push({ side: "both", text: oldWords[--x] ?? "" });
@@ -73,7 +75,7 @@ function diffMiddle(oldWords: readonly string[], newWords: readonly string[]): D
 }
 
 /** Returns the furthest ends by diagonal before each step; `undefined` if the texts are too long or too different. */
-function traceOf(
+function findTrace(
   oldWords: readonly string[],
   newWords: readonly string[],
 ): Map<number, number>[] | undefined {
@@ -85,8 +87,8 @@ function traceOf(
     trace.push(new Map(ends));
     for (let diagonal = -distance; diagonal <= distance; diagonal += 2) {
       const isInsertion = diagonal === -distance ||
-        (diagonal !== distance && endOf(ends, diagonal - 1) < endOf(ends, diagonal + 1));
-      let x = isInsertion ? endOf(ends, diagonal + 1) : endOf(ends, diagonal - 1) + 1;
+        (diagonal !== distance && getEnd(ends, diagonal - 1) < getEnd(ends, diagonal + 1));
+      let x = isInsertion ? getEnd(ends, diagonal + 1) : getEnd(ends, diagonal - 1) + 1;
       let y = x - diagonal;
       while (x < oldWords.length && y < newWords.length && oldWords[x] === newWords[y]) {
         x++;
@@ -99,18 +101,18 @@ function traceOf(
   return undefined;
 }
 
-function endOf(ends: ReadonlyMap<number, number>, diagonal: number): number {
+function getEnd(ends: ReadonlyMap<number, number>, diagonal: number): number {
   return ends.get(diagonal) ?? 0;
 }
 
 /** Joins neighboring parts of one side. Between two words that differ, old ones come first. */
-function join(parts: readonly DiffPart[]): DiffPart[] {
-  const joined: { side: DiffPart["side"]; text: string }[] = [];
+function joinParts(parts: readonly DiffPart[]): DiffPart[] {
+  const joinedParts: { side: DiffPart["side"]; text: string }[] = [];
   for (const { side, text } of parts) {
-    const last = joined.at(-1);
+    const last = joinedParts.at(-1);
     if (text === "") continue;
     if (last?.side === side) last.text += text;
-    else joined.push({ side, text });
+    else joinedParts.push({ side, text });
   }
-  return joined;
+  return joinedParts;
 }
