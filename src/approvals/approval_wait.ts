@@ -136,7 +136,7 @@ export class ApprovalWait implements Disposable {
    * Waits until the mailbox is read next; for the same time if the mailbox cannot be used.
    *
    * @returns The decision; `undefined` if there is none yet.
-   * @throws {MailboxError} if the mailbox cannot be used any more.
+   * @throws {MailboxError} if the mailbox can no longer be used.
    */
   async next(): Promise<PersonDecision | undefined> {
     if (!this.#isUsable) {
@@ -151,7 +151,7 @@ export class ApprovalWait implements Disposable {
    * Reads the mailbox now.
    *
    * @returns The decision; `undefined` if there is none yet.
-   * @throws {MailboxError} if the mailbox cannot be used any more.
+   * @throws {MailboxError} if the mailbox can no longer be used.
    */
   async check(): Promise<PersonDecision | undefined> {
     return this.#isUsable ? await this.#findDecision(this.#list()) : undefined;
@@ -161,7 +161,7 @@ export class ApprovalWait implements Disposable {
    * Approves the call in the name of the client, unless a person has decided at the shell before.
    *
    * @returns The decision that holds.
-   * @throws {MailboxError} if the mailbox cannot be used any more.
+   * @throws {MailboxError} if the mailbox can no longer be used.
    */
   async accept({ forSession }: { readonly forSession: boolean }): Promise<PersonDecision> {
     const decision = await this.check();
@@ -176,7 +176,7 @@ export class ApprovalWait implements Disposable {
    * Denies the call in the name of the client, even if it was allowed at the shell before. The denial is valid for
    * the same call until it expires.
    *
-   * @throws {MailboxError} if the mailbox cannot be used any more.
+   * @throws {MailboxError} if the mailbox can no longer be used.
    */
   async decline(): Promise<PersonDecision> {
     const { id } = this;

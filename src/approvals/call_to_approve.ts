@@ -29,10 +29,10 @@ export async function approvalKey(call: CallToApprove): Promise<string> {
   const { agent, server, tool, args } = call;
   const bytes = args.length;
   const text = await longWork.runFor({ party: `agent ${agent}`, bytes }, () => {
-    const canonical = exactCanonicalJson(args);
+    const canonicalText = exactCanonicalJson(args);
     // The word before the arguments keeps a text without a canonical form from equaling the canonical form of others.
-    const form = canonical === undefined ? "text" : "canonical";
-    return `${JSON.stringify([agent, server, tool, form])} ${canonical ?? args}`;
+    const form = canonicalText === undefined ? "text" : "canonical";
+    return `${JSON.stringify([agent, server, tool, form])} ${canonicalText ?? args}`;
   });
   return `${await createAgentPart(agent)}-${await sha256(text)}`;
 }
@@ -50,14 +50,14 @@ export function readAgentPart(key: string): string {
 /** Returns the canonical form of a JSON text; `undefined` if it has none, or if it would round a number. */
 function exactCanonicalJson(json: string): string | undefined {
   let isExact = true;
-  const read = readJson(json, (text) => {
+  const parsedJson = readJson(json, (text) => {
     const number = Number(text);
     isExact &&= keepsValue(number, text);
     return number;
   });
-  if (read === undefined || !isExact) return undefined;
+  if (parsedJson === undefined || !isExact) return undefined;
   try {
-    return canonicalJson(read.value);
+    return canonicalJson(parsedJson.value);
   } catch {
     // Half a surrogate pair has no canonical form.
     return undefined;

@@ -52,9 +52,9 @@ export interface MailboxEntry {
 }
 
 /**
- * The requests for approvals of all gateways of a user, one file each. The name of a file has all that decides, so that
- * each step is the atomic renaming or removal of one file: of several processes, exactly one succeeds, and one that is
- * killed leaves the file as it was before the step or as it is after it.
+ * The requests for approvals of all gateways of a user, one file each. The name of a file contains everything that
+ * decides, so that each step is the atomic renaming or removal of one file: of several processes, exactly one succeeds,
+ * and a killed process leaves no step half done.
  */
 export class Mailbox {
   readonly #folder: MailboxFolder;
@@ -234,7 +234,7 @@ export function createApprovalId(): string {
  */
 export const MIN_APPROVAL_ID_LENGTH = 5;
 
-/** Returns an id, or the beginning of one, as it is in the mailbox. */
+/** Returns an id, or the beginning of one, in the form that the mailbox uses. */
 export function cleanApprovalId(typedId: string): string {
   return typedId.trim().toLowerCase();
 }

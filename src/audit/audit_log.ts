@@ -154,11 +154,11 @@ export class AuditLog {
     // `clearTimeout` is not called without a timer: the first use of timers loads code for 5 ms.
     if (this.#retryTimer !== undefined) clearTimeout(this.#retryTimer);
     this.#closeDestination();
-    const written = this.#waiting.length;
+    const waitingCount = this.#waiting.length;
     const reason = this.#openAndAppend(path, this.#waiting);
     if (reason === undefined) {
       this.#returnAt = 0;
-      if (this.#isFailing) this.#reportRecovery(written);
+      if (this.#isFailing) this.#reportRecovery(waitingCount);
       return;
     }
     const hasFallback = fallbackPath !== path;
@@ -168,7 +168,7 @@ export class AuditLog {
       log.warn(`The audit log cannot be written at ${path}; it is written at ${fallbackPath}`, {
         reason,
       });
-      if (this.#isFailing) this.#reportRecovery(written);
+      if (this.#isFailing) this.#reportRecovery(waitingCount);
       return;
     }
     this.#retryTimer = setTimeout(() => this.#recover(), retryMs);

@@ -33,7 +33,7 @@ export interface AuditEntry {
   readonly decision: AuditDecision;
   /** The decision of the rules that `rule` names, if shadow mode let the operation through. */
   readonly shadow?: ShadowDecision | undefined;
-  /** `begun` in the entry before a call leaves the gateway, `ended` in the entry after its end; absent without such a pair. */
+  /** `begun` in the entry before a call leaves the gateway, `ended` in the entry after its end; absent if the operation has only one entry. */
   readonly phase?: "begun" | "ended" | undefined;
   /** The server of the operation, if it has one. */
   readonly server?: string | undefined;

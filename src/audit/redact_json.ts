@@ -77,7 +77,7 @@ class Redactor {
   }
 
   #redactArray(): string {
-    const redacted: string[] = [];
+    const items: string[] = [];
     this.#skipToken();
     // Reserve bytes for the brackets and an ellipsis.
     this.#budget.outputBytes -= 2 + ELLIPSIS_BYTES;
@@ -86,13 +86,13 @@ class Redactor {
       this.#budget.outputBytes -= 1;
       const start = this.#at;
       // In ["--password", "x"] and ["Authorization", "x"], the secret follows its name.
-      redacted.push(followsSecretName ? this.#redactSecret() : this.redact());
+      items.push(followsSecretName ? this.#redactSecret() : this.redact());
       const name = this.#nameAt(start);
       followsSecretName = name !== undefined && /^[\w-]+$/.test(name) &&
         isSecretName(name.replace(/^-{1,2}/, ""));
     }
-    if (this.#isCut) redacted.push(`"${ELLIPSIS}"`);
-    return `[${redacted.join(",")}]`;
+    if (this.#isCut) items.push(`"${ELLIPSIS}"`);
+    return `[${items.join(",")}]`;
   }
 
   #redactObject(): string {
@@ -177,9 +177,9 @@ class Redactor {
     if (!/^\s*[[{]/.test(text) || !isJson(text)) return redactProbableSecrets(text);
     // The size of the output is deducted when the caller cuts this text to fit.
     const jsonBudget = { ...budget };
-    const redacted = new Redactor(text, jsonBudget).redact();
+    const redactedText = new Redactor(text, jsonBudget).redact();
     budget.inputLength = jsonBudget.inputLength;
-    return redacted;
+    return redactedText;
   }
 
   #quote(text: string): string {

@@ -177,13 +177,13 @@ async function watchRequests(
   const mailbox = openMailbox();
   let printedIds = new Set<string>();
   while (stdout.isClosed !== true) {
-    const waiting = listEntries(mailbox).filter(({ state }) => state === "pending");
+    const pendingEntries = listEntries(mailbox).filter(({ state }) => state === "pending");
     // Only new requests are read: reading many long ones at each poll would keep a processor busy.
-    const added = waiting.filter(({ id }) => !printedIds.has(id));
-    for (const listed of await readEntries(added, mailbox)) {
+    const newEntries = pendingEntries.filter(({ id }) => !printedIds.has(id));
+    for (const listed of await readEntries(newEntries, mailbox)) {
       stdout.write(json ? jsonOutput(requestJson(listed)) : `${requestText(listed)}\n`);
     }
-    printedIds = new Set(waiting.map(({ id }) => id));
+    printedIds = new Set(pendingEntries.map(({ id }) => id));
     await new Promise((resolve) => setTimeout(resolve, MAILBOX_POLL_MS));
   }
   return 0;
@@ -199,8 +199,8 @@ async function findRequest(typedId: string, mailbox: Mailbox): Promise<ListedReq
     );
   }
   const entries = listEntries(mailbox).filter((entry) => entry.id.startsWith(id));
-  const matching = await readEntries(entries, mailbox);
-  const [found, other] = matching;
+  const matchingRequests = await readEntries(entries, mailbox);
+  const [found, other] = matchingRequests;
   if (found === undefined) {
     throw new CommandError(
       `No request has the id ${JSON.stringify(typedId)}: it has expired, its call was made or ` +
@@ -208,7 +208,7 @@ async function findRequest(typedId: string, mailbox: Mailbox): Promise<ListedReq
     );
   }
   if (other === undefined) return found;
-  const ids = matching.map(({ entry }) => entry.id).join(", ");
+  const ids = matchingRequests.map(({ entry }) => entry.id).join(", ");
   throw new CommandError(`Several ids begin with ${JSON.stringify(typedId)}: ${ids}`);
 }
 

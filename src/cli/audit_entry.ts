@@ -35,7 +35,7 @@ export interface ParsedEntry {
   readonly rounds: number;
   /** `begun`, `ended`, or `""` if the operation has one entry. */
   readonly phase: string;
-  /** Identifies a call among those of all clients: its session and request. */
+  /** Identifies the call: its session and its request id, as a JSON array. */
   readonly callId: string;
   /** Id of the request that ran the code which made the call, or `""`. */
   readonly parent: string;

@@ -69,7 +69,7 @@ export class AuditTrailFiles implements Disposable {
     }
   }
 
-  /** Opens both logs for reading what is added to them. */
+  /** Opens both logs to read the lines that are added to them. */
   follow(): FollowedLog[] {
     const [auditLog, refusedLog] = this.#logs;
     return [

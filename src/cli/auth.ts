@@ -62,12 +62,12 @@ const status = defineCommand({
   async run({ flags: { json, ...files }, args: [name], stdout, stderr }) {
     const opened = await openConfiguration(files);
     const { servers } = opened.configuration;
-    const selected = name === undefined
+    const selectedServers = name === undefined
       ? [...servers.values()].filter(({ connection }) => getHttpConfig(connection) !== undefined)
       : [findAvailableServer(name, opened)];
     const logins = await withAccountOptions(opened, async (options) => {
       const logins: ServerLogin[] = [];
-      for (const config of selected) {
+      for (const config of selectedServers) {
         const state: ServerLogin["state"] = config.unavailable === undefined
           ? await readLoginState(config, options)
           : { state: "unavailable", reason: config.unavailable };

@@ -41,9 +41,9 @@ export async function checkCase(
   const args = policyCase.args === undefined ? undefined : readArguments(policyCase.args);
   let explanation = explainDecision(policy, { ...decisionSubject, args });
   if (explanation.decision === "depends" && "tool" in subject) {
-    const listed = await catalogs.findTool(server, subject.tool);
-    if (listed !== undefined) {
-      explanation = explainDecision(policy, { ...decisionSubject, args, listed });
+    const listedTool = await catalogs.findTool(server, subject.tool);
+    if (listedTool !== undefined) {
+      explanation = explainDecision(policy, { ...decisionSubject, args, listed: listedTool });
     }
   }
   const { decision, rule, steps } = explanation;

@@ -74,8 +74,8 @@ async function propose(
   const proposals: readonly Proposal[] = isFirst
     ? commands.map(({ name, brief }) => ({ completion: name, brief }))
     : await proposeCompletions(await loadApp(words[0] ?? ""), words, context);
-  const matching = proposals.filter(({ completion }) => completion.startsWith(word));
+  const matchingProposals = proposals.filter(({ completion }) => completion.startsWith(word));
   // Flags are proposed only if the word begins with a dash, or if nothing else can follow.
-  const nonFlags = matching.filter(({ completion }) => !completion.startsWith("-"));
-  return nonFlags.length > 0 ? nonFlags : matching;
+  const nonFlags = matchingProposals.filter(({ completion }) => !completion.startsWith("-"));
+  return nonFlags.length > 0 ? nonFlags : matchingProposals;
 }

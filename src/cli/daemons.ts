@@ -54,15 +54,15 @@ export function writeProblems({ problems }: DaemonList, stderr: Output): void {
  * @throws {UsageError} If there is none, or several.
  */
 export function findDaemon(typedId: string, daemons: readonly DaemonEntry[]): DaemonEntry {
-  const matching = daemons.filter(({ id }) => id.startsWith(typedId.toLowerCase()));
-  const [daemon, ...others] = matching;
+  const matchingDaemons = daemons.filter(({ id }) => id.startsWith(typedId.toLowerCase()));
+  const [daemon, ...others] = matchingDaemons;
   if (daemon === undefined) {
     throw new UsageError(
       `No shared gateway has the id ${JSON.stringify(typedId)}; agent-mcp-gateway ps lists them`,
     );
   }
   if (others.length > 0) {
-    const ids = matching.map(({ id }) => id).join(", ");
+    const ids = matchingDaemons.map(({ id }) => id).join(", ");
     throw new UsageError(`Several ids begin with ${JSON.stringify(typedId)}: ${ids}`);
   }
   return daemon;

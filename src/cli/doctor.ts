@@ -55,11 +55,11 @@ export const command = defineCommand({
       ? selectRulesWarnings(configuration, undefined)
       : [];
     const catalogs = new RememberedCatalogs(configuration, openCatalogs(log));
-    const unmatched = findUnmatchedEntries(configuration.rules, {
+    const unmatchedEntries = findUnmatchedEntries(configuration.rules, {
       knownItems: await addRememberedItems(catalogs, knownItems),
       file: files.rules.displayPath,
     });
-    const warnings = [...rulesWarnings, ...unmatched];
+    const warnings = [...rulesWarnings, ...unmatchedEntries];
     stdout.write(
       json
         ? jsonOutput(JSON.stringify({ servers: reports, warnings, shared: await sharedFinding }))

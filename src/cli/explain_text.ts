@@ -112,14 +112,14 @@ function allowedCountsOf(
   ];
   const counts = lists.flatMap(([word, decisions]) => {
     if (decisions === undefined) return [];
-    const allowed = decisions.filter(({ decision }) => decision === "allow").length;
-    const asked = decisions.filter(({ decision }) => decision === "ask").length;
-    const conditional = decisions.filter(({ decision }) => decision === "depends").length;
+    const allowedCount = decisions.filter(({ decision }) => decision === "allow").length;
+    const askedCount = decisions.filter(({ decision }) => decision === "ask").length;
+    const conditionalCount = decisions.filter(({ decision }) => decision === "depends").length;
     const more = [
-      ...asked === 0 ? [] : [`${asked} more with approval`],
-      ...conditional === 0 ? [] : [`${conditional} more under conditions`],
+      ...askedCount === 0 ? [] : [`${askedCount} more with approval`],
+      ...conditionalCount === 0 ? [] : [`${conditionalCount} more under conditions`],
     ].join(", ");
-    return [`${allowed} of ${pluralize(decisions.length, word)}${more && ` (${more})`}`];
+    return [`${allowedCount} of ${pluralize(decisions.length, word)}${more && ` (${more})`}`];
   });
   return counts.length === 0 ? "" : `: ${counts.join(", ")}`;
 }

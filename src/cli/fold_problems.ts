@@ -48,9 +48,9 @@ export function problemsText(problems: readonly ConfigProblem[]): string {
 
 /** Returns the names that distinguish problems of one kind: those quoted in the messages, or else the paths. */
 function namesOf(sameKind: readonly ConfigProblem[]): string[] {
-  const quoted = sameKind.map(({ message }) => message.match(QUOTED) ?? []);
-  const columns = (quoted[0] ?? []).map((_, at) => {
-    return [...new Set(quoted.map((names) => names[at] ?? ""))];
+  const quotedNames = sameKind.map(({ message }) => message.match(QUOTED) ?? []);
+  const columns = (quotedNames[0] ?? []).map((_, at) => {
+    return [...new Set(quotedNames.map((names) => names[at] ?? ""))];
   });
   const longest = columns.reduce((one, other) => other.length > one.length ? other : one, []);
   return longest.length > 1 ? longest : sameKind.map(({ path }) => path);

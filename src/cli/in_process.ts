@@ -28,7 +28,7 @@ const END_OPTIONS = {
   gracePeriods: { afterInputCloseMs: 500, afterTerminateMs: 1000 },
 };
 
-/** Maximum time to read what is remembered of servers when the command has its result, in milliseconds. */
+/** Maximum time to finish reading the lists to remember after the command has its result, in milliseconds. */
 const MAX_READING_MS = 5000;
 
 /** Options of `withGateway`. */

@@ -76,20 +76,20 @@ function chooseDaemon(
       `Name one of the shared gateways, which agent-mcp-gateway ps describes: ${ids}`,
     );
   }
-  const ended = daemons.map((daemon) => ({ daemon, end: lastLineTime(daemon) }))
+  const daemonsByEnd = daemons.map((daemon) => ({ daemon, end: lastLineTime(daemon) }))
     .sort((one, other) => other.end.getTime() - one.end.getTime());
-  const daemon = running[0] ?? ended[0]?.daemon;
+  const daemon = running[0] ?? daemonsByEnd[0]?.daemon;
   if (daemon === undefined) {
     throw new CommandError(
       "No shared gateway runs or has left a log: the first client that starts with --shared starts one",
     );
   }
   if (running.length === 0) {
-    const [last, ...others] = ended.map(({ daemon, end }) =>
+    const [last, ...others] = daemonsByEnd.map(({ daemon, end }) =>
       `${shortDaemonId(daemon.id)} until ${formatMinute(end)}`
     );
-    const shown = others.slice(0, MAX_OTHERS).join(", ");
-    const further = shown === "" ? "" : `; others have left theirs: ${shown}`;
+    const otherLogs = others.slice(0, MAX_OTHERS).join(", ");
+    const further = otherLogs === "" ? "" : `; others have left theirs: ${otherLogs}`;
     printNote(`No shared gateway runs. This is the log of the last one, ${last}${further}`);
   }
   return daemon;

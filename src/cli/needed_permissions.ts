@@ -265,7 +265,7 @@ function browserPrograms(env: Environment): string[] {
   );
 }
 
-/** Adds the program itself, which runs code in a process of its own, if an agent may run code. */
+/** Adds the program itself if an agent may run code, because code runs in another process of this program. */
 function addCodeSandbox(
   permissions: NeededPermissions,
   { configuration }: ServedConfiguration,

@@ -162,14 +162,14 @@ function createOutput(write: (text: string) => void): Output {
         write(text);
       } catch (error) {
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-        // The reader, such as `head`, needs no more.
+        // The reader, such as `head`, has ended.
         isClosed = true;
       }
     },
   };
 }
 
-/** Breaks complete lines at words; a line that is written in parts stays as it is. */
+/** Breaks complete lines at words; a line that is written in parts stays unchanged. */
 function wrapMessage(text: string): string {
   // deno-lint-ignore no-control-regex -- a line that overwrites another one, or has colors
   if (!text.endsWith("\n") || /[\r\x1b]/.test(text)) return text;

@@ -33,26 +33,26 @@ export async function createReport(
     readonly writes: boolean;
   },
 ): Promise<ServerReport> {
-  const locked = lockFile.get(name);
-  const editedItems = locked === undefined ? [] : await findEditedItems(locked.pins);
+  const lockedServer = lockFile.get(name);
+  const editedItems = lockedServer === undefined ? [] : await findEditedItems(lockedServer.pins);
   const commonFields = {
     server: name,
     editedItems,
-    pinnedInfo: locked?.serverInfo,
+    pinnedInfo: lockedServer?.serverInfo,
     listed,
     failure,
   };
   if (listed === undefined) {
     return { ...commonFields, status: "failed", differences: [], isOtherVersion: false };
   }
-  if (locked === undefined) {
+  if (lockedServer === undefined) {
     const status = writes ? "pinned" : "not pinned";
     return { ...commonFields, status, differences: [], isOtherVersion: false };
   }
-  const differences = comparePins(locked.pins, listed.pins);
+  const differences = comparePins(lockedServer.pins, listed.pins);
   // An item that cannot be pinned is held back, whether it was pinned before or not.
   const unpinnable = listed.unpinnable.map(({ kind, name: item }): PinDifference => {
-    const pinned = locked.pins[kind].get(item);
+    const pinned = lockedServer.pins[kind].get(item);
     const change = pinned === undefined ? "new" : "changed";
     return { kind, name: item, change, pinned, listed: undefined };
   });
@@ -63,7 +63,8 @@ export async function createReport(
     ...unpinnable,
   ];
   const isEqual = allDifferences.length === 0;
-  const isOtherVersion = canonicalJson(locked.serverInfo) !== canonicalJson(listed.serverInfo);
+  const isOtherVersion =
+    canonicalJson(lockedServer.serverInfo) !== canonicalJson(listed.serverInfo);
   const isChanged = !isEqual || editedItems.length > 0;
   const comparison = isEqual ? "unchanged" : "changed";
   const status = update && (isChanged || isOtherVersion) ? "updated" : comparison;

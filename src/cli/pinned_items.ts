@@ -72,10 +72,11 @@ export async function pinItems(
   } satisfies Record<PinnedKind, Map<string, Pin>>;
   for (const kind of PINNED_KINDS) {
     for (const { name, text } of items[kind] ?? []) {
-      const canonical = canonicalDefinition(text.json);
-      if ("failure" in canonical) unpinnable.push({ kind, name, failure: canonical.failure });
-      else {
-        const { json } = canonical;
+      const canonicalForm = canonicalDefinition(text.json);
+      if ("failure" in canonicalForm) {
+        unpinnable.push({ kind, name, failure: canonicalForm.failure });
+      } else {
+        const { json } = canonicalForm;
         pins[kind].set(name, { sha256: await sha256(json), definition: JSON.parse(json) });
       }
     }
@@ -151,6 +152,6 @@ export async function describeItems(
 
 /** Quotes the name of an item, which a server has chosen, so that it does not look like another one. */
 export function quoteName(name: string): string {
-  const shown = hasMixedLetters(name) ? escapeNonAscii(name) : escapeControls(name);
-  return quoteEscaped(shortenText(shown, MAX_NAME_LENGTH));
+  const visibleName = hasMixedLetters(name) ? escapeNonAscii(name) : escapeControls(name);
+  return quoteEscaped(shortenText(visibleName, MAX_NAME_LENGTH));
 }

@@ -44,7 +44,7 @@ export interface Probe {
   readonly warnings: readonly string[];
 }
 
-/** The lists of a server besides that of its tools; absent if the server could not list them. */
+/** The lists of a server except that of its tools; a list is absent if the server could not send it. */
 export interface OfferedLists {
   readonly resources?: readonly Item[] | undefined;
   readonly templates?: readonly Item[] | undefined;

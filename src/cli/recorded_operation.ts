@@ -62,12 +62,12 @@ export function* readOperations(
   { since, agent, isConfigured }: RecordedOptions,
 ): Generator<RecordedOperation | undefined> {
   // Ids of calls whose end was read, but whose beginning, which is older, was not.
-  const ended = new Set<string>();
+  const endedCallIds = new Set<string>();
   for (const line of files.entries({ since })) {
     const { entry } = line;
-    if (entry.phase === "ended" && ended.size < MAX_ENDED) ended.add(entry.callId);
+    if (entry.phase === "ended" && endedCallIds.size < MAX_ENDED) endedCallIds.add(entry.callId);
     // A call that has begun and has no end in the log was let through.
-    if (entry.phase === "begun" && ended.delete(entry.callId)) continue;
+    if (entry.phase === "begun" && endedCallIds.delete(entry.callId)) continue;
     const isSelected = entry.time >= since && (agent === undefined || entry.agent === agent);
     if (isSelected) yield readOperation(line, isConfigured);
   }

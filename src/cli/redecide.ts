@@ -56,11 +56,11 @@ export class Redecider {
       names,
       ...(argsBytes !== undefined && { sentBytes: argsBytes }),
     });
-    const listed = await this.#catalogs.findTool(server, tool);
+    const listedTool = await this.#catalogs.findTool(server, tool);
     const redecision = toRedecision(this.#policy.decide(agent, {
       ...access,
       ...(knownArgs !== undefined && { args: () => knownArgs }),
-      ...(listed !== undefined && { listed: (): ListedTool => listed }),
+      ...(listedTool !== undefined && { listed: (): ListedTool => listedTool }),
     }));
     if (redecision.effect !== "depends") return redecision;
     return {

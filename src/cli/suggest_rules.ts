@@ -31,7 +31,7 @@ export interface SuggestedRules {
 }
 
 /**
- * Narrows the rules of an agent to what it has done according to a log, and decides the log's operations again by them.
+ * Narrows the rules of an agent to its operations in a log, and decides these operations again by the new rules.
  *
  * @throws {CommandError} if the log has nothing that the agent has done, or too much.
  */

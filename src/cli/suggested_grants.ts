@@ -28,7 +28,7 @@ export interface SuggestOptions {
   readonly dropsConditions: (server: string, tool: string) => boolean;
 }
 
-/** Returns the narrowest grants under which an agent may do what it has done, and is asked where it was asked. */
+/** Returns the narrowest grants that allow what an agent has done, and need an approval where one was needed. */
 export function suggestGrants(usage: Usage, options: SuggestOptions): WrittenGrants {
   const servers = [...usage.servers].sort(([one], [two]) => one < two ? -1 : 1);
   const listTools = createToolLists(options);

@@ -33,8 +33,8 @@ export const command = defineCommand({
     try {
       const { files: { rules } } = findFiles({ rules: rulesPath });
       if (rules.origin === "missing") {
-        const searched = rules.searchedPaths.join(" or ");
-        throw new CommandError(`There is no rules file at ${searched}; name it with --rules`);
+        const searchedPaths = rules.searchedPaths.join(" or ");
+        throw new CommandError(`There is no rules file at ${searchedPaths}; name it with --rules`);
       }
       const token = PREFIX + crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)).toBase64({
         alphabet: "base64url",

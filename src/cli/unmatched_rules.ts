@@ -126,11 +126,11 @@ export function findUnmatchedEntries(
   });
   return [...agents].filter(([id]) => agent === undefined || id === agent)
     .flatMap(([id, rules]) => {
-      const unmatched = EFFECTS.flatMap((effect) => {
+      const unmatchedEntries = EFFECTS.flatMap((effect) => {
         const grants = rules[effect];
         return grants === undefined ? [] : findUnmatchedIn(grants, effect, knownItems);
       });
-      return unmatched.map(({ path, message }) => create(["agents", id, ...path], message));
+      return unmatchedEntries.map(({ path, message }) => create(["agents", id, ...path], message));
     });
 }
 

@@ -122,13 +122,15 @@ async function warnRemembered(
   const catalogs = new RememberedCatalogs(configuration, store);
   const content = readText(rules.path);
   const file = rules.displayPath;
-  const unmatched = "failure" in content ? [] : await findUnmatchedRemembered(configuration, {
-    catalogs,
-    file,
-    createProblem: createProblemFactory({ file, text: content.text }),
-  });
+  const unmatchedEntries = "failure" in content
+    ? []
+    : await findUnmatchedRemembered(configuration, {
+      catalogs,
+      file,
+      createProblem: createProblemFactory({ file, text: content.text }),
+    });
   return [
-    ...unmatched,
+    ...unmatchedEntries,
     ...await warnItems(configuration, { catalogs, file: mcpConfig.displayPath }),
   ];
 }

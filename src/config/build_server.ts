@@ -157,18 +157,18 @@ class Expander {
     test: (text: string) => boolean = () => true,
     expected = "",
   ): string {
-    const expanded = expandText(text, this.#variables);
+    const expansion = expandText(text, this.#variables);
     // `checkEntries` tests texts without variables.
-    const isInvalid = text.includes("${") && !test(expanded.text);
-    const message = expanded.error ??
+    const isInvalid = text.includes("${") && !test(expansion.text);
+    const message = expansion.error ??
       (isInvalid ? `after replacing variables, ${expected}` : undefined);
     if (message !== undefined) this.errors.push({ path: [...this.#base, ...path], message });
-    if (SECRET_REFERENCE.test(expanded.text)) {
+    if (SECRET_REFERENCE.test(expansion.text)) {
       const message = "passed on unchanged, because the gateway does not read secrets from " +
         "1Password: write ${NAME}, and set NAME to the secret where the gateway runs";
       this.warnings.push({ path: [...this.#base, ...path], message });
     }
-    return expanded.text;
+    return expansion.text;
   }
 
   /** Expands a path; a leading `~` is the home folder. */

@@ -118,15 +118,15 @@ function findDuplicateKeys(
   return children.flatMap(({ children: [key, value] = [] }) => {
     if (key === undefined || value === undefined) return [];
     const keyPath = [...path, String(key.value)];
-    const nested = findDuplicateKeys(value, keyPath, positionAt);
+    const nestedDuplicates = findDuplicateKeys(value, keyPath, positionAt);
     const firstOffset = firstOffsets.get(key.value);
     if (firstOffset === undefined) {
       firstOffsets.set(key.value, key.offset);
-      return nested;
+      return nestedDuplicates;
     }
     const { line, column } = positionAt(firstOffset);
     const message = `duplicate key, first used at line ${line}, column ${column}: ` +
       "keep one of the two";
-    return [{ offset: key.offset, path: keyPath, message }, ...nested];
+    return [{ offset: key.offset, path: keyPath, message }, ...nestedDuplicates];
   });
 }

@@ -57,10 +57,9 @@ export function wordsOf(text: string): ReadonlySet<string> {
 export function variablesOf(text: string): ReadonlySet<string> {
   const plain = withoutEscapes(text);
   const references = [...plain.matchAll(REFERENCE)].map(([, name = ""]) => name);
-  const inherited = [...plain.matchAll(INHERIT_LIST)].flatMap((
-    [, names = ""],
-  ) => [...wordsOf(names)]);
-  return new Set([...references.filter((name) => name !== "userHome"), ...inherited]);
+  const inheritLists = [...plain.matchAll(INHERIT_LIST)].map(([, names = ""]) => names);
+  const inheritedNames = inheritLists.flatMap((names) => [...wordsOf(names)]);
+  return new Set([...references.filter((name) => name !== "userHome"), ...inheritedNames]);
 }
 
 /** Resolves the escapes that can hide a name or a path. */
@@ -71,7 +70,7 @@ function withoutEscapes(text: string): string {
   });
 }
 
-/** The process whose servers are in question. */
+/** The process that starts the servers. */
 export interface FolderContext {
   /** The working folder. */
   readonly cwd: string;
@@ -114,16 +113,16 @@ interface RelativeText {
 
 function* findRelativeTexts(text: string, env: FolderContext["env"]): Generator<RelativeText> {
   const plain = withoutEscapes(text);
-  const certain = { isCertain: true, isPath: true };
-  if (plain.includes(WORKSPACE_FOLDER)) yield { text: WORKSPACE_FOLDER, ...certain };
-  for (const [entry] of plain.matchAll(RELATIVE_FOLDER)) yield { text: entry, ...certain };
+  const certainty = { isCertain: true, isPath: true };
+  if (plain.includes(WORKSPACE_FOLDER)) yield { text: WORKSPACE_FOLDER, ...certainty };
+  for (const [entry] of plain.matchAll(RELATIVE_FOLDER)) yield { text: entry, ...certainty };
   let key = "";
   for (const [, string = "", colon] of plain.matchAll(STRING)) {
     if (colon !== undefined) key = string;
     if (colon !== undefined || CHOICE_KEYS.has(key)) continue;
     const resolvedText = resolveVariables(string, env);
     const [, name] = PLAIN_NAME.exec(resolvedText) ?? [];
-    if (RELATIVE_PATH.test(resolvedText)) yield { text: resolvedText, ...certain };
+    if (RELATIVE_PATH.test(resolvedText)) yield { text: resolvedText, ...certainty };
     else if (name !== undefined) {
       yield { text: name, isCertain: false, isPath: FILE_NAME.test(name) };
     } else if (/[\\/]/.test(resolvedText) && !INDEPENDENT_TEXT.test(resolvedText)) {
@@ -134,13 +133,16 @@ function* findRelativeTexts(text: string, env: FolderContext["env"]): Generator<
 
 /** Replaces references to variables by values or defaults. */
 function resolveVariables(text: string, env: FolderContext["env"]): string {
-  let resolved = text;
-  for (let depth = 0; depth < MAX_NESTED && resolved.includes("${"); depth++) {
-    resolved = resolved.replaceAll(RESOLVABLE_REFERENCE, (_, name: string, fallback = "") => {
-      return env.get(name) || fallback;
-    });
+  let resolvedText = text;
+  for (let depth = 0; depth < MAX_NESTED && resolvedText.includes("${"); depth++) {
+    resolvedText = resolvedText.replaceAll(
+      RESOLVABLE_REFERENCE,
+      (_, name: string, fallback = "") => {
+        return env.get(name) || fallback;
+      },
+    );
   }
-  return resolved;
+  return resolvedText;
 }
 
 function exists(path: string): boolean {

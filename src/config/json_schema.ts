@@ -23,8 +23,8 @@ const FILES = {
  */
 export function createJsonSchema(file: keyof typeof FILES): JsonSchema {
   const { schema, details } = FILES[file];
-  const generated = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
-  return addDetails(generated, "", details);
+  const generatedSchema = z.toJSONSchema(schema, { io: "input", target: "draft-7" }) as JsonSchema;
+  return addDetails(generatedSchema, "", details);
 }
 
 /**

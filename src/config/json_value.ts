@@ -21,7 +21,7 @@ export function encodeKey(key: string): string {
   return key === "__proto__" || key.startsWith("\0") || /^\d+$/.test(key) ? `\0${key}` : key;
 }
 
-/** Decodes a key to what is written in the file. */
+/** Returns a key as it is written in the file. */
 export function decodeKey(key: string): string {
   return key.startsWith("\0") ? key.slice(1) : key;
 }

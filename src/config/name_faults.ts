@@ -95,9 +95,9 @@ export function findLookalike(
   name: string,
   others: Iterable<string>,
 ): { readonly name: string; readonly differsInCaseOnly: boolean } | undefined {
-  const folded = foldName(name);
+  const foldedName = foldName(name);
   for (const other of others) {
-    if (other === name || foldName(other) !== folded) continue;
+    if (other === name || foldName(other) !== foldedName) continue;
     return { name: other, differsInCaseOnly: other.toLowerCase() === name.toLowerCase() };
   }
   return undefined;

@@ -85,10 +85,12 @@ export async function openRedisCounter(options: RedisCounterOptions): Promise<Mi
       }
     },
     async close() {
-      const ended = new Promise<void>((resolve) => void client.once("end", () => resolve()));
+      const connectionEnd = new Promise<void>((resolve) =>
+        void client.once("end", () => resolve())
+      );
       client.disconnect();
       // Between two connections the library only has a timer, and sends no `end` event.
-      await within(ended, DISCONNECT_MS);
+      await within(connectionEnd, DISCONNECT_MS);
       await fallback.close();
     },
   };

@@ -102,8 +102,8 @@ export class Metrics {
 
   #statsOf(dimension: Dimension, name: string): OperationStats {
     const byName = this.stats[dimension];
-    const existing = byName.get(name);
-    if (existing !== undefined) return existing;
+    const existingStats = byName.get(name);
+    if (existingStats !== undefined) return existingStats;
     if (byName.size >= MAX_NAMES[dimension] && name !== OTHER) {
       return this.#statsOf(dimension, OTHER);
     }

@@ -53,16 +53,16 @@ export function findSegment(
   { name, from, end }: { readonly name: Characters; readonly from: number; readonly end: number },
 ): number {
   // Bit n is set if the last n + 1 characters of the name match the first ones of the segment.
-  const matched = new Int32Array(anyMask.length);
+  const matchedBits = new Int32Array(anyMask.length);
   for (let at = from; at < end; at++) {
     const mask = masks.get(name.charCodeAt(at)) ?? anyMask;
     let carry = 1;
-    for (let word = 0; word < matched.length; word++) {
-      const bits = matched[word] as number;
-      matched[word] = ((bits << 1) | carry) & (mask[word] as number);
+    for (let word = 0; word < matchedBits.length; word++) {
+      const bits = matchedBits[word] as number;
+      matchedBits[word] = ((bits << 1) | carry) & (mask[word] as number);
       carry = bits >>> (WORD_BITS - 1);
     }
-    if (hasBit(matched, length - 1)) return at + 1 - length;
+    if (hasBit(matchedBits, length - 1)) return at + 1 - length;
   }
   return -1;
 }

@@ -43,10 +43,10 @@ export function backupPath(path: string, now: Date): string {
   const twoDigits = (value: number) => String(value).padStart(2, "0");
   const day = `${now.getFullYear()}${twoDigits(now.getMonth() + 1)}${twoDigits(now.getDate())}`;
   const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(twoDigits).join("");
-  const preferred = `${path}.backup-${day}-${time}`;
-  let candidate = preferred;
-  for (let number = 2; linkInfoAt(candidate) !== undefined; number++) {
-    candidate = `${preferred}-${number}`;
+  const preferredPath = `${path}.backup-${day}-${time}`;
+  let candidatePath = preferredPath;
+  for (let number = 2; linkInfoAt(candidatePath) !== undefined; number++) {
+    candidatePath = `${preferredPath}-${number}`;
   }
-  return candidate;
+  return candidatePath;
 }

@@ -172,11 +172,13 @@ function rulesEdits(
     const rules = isRecord(presentAgents) ? presentAgents[agent.name] : undefined;
     if (!isRecord(rules)) return [{ at: at(), value: agentRules(agent, deniedTools) }];
     const { allow, ask, deny } = rules;
-    const allowed = new Set(
+    const allowedServers = new Set(
       isRecord(allow) && Array.isArray(allow.servers) ? allow.servers.map(String) : [],
     );
-    const newServers = agent.servers.filter((name) => !allowed.has(name));
-    const servers = allowed.has("*") ? [...allowed] : [...allowed, ...newServers];
+    const newServers = agent.servers.filter((name) => !allowedServers.has(name));
+    const servers = allowedServers.has("*")
+      ? [...allowedServers]
+      : [...allowedServers, ...newServers];
     const toolEdits = (
       effect: "allow" | "ask" | "deny",
       grants: Json | undefined,

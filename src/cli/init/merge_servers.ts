@@ -67,10 +67,14 @@ function chooseName(
     ? project.replace(/[/\\]+$/, "")
     : file.client ?? file.path;
   const [last = ""] = owner.split(/[/\\]/).slice(-1);
-  const preferred = `${name}-${last.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "other"}`;
-  let candidate = preferred;
-  for (let number = 2; takenNames.has(candidate); number++) candidate = `${preferred}-${number}`;
-  return candidate;
+  const preferredName = `${name}-${
+    last.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || "other"
+  }`;
+  let candidateName = preferredName;
+  for (let number = 2; takenNames.has(candidateName); number++) {
+    candidateName = `${preferredName}-${number}`;
+  }
+  return candidateName;
 }
 
 /** Returns a text that is the same for entries of the same server. */

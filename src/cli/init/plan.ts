@@ -15,7 +15,7 @@ import { type OfferedServer, ownerOfName, scopeLines } from "./merge_servers.ts"
  */
 export type Access = "ask" | "all" | "careful" | "read";
 
-/** The tools that an agent may call of a server that does not say what they do. */
+/** The tools that an agent may call if their server does not say what they do. */
 export type UndescribedAccess = "ask" | "all" | "none";
 
 /** A server to import. */

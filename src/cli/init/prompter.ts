@@ -82,8 +82,8 @@ export class Prompter {
   note(text: string): void {
     const { columns = 80 } = this.#terminal.output as { readonly columns?: number };
     // If the terminal broke a long line, the new line would lack the bar that clack draws at the left.
-    const wrapped = wrapText(escapeLines(text), Math.max(columns - 4, 20), "");
-    this.#clack.log.info(wrapped, { output: this.#terminal.output });
+    const wrappedText = wrapText(escapeLines(text), Math.max(columns - 4, 20), "");
+    this.#clack.log.info(wrappedText, { output: this.#terminal.output });
   }
 
   /** Ends the questions as if the person had cancelled them. */

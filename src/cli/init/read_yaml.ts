@@ -1,5 +1,5 @@
 /**
- * Reads YAML. This is a file of its own, so that the library is loaded only for files in YAML.
+ * Reads YAML. This file is separate, so that the library is loaded only for files in YAML.
  */
 
 import { parse, YAMLError } from "yaml";

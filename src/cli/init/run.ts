@@ -167,8 +167,10 @@ async function importServers(
   for (const line of [...searchResult.problems, ...searchResult.remarks]) printLine(line);
   if (flags.from !== undefined && searchResult.files.every(({ isNew }) => isNew)) {
     if (searchResult.problems.length > 0) return 1;
-    const searched = locations.map(({ path }) => abbreviateHome(path, machine.home)).join(", ");
-    printLine(`Nothing to import servers from; looked for ${searched}`);
+    const searchedPaths = locations.map(({ path }) => abbreviateHome(path, machine.home)).join(
+      ", ",
+    );
+    printLine(`Nothing to import servers from; looked for ${searchedPaths}`);
     return 1;
   }
   const servers = mergeServers(searchResult.servers, currentConfiguration.servers);
