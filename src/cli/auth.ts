@@ -138,7 +138,7 @@ interface ServerLogin {
   readonly state: LoginState | UnavailableState;
 }
 
-/** The state of a server whose entry cannot be used, and which therefore has no login. */
+/** The state of a server that has no login, because its entry cannot be used. */
 interface UnavailableState {
   readonly state: "unavailable";
   readonly reason: string;

@@ -80,7 +80,7 @@ function describeSubject(
     suffix;
 }
 
-/** Describes the changes of the case or the rules after which the decision is the expected one. */
+/** Describes the changes of the case or of the rules that would make the case pass. */
 function describeRemedies(policyCase: PolicyCase, explanation: PrintedExplanation): string {
   const { decision, depends_on: dependsOn, conditions = [] } = explanation;
   if (decision === "depends") return describeMissingFacts(policyCase, dependsOn ?? []);

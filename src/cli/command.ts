@@ -12,7 +12,7 @@ import {
 import { listSettings, type SettingFlags } from "../config/mod.ts";
 import { withErrorReport } from "./error_report.ts";
 
-/** The streams that a command prints to. Writing to a pipe whose reader has closed it does not throw. */
+/** The streams that a command prints to. Writing does not throw if the reader has closed the pipe. */
 export interface Streams {
   /** For the command's result. */
   readonly stdout: Output;

@@ -24,7 +24,7 @@ export interface Finding {
   readonly kind: FindingKind;
   readonly message: string;
   readonly fix: string;
-  /** The folders or the path in which the command was looked for. */
+  /** The folders, or the path, where the command was searched. */
   readonly looked?: readonly string[];
 }
 

@@ -6,8 +6,8 @@ import type { OpenContext } from "./open_configuration.ts";
 /**
  * Opens the remembered catalogs of the user.
  *
- * @param options `serversFile`: path of the servers file, for which an index is kept that makes the next start of a
- * gateway fast. `env` and `cwd`: by default those of this process.
+ * @param options `serversFile`: path of the servers file; if it is set, an index is kept that makes the next start of a
+ * gateway with this file fast. `env` and `cwd`: by default those of this process.
  * @returns `undefined` if the user has no cache folder.
  */
 export function openCatalogs(

@@ -124,7 +124,7 @@ function withoutComma(path: string): string {
   return folder;
 }
 
-/** Returns notes about paths with a comma, for which the permission is broader than necessary. */
+/** Returns a note for each path with a comma, because its permission is broader than necessary. */
 function noteCommas({ read, write }: NeededPermissions): string[] {
   return [...new Set([...read, ...write])].filter((path) => path.includes(",")).map((path) => {
     return `Deno's flags cannot contain the comma in ${path}, so all of ${withoutComma(path)} ` +

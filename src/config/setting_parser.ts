@@ -45,7 +45,7 @@ export function createIntegerParser(min: number, max: number): SettingParser<num
   };
 }
 
-/** Creates a parser for a list, whose items it converts to lower case. */
+/** Creates a parser for a list; its items are converted to lower case. */
 export function createListParser(
   expected: string,
   isItem: (text: string) => boolean,

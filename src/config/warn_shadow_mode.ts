@@ -6,8 +6,8 @@ import { entriesOf, objectAt } from "./json_value.ts";
 const MAX_NAMES = 5;
 
 /**
- * Warns of agents in shadow mode, for which the rules are not enforced: in one warning, because thousands of agents may
- * be in it.
+ * Warns of agents in shadow mode, whose rules are not enforced. There is one warning for all of them, because
+ * there may be thousands.
  */
 export function warnShadowMode(document: Document): ConfigProblem[] {
   const { value } = document;

@@ -16,7 +16,7 @@ interface PlannedAccess {
 }
 
 /**
- * Asks whether a client shall see the tools of the servers directly, for each client for which that is cheaper.
+ * Asks, for each client that would save tokens by it, whether it shall see the tools of the servers directly.
  *
  * @returns The clients with the answers.
  */

@@ -26,7 +26,7 @@ export interface ImportedEntry {
   readonly onlyTools?: readonly string[];
 }
 
-/** The facts about the origin of an entry on which its translation depends. */
+/** The origin of an entry, as far as its translation depends on it. */
 export interface EntryOrigin {
   /** The folder of the entry's project. */
   readonly project?: string;

@@ -127,7 +127,7 @@ async function defaultOptions(): Promise<InitOptions> {
 
 async function openTerminal(): Promise<Terminal> {
   const { default: { stdin, stderr } } = await import("node:process");
-  // A terminal of unknown size reports 0 columns, with which every letter would be on its own line.
+  // A terminal of unknown size reports 0 columns, so that every letter would be on its own line.
   if (stderr.columns === 0) stderr.columns = 80;
   if (stderr.rows === 0) stderr.rows = 24;
   return { input: stdin, output: stderr };
