@@ -28,7 +28,7 @@ RUN apt-get update \
   && install -d -m 755 -o gateway -g gateway /config /data
 COPY --from=build /usr/local/bin/deno /usr/local/bin/deno
 COPY --from=build /build/dist/agent-mcp-gateway /usr/local/bin/agent-mcp-gateway
-COPY --from=build /build/dist/agent-mcp-gateway.js /build/dist/agent-mcp-gateway-code.js \
+COPY --from=build /build/dist/agent-mcp-gateway.js /build/dist/agent-mcp-gateway-sandbox.js \
     /build/scripts/image_health.ts /opt/agent-mcp-gateway/
 ENV HOME=/data \
   DENO_NO_UPDATE_CHECK=1 \

@@ -18,7 +18,7 @@ import {
   writeSplitProgram,
 } from "./link_chunks.ts";
 import { compileEarly } from "./early_functions.ts";
-import { CODE_TRIAL, runTrial, SERVE_TRIAL, type Trial } from "./trial.ts";
+import { runTrial, SANDBOX_TRIAL, SERVE_TRIAL, type Trial } from "./trial.ts";
 
 /** Options of a bundle. */
 export interface BundleOptions {
@@ -72,9 +72,9 @@ export async function bundleGateway(
     ...options,
   });
   await bundle({
-    entry: "scripts/part_code.ts",
-    output: output.replace(/\.js$/, "-code.js"),
-    trial: CODE_TRIAL,
+    entry: "scripts/part_sandbox.ts",
+    output: output.replace(/\.js$/, "-sandbox.js"),
+    trial: SANDBOX_TRIAL,
   });
   // Otherwise Deno would use the clone's own deno.json for the bundle, and download every package
   // that it names at the first start.
@@ -226,5 +226,5 @@ if (import.meta.main) {
   const output = "dist/agent-mcp-gateway.js";
   await bundleGateway(output);
   // deno-lint-ignore no-console
-  console.log(`Wrote ${output} and ${output.replace(/\.js$/, "-code.js")}`);
+  console.log(`Wrote ${output} and ${output.replace(/\.js$/, "-sandbox.js")}`);
 }

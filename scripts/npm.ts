@@ -18,7 +18,7 @@ const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
 /** The program, the chunks that it loads later, and the programs of smaller processes. */
-const PROGRAM_FILES = [".js", "-chunks.txt", "-relay.js", "-code.js"].map((end) => NAME + end);
+const PROGRAM_FILES = [".js", "-chunks.txt", "-relay.js", "-sandbox.js"].map((end) => NAME + end);
 
 /** The pages that README links to. npm packs README and LICENSE even if `files` does not list them. */
 const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];

@@ -33,7 +33,7 @@ export const SERVE_TRIAL: Trial = {
 };
 
 /** A process in which code runs. */
-export const CODE_TRIAL: Trial = {
+export const SANDBOX_TRIAL: Trial = {
   args: [],
   files: {},
   input: '{"jsonrpc":"2.0","id":1,"method":"run","params":{"code":"return 1"}}\n',

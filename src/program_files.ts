@@ -6,7 +6,7 @@
  */
 
 /** The end of the name of each part's file: the chunks that are loaded later, and the programs of smaller processes. */
-const PART_ENDS = { chunks: "-chunks.txt", relay: "-relay.js", code: "-code.js" };
+const PART_ENDS = { chunks: "-chunks.txt", relay: "-relay.js", sandbox: "-sandbox.js" };
 
 /** Returns the address of the program's main file. */
 export function programModule(): string {
@@ -16,13 +16,13 @@ export function programModule(): string {
 }
 
 /** Returns the address of the file that a process runs to execute code: the main file if there is no file for it. */
-export function codeModule(): string {
-  return partModule("code") ?? programModule();
+export function sandboxModule(): string {
+  return partModule("sandbox") ?? programModule();
 }
 
 /** Returns the addresses of the parts that the gateway reads while it runs. */
 export function listReadParts(): string[] {
-  return [partModule("chunks"), partModule("code")].filter((part) => part !== undefined);
+  return [partModule("chunks"), partModule("sandbox")].filter((part) => part !== undefined);
 }
 
 /** Returns the address of a part's file; `undefined` if it does not exist or cannot be read. */

@@ -2,7 +2,7 @@ import type { Budget } from "../budget.ts";
 import { FairQueue } from "../fair_queue.ts";
 import { Cancellation } from "../jsonrpc/mod.ts";
 import type { Log } from "../log.ts";
-import { codeModule } from "../program_files.ts";
+import { sandboxModule } from "../program_files.ts";
 import { MemoryWatch, Watchdog } from "../processes/mod.ts";
 import { type CodeOutcome, CodeRun, type RunOptions } from "./code_run.ts";
 import { RunClock } from "./run_clock.ts";
@@ -165,7 +165,7 @@ export class CodeSandboxes {
 /** Returns the command of a process that runs this program. */
 function ownCommand(): SandboxCommand {
   return createSandboxCommand(
-    { standalone: Deno.build.standalone, execPath: Deno.execPath(), main: codeModule() },
+    { standalone: Deno.build.standalone, execPath: Deno.execPath(), main: sandboxModule() },
     {
       readVariable,
       usesShell: canRunShell(),

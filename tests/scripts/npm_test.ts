@@ -73,9 +73,15 @@ Deno.test("the npm package works when installed from its tarball into an empty f
       const code = "const one: number = 1; return one";
       const { content } = await gateway.callServerTool("gateway", "run_code", { code });
       assert.deepEqual(content, [{ type: "text", text: '{"result":1,"logs":""}' }]);
+      // The frames of the program itself are not among those of the code.
+      const failing = { code: "const fail = () => {\n  throw new Error('x');\n};\nfail();" };
+      const failed = await gateway.callServerTool("gateway", "run_code", failing);
+      const [{ text = "" } = {}] = failed.content as readonly { readonly text?: string }[];
+      const { stack, line } = JSON.parse(text).error;
+      assert.deepEqual([line, stack], [2, "at fail, line 2:9\nat line 4:1"]);
       // A process for the next code is started after the answer.
       await waitUntil("a process for code runs", async () => {
-        return await countProcesses(setup, "agent-mcp-gateway-code.js") > 0;
+        return await countProcesses(setup, "agent-mcp-gateway-sandbox.js") > 0;
       });
     },
   });
@@ -228,7 +234,7 @@ Deno.test("[install.npm] package.json pins Deno, and has the permissions of star
     "agent-mcp-gateway.js",
     "agent-mcp-gateway-chunks.txt",
     "agent-mcp-gateway-relay.js",
-    "agent-mcp-gateway-code.js",
+    "agent-mcp-gateway-sandbox.js",
     ...pages,
   ]);
   const { dependencies, optionalDependencies, scripts } = otherMembers;
