@@ -122,3 +122,30 @@ for (const [name, { test, value }] of Object.entries(longJudgments)) {
     assert.ok(durationMs < MAX_MS, `${durationMs} ms`);
   });
 }
+
+/** Numbers that `JSON.parse` reads fast. */
+const longNumbers: Readonly<Record<string, string>> = {
+  "a long number": `0.${"0".repeat(3_900_000)}1`,
+  "a list of numbers": `[${list(4000, () => `1${"0".repeat(300)}.${"1".repeat(650)}`)}]`,
+};
+
+for (const [name, json] of Object.entries(longNumbers)) {
+  Deno.test(`[rules.conditions-cost] ${name} is compared with many values in a short time, and fails closed`, () => {
+    const oneOf = list(100, (index) => index);
+    const { decide } = compilePolicy({
+      denyOverrides: false,
+      agents: new Map([["a", {
+        allow: {
+          servers: ["s"],
+          tools: new Map([["s", [{ tool: "t", when: new Map([["a", { oneOf }]]) }]]]),
+        },
+      }]]),
+    });
+    const args = () => ({ json: `{"a":${json}}`, value: {} });
+    const startMs = cpuMs();
+    const { effect } = decide("a", { kind: "tool", server: "s", tool: "t", args });
+    const durationMs = cpuMs() - startMs;
+    assert.equal(effect, "deny");
+    assert.ok(durationMs < MAX_MS, `${durationMs} ms`);
+  });
+}
