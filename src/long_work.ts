@@ -24,6 +24,9 @@ const PAUSE_LOOP_TURNS = 8;
 /** Minimum gap between two steps that lets other work run, in milliseconds. */
 const MIN_GAP_MS = 1;
 
+/** Maximum gap between two steps that count as one, in milliseconds: no other program can answer within it. */
+const MAX_STEP_GAP_MS = 0.05;
+
 /** Time to read one byte of a stream, in milliseconds (measured: 3.5 ms for a megabyte). */
 const READ_MS = 3.5e-6;
 
@@ -138,8 +141,11 @@ export class LongWork {
   addTime(ms: number): void {
     const now = performance.now();
     const gapMs = now - ms - this.#lastEndedAt;
-    // In a longer gap, other work had its turn. Thousands of short steps take most of their time between them.
-    this.#turnMs = gapMs > MIN_GAP_MS ? ms : this.#turnMs + Math.max(0, gapMs) + ms;
+    // Other work had its turn in a long gap. A short one is between two steps of the same turn of the event loop: thousands
+    // of short steps take most of their time between them.
+    if (gapMs > MIN_GAP_MS) this.#turnMs = 0;
+    else if (gapMs > 0 && gapMs < MAX_STEP_GAP_MS) this.#turnMs += gapMs;
+    this.#turnMs += ms;
     this.#lastEndedAt = now;
     if (this.#turnMs < MAX_TURN_MS) return;
     this.#pauseUntil = now + this.#pauseMs();

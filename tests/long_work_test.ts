@@ -66,12 +66,12 @@ Deno.test("[security.long-work] the time between short steps counts, so that oth
   let hasOtherRun = false;
   setImmediate(() => hasOtherRun = true);
   let stepCount = 0;
-  // A step after a gap of more than a millisecond begins a new turn; such gaps occur while the machine is busy.
-  for (; stepCount < 1000 && !hasOtherRun; stepCount++) {
+  // Long gaps, which occur while the machine is busy, do not count.
+  for (; stepCount < 10_000 && !hasOtherRun; stepCount++) {
     await longWork.run("agent a", () => {});
-    workFor(0.5);
+    workFor(0.01);
   }
-  assert.ok(stepCount < 1000);
+  assert.ok(stepCount < 10_000);
 });
 
 Deno.test("[security.long-work] the agents and servers take turns", async () => {
