@@ -8,7 +8,9 @@
 const QUOTE = 34;
 const COMMA = 44;
 const BACKSLASH = 92;
+const OPENING_BRACKET = 91;
 const CLOSING_BRACKET = 93;
+const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 
 /** Number of characters that are read one by one after an escaped quote. */
@@ -109,7 +111,7 @@ export function readJson(
         break;
       }
       default: {
-        const end = endOfLiteral(json, at);
+        const end = skipLiteral(json, at);
         add(readLiteral(json.slice(at, end), toNumber));
         at = end;
       }
@@ -127,15 +129,15 @@ function readString(quoted: string): string {
   return quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
 }
 
-function endOfLiteral(json: string, start: number): number {
-  let at = start;
-  for (; at < json.length; at++) {
+/** Returns the end of the number, `true`, `false` or `null` that starts at a position. */
+export function skipLiteral(json: string, start: number): number {
+  for (let at = start; at < start + NEAR_LENGTH; at++) {
     const code = json.charCodeAt(at);
     if (code === COMMA || code === CLOSING_BRACKET || code === CLOSING_BRACE || isSpace(code)) {
-      break;
+      return at;
     }
   }
-  return at;
+  return skip(json, LITERAL, start);
 }
 
 /** Whether a character code is whitespace of JSON. */
@@ -143,13 +145,44 @@ export function isSpace(code: number): boolean {
   return code === 32 || code === 9 || code === 10 || code === 13;
 }
 
+/**
+ * Number of characters that are read one by one. Beyond them, a regular expression is faster: it takes 1 ns instead of
+ * 10 for a character, but 50 ns to begin.
+ */
+const NEAR_LENGTH = 32;
+
+const SPACE = /[ \t\n\r]*/y;
+const PLAIN = /[^"[\]{},]*/y;
+const LITERAL = /[^\]}, \t\n\r]*/y;
+
 /** Returns the position of the first character at or after `at` that is not whitespace. */
 export function skipSpace(json: string, at: number): number {
-  for (;;) {
-    const code = json.charCodeAt(at);
-    if (!isSpace(code)) return at;
-    at++;
+  for (const nearEnd = at + NEAR_LENGTH; at < nearEnd; at++) {
+    if (!isSpace(json.charCodeAt(at))) return at;
   }
+  return skip(json, SPACE, at);
+}
+
+/** Returns the position of the first quote, brace, bracket or comma at or after `at`. */
+export function skipPlain(json: string, at: number): number {
+  for (const nearEnd = at + NEAR_LENGTH; at < nearEnd; at++) {
+    switch (json.charCodeAt(at)) {
+      case QUOTE:
+      case COMMA:
+      case OPENING_BRACKET:
+      case CLOSING_BRACKET:
+      case OPENING_BRACE:
+      case CLOSING_BRACE:
+        return at;
+    }
+  }
+  return skip(json, PLAIN, at);
+}
+
+function skip(json: string, characters: RegExp, at: number): number {
+  characters.lastIndex = at;
+  // Beyond the end of the text, the test fails.
+  return characters.test(json) ? characters.lastIndex : json.length;
 }
 
 /** Returns the end of the string that starts at a position. */

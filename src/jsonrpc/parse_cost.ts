@@ -1,7 +1,7 @@
 /** Estimates what parsing a text takes, so that no message of another program occupies the gateway. */
 
 import { fnv1a, makeSeed } from "./hash.ts";
-import { skipSpace, skipString } from "./scan.ts";
+import { skipPlain, skipSpace, skipString } from "./scan.ts";
 
 const QUOTE = 34;
 const COMMA = 44;
@@ -86,16 +86,17 @@ export function measureParseCost(text: string, isAscii: boolean): ParseCost {
   let parseNs = table === undefined ? 0 : escapeCostNs(text);
   if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    parseNs += PARSE_NS.character;
+  let start = 0;
+  while (start < text.length && parseNs <= MAX_PARSE_NS) {
+    const at = skipPlain(text, start);
+    parseNs += PARSE_NS.character * (at + 1 - start);
+    start = at + 1;
     switch (text.charCodeAt(at)) {
-      case QUOTE: {
-        const end = skipString(text, at);
+      case QUOTE:
+        start = skipString(text, at);
         memory += STRING_BYTES;
-        if (table !== undefined) parseNs += table.add(text, at, end);
-        at = end - 1;
+        if (table !== undefined) parseNs += table.add(text, at, start);
         break;
-      }
       case 123: // {
       case 91: // [
         memory += CONTAINER_BYTES;
@@ -110,9 +111,8 @@ export function measureParseCost(text: string, isAscii: boolean): ParseCost {
         memory += ELEMENT_BYTES;
         parseNs += PARSE_NS.comma;
     }
-    if (parseNs > MAX_PARSE_NS) return TOO_COMPLEX;
   }
-  return { isTooComplex: false, memory };
+  return parseNs > MAX_PARSE_NS ? TOO_COMPLEX : { isTooComplex: false, memory };
 }
 
 /** Returns the time that parsing the escapes of a text takes, or a time above the maximum. */

@@ -5,13 +5,15 @@
  * The functions do not check their input. For a text that is not valid JSON, the results are meaningless.
  */
 
-import { skipSpace, skipString } from "../exact_json.ts";
+import { skipLiteral, skipPlain, skipSpace, skipString } from "../exact_json.ts";
 
-export { skipSpace, skipString };
+export { skipPlain, skipSpace, skipString };
 
 const QUOTE = 34;
 const COMMA = 44;
 const COLON = 58;
+const OPENING_BRACKET = 91;
+const OPENING_BRACE = 123;
 
 /**
  * Returns the text of the value at a path of object keys.
@@ -202,30 +204,23 @@ function isKey(json: string, start: number, end: number, key: string): boolean {
 export function skipValue(json: string, start: number): number {
   const first = json.charCodeAt(start);
   if (first === QUOTE) return skipString(json, start);
+  if (first !== OPENING_BRACE && first !== OPENING_BRACKET) return skipLiteral(json, start);
   let depth = 0;
   let at = start;
   while (at < json.length) {
     switch (json.charCodeAt(at)) {
       case QUOTE:
-        at = skipString(json, at);
-        continue;
-      case 123: // {
-      case 91: // [
+        at = skipString(json, at) - 1;
+        break;
+      case OPENING_BRACE:
+      case OPENING_BRACKET:
         depth++;
         break;
       case 125: // }
       case 93: // ]
-        if (depth === 0) return at;
         if (--depth === 0) return at + 1;
-        break;
-      case COMMA:
-      case 32:
-      case 9:
-      case 10:
-      case 13:
-        if (depth === 0) return at;
     }
-    at++;
+    at = skipPlain(json, at + 1);
   }
-  return at;
+  return json.length;
 }
