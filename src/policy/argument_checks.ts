@@ -3,7 +3,14 @@ import { hostOf, normalizeHostPattern } from "../host_name.ts";
 import { foldCase } from "../text.ts";
 import type { ArgumentTest } from "../tool_entry.ts";
 import { compilePattern } from "../wildcards/mod.ts";
-import { compareNumbers, equalsJson, ExactNumber, takeWork, type Work } from "./call_arguments.ts";
+import {
+  agree,
+  compareNumbers,
+  equalsJson,
+  ExactNumber,
+  takeWork,
+  type Work,
+} from "./call_arguments.ts";
 
 /** Maximum length of a text that is compared with patterns, in UTF-16 code units. */
 const MAX_TEXT_LENGTH = 256 * 1024;
@@ -57,15 +64,17 @@ function compileLimit(limit: number, isWithin: (order: number) => boolean): Chec
   return (value, work) => {
     const length = value instanceof ExactNumber ? value.text.length : 0;
     if (!takeWork(work, length)) return undefined;
-    const order = compareNumbers(value, limit);
-    return order === undefined ? undefined : isWithin(order);
+    const orders = compareNumbers(value, limit);
+    return orders === undefined ? undefined : agree(orders.map(isWithin));
   };
 }
 
 function compileValues(ruleValues: readonly unknown[]): Check {
   return (value, work) => {
     if (!takeWork(work, EQUALITY_WORK * ruleValues.length)) return undefined;
-    return ruleValues.some((ruleValue) => equalsJson(value, ruleValue));
+    const results = ruleValues.map((ruleValue) => equalsJson(value, ruleValue));
+    // A value that cannot be compared with one of the rule's values may be that value.
+    return results.includes(true) || (results.includes(undefined) ? undefined : false);
   };
 }
 

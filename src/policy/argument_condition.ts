@@ -3,7 +3,7 @@ import { compileChecks, type NamedCheck } from "./argument_checks.ts";
 import { type ExactArguments, ExactNumber, takeWork, type Work } from "./call_arguments.ts";
 import type { ArgumentCondition } from "./requirement.ts";
 import type { Effect } from "./rules.ts";
-import { findPointed, MAX_VALUES, MISSING } from "./pointed_values.ts";
+import { AMBIGUOUS, findPointed, MAX_VALUES, MISSING } from "./pointed_values.ts";
 
 /** Units of work to judge a value, besides those of its checks. */
 const VALUE_WORK = 24;
@@ -88,6 +88,7 @@ export function compileArgument(
 
   const judgeValue = (value: unknown, depth: number, budget: ListBudget): Judgment => {
     if (value === MISSING) return judgeMissing();
+    if (value === AMBIGUOUS) return unjudged(AMBIGUOUS);
     return Array.isArray(value)
       ? judgeList(value, depth + 1, budget)
       : judgeSingle(value, budget.work);
@@ -112,7 +113,7 @@ export function compileArgument(
   };
 
   return (args) => {
-    const values = args && keys && findPointed(args.value, keys);
+    const values = args && keys && findPointed(args.value, { keys, work: args.work });
     const judgment = args === undefined || values === undefined
       ? unjudged(values)
       : judgeAll(values, 0, { membersLeft: MAX_VALUES, work: args.work });
@@ -125,13 +126,18 @@ function describeFault(
   { value, key }: { readonly value: unknown; readonly key?: NamedCheck["key"] },
 ): string {
   if (value === MISSING) return "it is missing";
+  if (value === AMBIGUOUS) return "another key differs from it only in case";
   if (value === undefined) return "there is too much to judge";
   if (Array.isArray(value)) {
     return value.length === 0 ? "it is empty" : "there is too much to judge";
   }
   if (value === null) return "it is null";
   if (value instanceof ExactNumber || typeof value === "number") {
-    return key === "min" || key === "max" ? "it is too large" : "it is a number";
+    if (key === undefined || ["like", "ilike", "within", "host", "maxLength"].includes(key)) {
+      return "it is a number";
+    }
+    const isTooLarge = value instanceof ExactNumber && !Number.isFinite(value.nearest);
+    return isTooLarge ? "it is too large" : "many programs would round it";
   }
   if (typeof value !== "string") {
     return typeof value === "boolean" ? `it is ${value}` : "it is an object";

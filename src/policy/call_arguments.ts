@@ -1,5 +1,6 @@
 import { hasEscapedKey, readJson } from "../exact_json.ts";
 import { compareDecimals, type Decimal, parseDecimal } from "../decimal.ts";
+import { foldCase } from "../text.ts";
 
 /** The arguments of a call. */
 export interface CallArguments {
@@ -83,35 +84,70 @@ export function readExactArguments({ json, value }: CallArguments): ExactArgumen
 }
 
 /**
- * Compares a number of the arguments with one of the rules.
+ * Compares a number of the arguments with one of the rules: as it is written, and as a program reads it that rounds
+ * numbers to JavaScript's.
  *
- * @returns A negative number if the first is less; `undefined` if it is not a number, or is too large for JavaScript.
+ * @returns The order in each reading, negative if the first number is less; one order if both are the same. `undefined`
+ * if the value is not a number, or is too large for JavaScript.
  */
-export function compareNumbers(value: unknown, ruleNumber: number): number | undefined {
-  if (typeof value === "number") return value - ruleNumber;
+export function compareNumbers(value: unknown, ruleNumber: number): readonly number[] | undefined {
+  if (typeof value === "number") return [value - ruleNumber];
   if (!(value instanceof ExactNumber) || !Number.isFinite(value.nearest)) return undefined;
   // Rounding keeps the order of numbers, unless it makes them equal.
-  if (value.nearest !== ruleNumber) return value.nearest - ruleNumber;
-  return compareDecimals(value.decimal, parseDecimal(String(ruleNumber)));
+  if (value.nearest !== ruleNumber) return [value.nearest - ruleNumber];
+  const order = compareDecimals(value.decimal, parseDecimal(String(ruleNumber)));
+  return order === 0 ? [0] : [order, 0];
 }
 
 /**
- * Whether a value of the arguments equals a value of the rules. Numbers are compared exactly; the order of keys does
- * not matter. Takes at most as many steps as the value of the rules has parts.
+ * Whether a value of the arguments equals a value of the rules; `undefined` if it does so only for programs that round
+ * numbers. The order of keys does not matter. Takes at most as many steps as the value of the rules has parts.
  */
-export function equalsJson(value: unknown, ruleValue: unknown): boolean {
-  if (typeof ruleValue === "number") return compareNumbers(value, ruleValue) === 0;
+export function equalsJson(value: unknown, ruleValue: unknown): boolean | undefined {
+  if (typeof ruleValue === "number") {
+    const orders = compareNumbers(value, ruleValue) ?? [];
+    return agree(orders.map((order) => order === 0));
+  }
   if (typeof ruleValue !== "object" || ruleValue === null) return value === ruleValue;
   if (typeof value !== "object" || value === null || value instanceof ExactNumber) return false;
   if (Array.isArray(ruleValue)) {
     return Array.isArray(value) && value.length === ruleValue.length &&
-      ruleValue.every((item, index) => equalsJson(value[index], item));
+      every(ruleValue, (item, index) => equalsJson(value[index], item));
   }
   if (Array.isArray(value)) return false;
   const entries = Object.entries(ruleValue);
-  // The value may have far more members.
-  return entries.every(([key, member]) => {
+  const result = every(entries, ([key, member]) => {
     return Object.hasOwn(value, key) &&
       equalsJson((value as Record<string, unknown>)[key], member);
-  }) && Object.keys(value).length === entries.length;
+  });
+  // The value may have far more members, which are counted last.
+  return result !== false && Object.keys(value).length === entries.length ? result : false;
+}
+
+/** The result that all readings of a value have; `undefined` if they differ. */
+export function agree(results: readonly boolean[]): boolean | undefined {
+  const [first = false, ...others] = results;
+  return others.every((result) => result === first) ? first : undefined;
+}
+
+/** Whether all items pass a check: `false` if one fails, `undefined` if none fails but one cannot be judged. */
+function every<T>(
+  items: readonly T[],
+  check: (item: T, index: number) => boolean | undefined,
+): boolean | undefined {
+  let result: boolean | undefined = true;
+  for (const [index, item] of items.entries()) {
+    const itemResult = check(item, index);
+    if (itemResult === false) return false;
+    if (itemResult === undefined) result = undefined;
+  }
+  return result;
+}
+
+/** Whether an object has a key that differs from another only in case: programs in Go and C# take both for the same. */
+export function hasKeyOfOtherCase(object: object, key: string): boolean {
+  const folded = foldCase(key);
+  return Object.keys(object).some((other) => {
+    return other.length === key.length && other !== key && foldCase(other) === folded;
+  });
 }

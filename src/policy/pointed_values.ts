@@ -1,5 +1,13 @@
+import { ExactNumber, hasKeyOfOtherCase, takeWork, type Work } from "./call_arguments.ts";
+
 /** Stands for a value that is missing. */
 export const MISSING: unique symbol = Symbol("missing");
+
+/** Stands for a value that programs find under different keys, because the case of a key differs. */
+export const AMBIGUOUS: unique symbol = Symbol("ambiguous");
+
+/** Units of work for each key of an object in which a key is looked up. */
+const KEY_WORK = 8;
 
 /** Maximum number of values that a condition judges. */
 export const MAX_VALUES = 10_000;
@@ -10,17 +18,19 @@ const INDEX = /^(?:0|[1-9]\d*)$/;
 /**
  * Finds the values at a pointer. If a key that is not an index meets a list, it is looked up in each element.
  *
- * @param keys The keys from the outermost object inwards.
- * @returns One value, or `MISSING`, for each element on the way; `undefined` if there are too many.
+ * @param options `keys` from the outermost object inwards; the work that is left.
+ * @returns One value, `MISSING` or `AMBIGUOUS` for each element on the way; `undefined` if there are too many, or too
+ * little work is left.
  */
 export function findPointed(
   root: unknown,
-  keys: readonly string[],
+  { keys, work }: { readonly keys: readonly string[]; readonly work: Work },
 ): readonly unknown[] | undefined {
   const [first] = keys;
   // Most pointers are a key of the arguments.
   if (keys.length === 1 && first !== undefined && !Array.isArray(root)) {
-    return [memberOf(root, first)];
+    const value = memberOf(root, first, work);
+    return work.left < 0 ? undefined : [value];
   }
   let values: readonly unknown[] = [root];
   for (const key of keys) {
@@ -29,7 +39,7 @@ export function findPointed(
     const remaining = [...values];
     for (let index = 0; index < remaining.length; index++) {
       const value = remaining[index];
-      if (!Array.isArray(value)) nextValues.push(memberOf(value, key));
+      if (!Array.isArray(value)) nextValues.push(memberOf(value, key, work));
       else if (INDEX.test(key)) {
         nextValues.push(Number(key) < value.length ? value[Number(key)] : MISSING);
       } else if (remaining.length + value.length > MAX_VALUES) return undefined;
@@ -37,10 +47,13 @@ export function findPointed(
     }
     values = nextValues;
   }
-  return values;
+  return work.left < 0 ? undefined : values;
 }
 
-function memberOf(value: unknown, key: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return MISSING;
-  return (value as Record<string, unknown>)[key];
+function memberOf(value: unknown, key: string, work: Work): unknown {
+  if (value === AMBIGUOUS) return AMBIGUOUS;
+  if (typeof value !== "object" || value === null || value instanceof ExactNumber) return MISSING;
+  if (!takeWork(work, KEY_WORK * Object.keys(value).length)) return MISSING;
+  if (hasKeyOfOtherCase(value, key)) return AMBIGUOUS;
+  return Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : MISSING;
 }

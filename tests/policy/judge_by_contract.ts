@@ -24,6 +24,16 @@ export function holdsByContract(
   });
 }
 
+/** Stands for a value that some programs find under a key of another case. */
+const AMBIGUOUS: Node = { type: "property", offset: 0, length: 0 };
+
+function hasKeyOfOtherCase({ children = [] }: Node, key: string): boolean {
+  const pattern = new RegExp(`^${key.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")}$`, "iu");
+  return children.some(({ children: [name] = [] }) =>
+    name?.value !== key && pattern.test(name?.value)
+  );
+}
+
 function pointed(node: Node | undefined, [key, ...rest]: readonly string[]): (Node | undefined)[] {
   if (key === undefined) return [node];
   if (node?.type === "array" && !/^(0|[1-9][0-9]*)$/.test(key)) {
@@ -32,6 +42,7 @@ function pointed(node: Node | undefined, [key, ...rest]: readonly string[]): (No
   const member = node?.type === "array"
     ? node.children?.[Number(key)]
     : node?.children?.find(({ children }) => children?.[0]?.value === key)?.children?.[1];
+  if (node?.type === "object" && hasKeyOfOtherCase(node, key)) return [AMBIGUOUS];
   return pointed(node?.type === "object" || node?.type === "array" ? member : undefined, rest);
 }
 
@@ -42,6 +53,7 @@ function passesTest(
 ): boolean {
   const { exists, ...others } = test;
   const unjudged = effect !== "allow";
+  if (node === AMBIGUOUS) return unjudged;
   if (node === undefined) {
     if (exists === undefined) return unjudged;
     return !exists && (Object.keys(others).length === 0 || unjudged);
@@ -63,11 +75,17 @@ function passesAll(test: ArgumentTest, unjudged: boolean, node: Node): boolean {
     (text === undefined ? undefined : judge(text)) ?? unjudged;
   const judgeNumber = (judge: (difference: bigint) => boolean, limit: number): boolean => {
     if (node.type !== "number" || !Number.isFinite(Number(sourceOf(node)))) return unjudged;
-    return judge(difference(sourceOf(node), String(limit)));
+    const exact = judge(difference(sourceOf(node), String(limit)));
+    // Many servers round the number.
+    const rounded = judge(difference(String(node.value), String(limit)));
+    return exact === rounded ? exact : unjudged;
   };
   const results = {
-    equals: () => equals(node, test.equals),
-    oneOf: () => (test.oneOf ?? []).some((value) => equals(node, value)),
+    equals: () => equals(node, test.equals) ?? unjudged,
+    oneOf: () => {
+      const results = (test.oneOf ?? []).map((value) => equals(node, value));
+      return results.includes(true) || (results.includes(undefined) && unjudged);
+    },
     like: () => judgeText((text) => (test.like ?? []).some((like) => matches(like, text, "us"))),
     ilike: () => judgeText((text) => (test.ilike ?? []).some((like) => matches(like, text, "ius"))),
     within: () =>
@@ -98,21 +116,29 @@ function sourceOf({ offset, length }: Node): string {
   return currentSource.slice(offset, offset + length);
 }
 
-function equals(node: Node, value: unknown): boolean {
+/** Whether a value equals one of the rules; `undefined` if it does so only for programs that round numbers. */
+function equals(node: Node, value: unknown): boolean | undefined {
+  const [isExact, isRounded] = [sourceOf, ({ value }: Node) => String(value)]
+    .map((textOf) => equalsReading(node, value, textOf));
+  return isExact === isRounded ? isExact : undefined;
+}
+
+function equalsReading(node: Node, value: unknown, textOf: (node: Node) => string): boolean {
   if (typeof value === "number") {
-    return node.type === "number" && difference(sourceOf(node), String(value)) === 0n;
+    return node.type === "number" && Number.isFinite(node.value) &&
+      difference(textOf(node), String(value)) === 0n;
   }
   if (Array.isArray(value)) {
     const children = node.children ?? [];
     return node.type === "array" && children.length === value.length &&
-      children.every((child, index) => equals(child, value[index]));
+      children.every((child, index) => equalsReading(child, value[index], textOf));
   }
   if (typeof value === "object" && value !== null) {
     const members = node.children ?? [];
     return node.type === "object" && members.length === Object.keys(value).length &&
       members.every(({ children: [key, member] = [] }) =>
         member !== undefined && Object.hasOwn(value, key?.value) &&
-        equals(member, (value as Record<string, unknown>)[key?.value])
+        equalsReading(member, (value as Record<string, unknown>)[key?.value], textOf)
       );
   }
   return node.type !== "object" && node.type !== "array" && node.type !== "number" &&

@@ -11,8 +11,10 @@ export const CONDITIONS: Readonly<Record<string, Section>> = {
     "rules.conditions-hosts": "a URL is judged by the host that the URL parser finds",
     "rules.conditions-texts": "texts are compared whole, and counted in code points",
     "rules.conditions-values": "whole values are compared as JSON",
-    "rules.conditions-numbers": "numbers are compared exactly",
-    "rules.conditions-lists": "the members of lists are judged, all in an allow, any in a deny",
+    "rules.conditions-numbers":
+      "numbers are compared exactly, and those that rounding makes equal are not judged",
+    "rules.conditions-lists":
+      "the members of lists are judged, all in an allow, any in a deny; keys of another case fail closed",
     "rules.conditions-closed": "a value that cannot be judged fails closed, in allow and in deny",
     "rules.conditions-hints": "hint judges a tool by its annotations, with the defaults of MCP",
     "rules.conditions-sent": "the arguments that are judged are those that the server receives",
