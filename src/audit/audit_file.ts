@@ -54,8 +54,8 @@ export class AuditFile implements Destination {
   // Texts written since the last check, and their total length.
   #recentTexts: string[] = [];
   #recentLength = 0;
-  // Number of lines written since the last check that did not fit into `#recentTexts`.
-  #uncachedLines = 0;
+  // Number of lines written since the last check for which `#recentTexts` had no room.
+  #recentSkippedLines = 0;
 
   /**
    * Opens a file, and creates it and its folder if they are missing.
@@ -75,7 +75,7 @@ export class AuditFile implements Destination {
   append(text: string): void {
     if (text === "") return;
     if (this.#size >= this.#maxBytes && performance.now() >= this.#nextRotationAt) this.#rotate();
-    this.#beginsWithEntry ||= hasEntries(this.#file, this.path);
+    this.#beginsWithEntry ||= checkBeginning(this.#file, this.path);
     // After a partial write, a line feed separates the incomplete line from the next one.
     const bytes = this.#encoder.encode(this.#endsMidLine ? `\n${text}` : text);
     let writtenBytes = 0;
@@ -85,7 +85,7 @@ export class AuditFile implements Destination {
       }
       this.#endsMidLine = false;
       this.#size += writtenBytes;
-      this.#cacheText(text);
+      this.#addRecent(text);
     } catch (error) {
       if (writtenBytes > 0) this.#undoPartialWrite(writtenBytes);
       throw error;
@@ -94,7 +94,7 @@ export class AuditFile implements Destination {
 
   check(): FileChange | undefined {
     const recentTexts = this.#recentTexts;
-    const lost = this.#uncachedLines;
+    const lost = this.#recentSkippedLines;
     let writtenTexts = 0;
     try {
       const state = this.#checkPath();
@@ -117,9 +117,9 @@ export class AuditFile implements Destination {
     this.#file.close();
   }
 
-  #cacheText(text: string): void {
+  #addRecent(text: string): void {
     if (this.#recentLength + text.length > MAX_RECENT_LENGTH) {
-      this.#uncachedLines += countLines(text);
+      this.#recentSkippedLines += countLines(text);
       return;
     }
     this.#recentTexts.push(text);
@@ -129,7 +129,7 @@ export class AuditFile implements Destination {
   #clearRecent(): void {
     this.#recentTexts = [];
     this.#recentLength = 0;
-    this.#uncachedLines = 0;
+    this.#recentSkippedLines = 0;
   }
 
   /** Removes the bytes of an incomplete write, which another process would continue with its next line. */
@@ -155,6 +155,8 @@ export class AuditFile implements Destination {
       return "same";
     }
     const isDeleted = wasDeleted(this.#file);
+    // A rotation may have removed the file as surplus, if there is another one at the path, and nothing was written to
+    // this one lately.
     const isRotated = isDeleted
       ? current !== undefined && this.#recentLength === 0
       : this.#isRotated();
@@ -183,7 +185,7 @@ export class AuditFile implements Destination {
     const file = openFile(this.path);
     try {
       const { size, identity } = sizeAndIdentity(file.statSync());
-      this.#beginsWithEntry = hasEntries(file, this.path);
+      this.#beginsWithEntry = checkBeginning(file, this.path);
       this.#endsMidLine = endsMidLine(file);
       this.#size = size;
       this.#identity = identity;
@@ -210,7 +212,7 @@ export class AuditFile implements Destination {
       if (statPath(this.path)?.identity === this.#identity) {
         for (let number = this.#removeSurplusFiles(); number > 0; number--) {
           const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
-          renameIfExists(from, `${this.path}.${number}`);
+          renameIfThere(from, `${this.path}.${number}`);
         }
         // If only one file is kept, it is emptied instead.
         if (this.#maxFiles <= 1) this.#file.truncateSync();
@@ -253,12 +255,12 @@ export class AuditFile implements Destination {
 const ENTRY_START = '{"timestamp":';
 
 /**
- * Whether a file has the beginning of an entry.
+ * Checks that a file begins as an audit log does.
  *
- * @returns `false` if the file is empty.
+ * @returns Whether the file has any text.
  * @throws {Error} If the file begins with something else, such as messages of the protocol.
  */
-function hasEntries(file: Deno.FsFile, path: string): boolean {
+function checkBeginning(file: Deno.FsFile, path: string): boolean {
   const bytes = new Uint8Array(ENTRY_START.length);
   file.seekSync(0, Deno.SeekMode.Start);
   const start = new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
@@ -310,7 +312,7 @@ function statPath(path: string): { size: number; identity: string } | undefined 
   }
 }
 
-function renameIfExists(from: string, to: string): void {
+function renameIfThere(from: string, to: string): void {
   try {
     Deno.renameSync(from, to);
   } catch (error) {

@@ -1,26 +1,21 @@
 import type { Log } from "../log.ts";
+import type { RotationOptions } from "./audit_file.ts";
 import { type AuditEntry, auditLine } from "./entry.ts";
 import type { Destination } from "./destination.ts";
 import { openDestination } from "./open_destination.ts";
 
 /** Options of an audit log. */
-export interface AuditOptions {
+export interface AuditOptions extends RotationOptions {
   /** The file or stream to write to. */
   readonly path: string;
   /** The file to write to while `path` cannot be written. */
   readonly fallbackPath: string;
   /** Receives a message when the log moves to another path, cannot be written, or recovers. */
   readonly log: Log;
-  /** Size at which a file is rotated, in bytes. Default: 10 MiB. */
-  readonly maxBytes?: number;
-  /** Number of files to keep, including the current one. Default: 5. */
-  readonly maxFiles?: number;
-  /** Days for which full files are kept, instead of `maxFiles`. */
-  readonly keepDays?: number;
   /** Interval of the attempts to write again after a failure, in milliseconds. Default: 1000. */
   readonly retryMs?: number;
-  /** Interval of the attempts to return from the fallback, in milliseconds. Default: a minute. */
-  readonly returnMs?: number;
+  /** Interval of the attempts to use `path` again instead of the fallback, in milliseconds. Default: a minute. */
+  readonly pathRetryMs?: number;
 }
 
 /** State of the audit log. */
@@ -36,7 +31,7 @@ export interface AuditStatus {
 }
 
 const RETRY_MS = 1000;
-const RETURN_MS = 60_000;
+const PATH_RETRY_MS = 60_000;
 
 /**
  * Maximum time until an entry is written and the log then checks that the file still exists, in milliseconds. A
@@ -68,7 +63,7 @@ export class AuditLog {
   #dropped = 0;
   #failures = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #returnAt = 0;
+  #retryPathAt = 0;
   #checkedAt = performance.now();
   #isFailing = false;
   #isClosed = false;
@@ -76,7 +71,7 @@ export class AuditLog {
   /** Opens the log, and creates its file and folder if they are missing. */
   constructor(options: AuditOptions) {
     this.#options = options;
-    this.#recover();
+    this.#openFirstWritable();
   }
 
   /** The path that is written to; `undefined` while no path can be written. */
@@ -113,7 +108,7 @@ export class AuditLog {
   }
 
   /**
-   * Resolves when all entries are written, in one write in the next microtask. Never rejects.
+   * Writes all entries in the next microtask, together, and resolves then. Never rejects.
    *
    * @returns Whether the operating system has all of them.
    */
@@ -132,7 +127,7 @@ export class AuditLog {
   async close(): Promise<void> {
     this.flush();
     this.#check();
-    if (this.#isFailing) this.#recover();
+    if (this.#isFailing) this.#openFirstWritable();
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#flushTimer);
     this.#isClosed = true;
@@ -148,30 +143,31 @@ export class AuditLog {
     this.#options.log.error("Entries of the audit log were lost", { dropped });
   }
 
-  /** Writes the waiting entries to the first path that can be written. */
-  #recover(): void {
-    const { path, fallbackPath, log, retryMs = RETRY_MS, returnMs = RETURN_MS } = this.#options;
+  /** Opens the first path that can be written, and writes the waiting entries there. */
+  #openFirstWritable(): void {
+    const { path, fallbackPath, log, retryMs = RETRY_MS, pathRetryMs = PATH_RETRY_MS } =
+      this.#options;
     // `clearTimeout` is not called without a timer: the first use of timers loads code for 5 ms.
     if (this.#retryTimer !== undefined) clearTimeout(this.#retryTimer);
     this.#closeDestination();
     const waitingCount = this.#waiting.length;
     const reason = this.#openAndAppend(path, this.#waiting);
     if (reason === undefined) {
-      this.#returnAt = 0;
+      this.#retryPathAt = 0;
       if (this.#isFailing) this.#reportRecovery(waitingCount);
       return;
     }
     const hasFallback = fallbackPath !== path;
     const fallbackReason = hasFallback ? this.#openAndAppend(fallbackPath, this.#waiting) : reason;
     if (fallbackReason === undefined) {
-      this.#returnAt = performance.now() + returnMs;
+      this.#retryPathAt = performance.now() + pathRetryMs;
       log.warn(`The audit log cannot be written at ${path}; it is written at ${fallbackPath}`, {
         reason,
       });
       if (this.#isFailing) this.#reportRecovery(waitingCount);
       return;
     }
-    this.#retryTimer = setTimeout(() => this.#recover(), retryMs);
+    this.#retryTimer = setTimeout(() => this.#openFirstWritable(), retryMs);
     // The timer alone must not keep the process alive.
     Deno.unrefTimer(Number(this.#retryTimer));
     if (this.#isFailing) return;
@@ -185,11 +181,11 @@ export class AuditLog {
   }
 
   /** Tries to write lines to the configured path; if that fails, the fallback stays in use. */
-  #tryToReturn(text: string): boolean {
-    const { path, log, returnMs = RETURN_MS } = this.#options;
-    this.#returnAt = performance.now() + returnMs;
+  #tryConfiguredPath(text: string): boolean {
+    const { path, log, pathRetryMs = PATH_RETRY_MS } = this.#options;
+    this.#retryPathAt = performance.now() + pathRetryMs;
     if (this.#openAndAppend(path, [text]) !== undefined) return false;
-    this.#returnAt = 0;
+    this.#retryPathAt = 0;
     log.info(`The audit log is written at ${path} again`);
     return true;
   }
@@ -237,11 +233,11 @@ export class AuditLog {
   #writeUnwritten(): void {
     const text = this.#unwritten;
     this.#unwritten = "";
-    const isReturnDue = this.#returnAt > 0 && performance.now() >= this.#returnAt;
-    if (isReturnDue && this.#tryToReturn(text)) return;
+    const isPathRetryDue = this.#retryPathAt > 0 && performance.now() >= this.#retryPathAt;
+    if (isPathRetryDue && this.#tryConfiguredPath(text)) return;
     if (this.#write(text)) return;
-    this.#keepWaiting(text);
-    if (!this.#isFailing) this.#recover();
+    this.#addWaiting(text);
+    if (!this.#isFailing) this.#openFirstWritable();
   }
 
   #write(text: string): boolean {
@@ -285,16 +281,16 @@ export class AuditLog {
       case "unwritable":
         this.#failures++;
         this.#dropped += change.lost;
-        for (const text of change.texts) this.#keepWaiting(text);
-        this.#recover();
+        for (const text of change.texts) this.#addWaiting(text);
+        this.#openFirstWritable();
     }
   }
 
-  #keepWaiting(text: string): void {
-    for (const line of text.split(/(?<=\n)/)) this.#keepLine(line);
+  #addWaiting(text: string): void {
+    for (const line of text.split(/(?<=\n)/)) this.#addWaitingLine(line);
   }
 
-  #keepLine(line: string): void {
+  #addWaitingLine(line: string): void {
     if (this.#waiting.length === 0) this.#waitingLength = 0;
     if (this.#waitingLength + line.length > MAX_WAITING_LENGTH) {
       this.#dropped++;

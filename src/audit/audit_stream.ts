@@ -5,9 +5,9 @@ import type { Destination } from "./destination.ts";
 const LAST_LINES_MS = 200;
 
 /**
- * A standard stream that lines are written to. Its reader may stop at any time, so lines are only queued when
- * `append` returns. Lines that the reader does not take are dropped and counted. The gateway's log, which uses
- * the same queue, reports dropped lines.
+ * A standard stream that lines are written to. Its reader may stop at any time, so `append` only queues the lines.
+ * Lines that the reader does not take are dropped and counted. On standard error, the gateway's log uses the same
+ * queue, and reports them as well.
  */
 export class AuditStream implements Destination {
   readonly path: string;

@@ -74,8 +74,8 @@ export class AuditTrail {
 
   /**
    * Adds the refusal of an unidentified client to the log of refusals. Such clients can use many addresses, and must
-   * not displace the refusals of agents: after many lines for all addresses in a minute, further refusals are only
-   * counted, and the counts are added once a minute.
+   * not displace the refusals of agents: after 60 lines in a minute for all addresses together, further refusals are
+   * only counted, and the counts are added once a minute.
    */
   addUnidentifiedRefusal(entry: AuditEntry & { readonly address: string }): void {
     this.#unidentifiedRefusals.add(entry.address, entry);
@@ -98,7 +98,7 @@ export class AuditTrail {
   }
 
   /**
-   * Resolves when all entries are written, in one write in the next microtask. Never rejects.
+   * Writes all entries in the next microtask, together, and resolves then. Never rejects.
    *
    * @returns Whether the operating system has all entries of the audit log.
    */
@@ -120,18 +120,18 @@ export class AuditTrail {
   #openRefusalLog(): AuditLog {
     if (this.#refusalLog !== undefined) return this.#refusalLog;
     const { path, fallbackPath } = this.#options;
-    const refusedPath = refusedLogPath(path);
-    this.#refusalLog = refusedPath === path ? this.#auditLog : new AuditLog({
+    const refusalPath = refusalLogPath(path);
+    this.#refusalLog = refusalPath === path ? this.#auditLog : new AuditLog({
       ...this.#options,
-      path: refusedPath,
-      fallbackPath: refusedLogPath(fallbackPath),
+      path: refusalPath,
+      fallbackPath: refusalLogPath(fallbackPath),
     });
     return this.#refusalLog;
   }
 }
 
 /** Returns the path of the log of refusals: `audit.refused.jsonl` for `audit.jsonl`; for a stream, the stream. */
-export function refusedLogPath(path: string): string {
+export function refusalLogPath(path: string): string {
   if (standardStream(path) !== undefined || path === NULL_DEVICE) return path;
   return path.replace(/(\.[^./\\]*)?$/, ".refused$1");
 }

@@ -17,7 +17,7 @@ export interface Destination {
    * Writes or queues lines.
    *
    * @param text One or several lines, each with its line feed.
-   * @throws Any error of the system, if none of the text was written.
+   * @throws Any error of the system, if not all of the text was written.
    */
   append(text: string): void;
   /**

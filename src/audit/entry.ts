@@ -80,8 +80,8 @@ export interface AuditEntry {
 /** Maximum length of a text in an entry, in UTF-16 code units: callers choose some of the texts. */
 const MAX_TEXT_LENGTH = 256;
 
-/** Maximum length of the id of a request: even a UUID is shorter. */
-const MAX_REQUEST_ID_LENGTH = 64;
+/** Maximum length of the id of a request, in UTF-16 code units; longer ones are cut. Even a UUID is shorter. */
+export const MAX_REQUEST_ID_LENGTH: number = 64;
 
 /**
  * Formats an entry as one line with a line feed. `JSON.stringify` with a function that cuts and rounds would

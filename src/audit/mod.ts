@@ -11,8 +11,10 @@ export {
   type AuditDecision,
   type AuditEntry,
   auditLine,
+  MAX_REQUEST_ID_LENGTH,
   type ShadowDecision,
 } from "./entry.ts";
+export type { RotationOptions } from "./audit_file.ts";
 export type { AuditOptions, AuditStatus } from "./audit_log.ts";
-export { AuditTrail, refusedLogPath } from "./audit_trail.ts";
+export { AuditTrail, refusalLogPath } from "./audit_trail.ts";
 export { redactJson } from "./redact_json.ts";

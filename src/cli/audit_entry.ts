@@ -53,41 +53,43 @@ export interface ParsedApproval {
 
 /** Parses a line; `undefined` if it is not an entry. */
 export function parseEntry(text: string): ParsedEntry | undefined {
-  let line: Record<string, unknown>;
+  let fields: Record<string, unknown>;
   try {
-    line = Object(JSON.parse(text));
+    fields = Object(JSON.parse(text));
   } catch {
     return undefined;
   }
-  const time = Date.parse(stringOrEmpty(line.timestamp));
-  const operation = stringOrEmpty(line.operation);
-  const decision = stringOrEmpty(line.decision);
+  const time = Date.parse(stringOrEmpty(fields.timestamp));
+  const operation = stringOrEmpty(fields.operation);
+  const decision = stringOrEmpty(fields.decision);
   if (Number.isNaN(time) || operation === "" || !/^(ALLOW|DENY|ERROR)$/.test(decision)) {
     return undefined;
   }
   return {
     time,
-    agent: stringOrEmpty(line.agent_id),
-    address: stringOrEmpty(line.address),
+    agent: stringOrEmpty(fields.agent_id),
+    address: stringOrEmpty(fields.address),
     operation,
     decision,
-    shadow: stringOrEmpty(line.shadow),
-    approval: isRecord(line.approval)
-      ? { id: stringOrEmpty(line.approval.id), by: stringOrEmpty(line.approval.by) }
+    shadow: stringOrEmpty(fields.shadow),
+    approval: isRecord(fields.approval)
+      ? { id: stringOrEmpty(fields.approval.id), by: stringOrEmpty(fields.approval.by) }
       : undefined,
-    server: stringOrEmpty(line.server),
-    tool: stringOrEmpty(line.tool),
-    uri: stringOrEmpty(line.uri),
-    prompt: stringOrEmpty(line.prompt),
-    code: stringOrEmpty(line.code),
-    rule: stringOrEmpty(line.rule),
-    isToolError: line.tool_error === true,
-    latencyMs: typeof line.latency_ms === "number" ? line.latency_ms : 0,
-    rounds: typeof line.rounds === "number" ? line.rounds : 0,
-    phase: stringOrEmpty(line.phase),
-    callId: JSON.stringify([line.session, line.request_id]),
-    parent: typeof line.parent === "number" ? String(line.parent) : stringOrEmpty(line.parent),
-    counts: isRecord(line.counts) ? numbersIn(line.counts) : {},
+    server: stringOrEmpty(fields.server),
+    tool: stringOrEmpty(fields.tool),
+    uri: stringOrEmpty(fields.uri),
+    prompt: stringOrEmpty(fields.prompt),
+    code: stringOrEmpty(fields.code),
+    rule: stringOrEmpty(fields.rule),
+    isToolError: fields.tool_error === true,
+    latencyMs: typeof fields.latency_ms === "number" ? fields.latency_ms : 0,
+    rounds: typeof fields.rounds === "number" ? fields.rounds : 0,
+    phase: stringOrEmpty(fields.phase),
+    callId: JSON.stringify([fields.session, fields.request_id]),
+    parent: typeof fields.parent === "number"
+      ? String(fields.parent)
+      : stringOrEmpty(fields.parent),
+    counts: isRecord(fields.counts) ? numbersIn(fields.counts) : {},
   };
 }
 

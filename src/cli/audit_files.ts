@@ -183,8 +183,8 @@ export class FollowedLog implements Disposable {
       if (identityAt(this.#path) === newest.identity) return;
     }
     // After rotations, newer files exist.
-    const newerFiles = newest === undefined ? 0 : this.#rotationOf(newest.identity) ?? 0;
-    for (let number = Math.max(0, newerFiles - 1); number >= 0; number--) {
+    const newerCount = newest === undefined ? 0 : this.#rotationOf(newest.identity) ?? 0;
+    for (let number = Math.max(0, newerCount - 1); number >= 0; number--) {
       const next = this.#open(number);
       if (next === undefined) continue;
       if (this.#newest !== undefined) this.#older.add(this.#newest);

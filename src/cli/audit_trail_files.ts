@@ -1,4 +1,4 @@
-import { refusedLogPath } from "../audit/mod.ts";
+import { refusalLogPath } from "../audit/mod.ts";
 import { AuditFiles, type EntryLine, FollowedLog } from "./audit_files.ts";
 
 /**
@@ -7,7 +7,7 @@ import { AuditFiles, type EntryLine, FollowedLog } from "./audit_files.ts";
  */
 export class AuditTrailFiles implements Disposable {
   readonly #logs: AuditFiles[];
-  readonly #refusedPath: string;
+  readonly #refusalLogPath: string;
 
   /**
    * @param path The newest file of the audit log.
@@ -15,9 +15,11 @@ export class AuditTrailFiles implements Disposable {
    */
   constructor(path: string) {
     const auditLog = new AuditFiles(path);
-    this.#refusedPath = refusedLogPath(path);
-    const refusedLog = this.#refusedPath === path ? undefined : openIfReadable(this.#refusedPath);
-    this.#logs = refusedLog === undefined ? [auditLog] : [auditLog, refusedLog];
+    this.#refusalLogPath = refusalLogPath(path);
+    const refusalLog = this.#refusalLogPath === path
+      ? undefined
+      : openIfReadable(this.#refusalLogPath);
+    this.#logs = refusalLog === undefined ? [auditLog] : [auditLog, refusalLog];
   }
 
   /** Path of the newest file of the audit log. */
@@ -53,15 +55,15 @@ export class AuditTrailFiles implements Disposable {
         ...(skipsPartialLine ? { end: log.position.offset } : {}),
       });
     });
-    const [auditLines, refusedLines] = logs;
+    const [auditLines, refusalLines] = logs;
     let auditLine = nextLine(auditLines);
-    let refusedLine = nextLine(refusedLines);
-    while (auditLine !== undefined || refusedLine !== undefined) {
-      const isRefusedNext = auditLine === undefined ||
-        (refusedLine !== undefined && refusedLine.entry.time >= auditLine.entry.time);
-      if (isRefusedNext && refusedLine !== undefined) {
-        yield refusedLine;
-        refusedLine = nextLine(refusedLines);
+    let refusalLine = nextLine(refusalLines);
+    while (auditLine !== undefined || refusalLine !== undefined) {
+      const isRefusalNext = auditLine === undefined ||
+        (refusalLine !== undefined && refusalLine.entry.time >= auditLine.entry.time);
+      if (isRefusalNext && refusalLine !== undefined) {
+        yield refusalLine;
+        refusalLine = nextLine(refusalLines);
       } else if (auditLine !== undefined) {
         yield auditLine;
         auditLine = nextLine(auditLines);
@@ -71,10 +73,10 @@ export class AuditTrailFiles implements Disposable {
 
   /** Opens both logs to read the lines that are added to them. */
   follow(): FollowedLog[] {
-    const [auditLog, refusedLog] = this.#logs;
+    const [auditLog, refusalLog] = this.#logs;
     return [
       new FollowedLog(this.path, auditLog?.position),
-      new FollowedLog(this.#refusedPath, refusedLog?.position),
+      new FollowedLog(this.#refusalLogPath, refusalLog?.position),
     ];
   }
 
@@ -85,7 +87,7 @@ export class AuditTrailFiles implements Disposable {
 
 /** Follows both logs of a path that does not exist yet. */
 export function followTrail(path: string): FollowedLog[] {
-  return [new FollowedLog(path), new FollowedLog(refusedLogPath(path))];
+  return [new FollowedLog(path), new FollowedLog(refusalLogPath(path))];
 }
 
 function openIfReadable(path: string): AuditFiles | undefined {

@@ -86,7 +86,7 @@ function describeRemedies(policyCase: PolicyCase, explanation: PrintedExplanatio
   if (decision === "depends") return describeMissingFacts(policyCase, dependsOn ?? []);
   const texts = conditions
     .filter((condition) => {
-      // After a denial, a condition of an `ask` says how a person would be asked.
+      // After a denial, fulfilling the condition of an `ask` leads to a question, not to an allowance.
       const leadsToAsk = decision === "deny" && condition.decision === "ask";
       return policyCase.expect === (leadsToAsk ? "ask" : "allow");
     })

@@ -2,7 +2,7 @@ import { estimateTokens } from "../gateway/mod.ts";
 
 /** Counts the tokens of texts. */
 export interface TokenCounter {
-  /** The tokenizer with the vocabulary o200k_base, or the gateway's own estimate, accurate to 15 %. */
+  /** The tokenizer with the vocabulary o200k_base, or the gateway's own estimate, within 15 % of it. */
   readonly tokenizer: "o200k_base" | "estimate";
   readonly count: (text: string) => number;
 }

@@ -1,6 +1,8 @@
 import { linkInfoAt } from "../file_identity.ts";
 import { listDaemonFiles, SharingError } from "../shared_socket/mod.ts";
 
+const LINE_FEED = 10;
+
 /** Maximum size of the log, in bytes. */
 const MAX_BYTES = 1024 * 1024;
 
@@ -44,16 +46,16 @@ export class DaemonLog {
 
   #dropOlderHalf(): void {
     const bytes = Deno.readFileSync(this.#path);
-    const newerHalf = bytes.subarray(bytes.indexOf(10, bytes.length - MAX_BYTES / 2) + 1);
+    const newerHalf = bytes.subarray(bytes.indexOf(LINE_FEED, bytes.length - MAX_BYTES / 2) + 1);
     const temporaryPath = `${this.#path}.tmp`;
-    removeSync(temporaryPath);
+    removeIfThereSync(temporaryPath);
     Deno.writeFileSync(temporaryPath, newerHalf, { mode: 0o600, createNew: true });
     Deno.renameSync(temporaryPath, this.#path);
     this.#size = newerHalf.length;
   }
 }
 
-function removeSync(path: string): void {
+function removeIfThereSync(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {
@@ -71,6 +73,6 @@ export function removeOldLogs(folder: string): void {
     if (hasSocket) continue;
     // Another daemon that starts may remove it at the same time.
     const mtime = linkInfoAt(log)?.mtime;
-    if (now - (mtime?.getTime() ?? now) > MAX_AGE_MS) removeSync(log);
+    if (now - (mtime?.getTime() ?? now) > MAX_AGE_MS) removeIfThereSync(log);
   }
 }

@@ -1,5 +1,5 @@
 import { joinBytes } from "../bytes.ts";
-import type { RelayEnvelope } from "./envelope.ts";
+import type { MessageHead } from "./message_head.ts";
 
 /** Number of daemons that may end while the client waits for the answer to `initialize`. */
 const MAX_LOST_INITIALIZATIONS = 3;
@@ -62,7 +62,7 @@ export class Handshake {
   }
 
   /** Keeps a message of the client if another daemon needs it. */
-  keepIfNeeded({ id, method, params }: RelayEnvelope, line: Uint8Array): void {
+  keepIfNeeded({ id, method, params }: MessageHead, line: Uint8Array): void {
     switch (method) {
       case "initialize":
         // The daemon refuses a second one.

@@ -2,7 +2,7 @@ import type { ByteReader } from "../bytes.ts";
 import { fieldsOf } from "../json.ts";
 import { ENDING_METHOD, SharingError, type SocketStream } from "../shared_socket/mod.ts";
 import { startTimer, within } from "../within.ts";
-import { readEnvelopes, readId, type RelayEnvelope } from "./envelope.ts";
+import { type MessageHead, readHeads, readId } from "./message_head.ts";
 import { Handshake } from "./handshake.ts";
 import { filterLines, LineBuffer } from "./line_buffer.ts";
 import { Link } from "./link.ts";
@@ -44,7 +44,7 @@ export interface RelayOptions {
 
 /** A request or notification of the client, with its line. */
 interface Message {
-  readonly envelope: RelayEnvelope;
+  readonly head: MessageHead;
   readonly line: Uint8Array;
 }
 
@@ -168,14 +168,14 @@ export class Relay {
         break;
       }
       if (await link?.send(bytes, requests)) {
-        for (const { envelope, line } of messages) this.#handshake.keepIfNeeded(envelope, line);
+        for (const { head, line } of messages) this.#handshake.keepIfNeeded(head, line);
         if (link?.hasEnded) await this.#answerForEnded(link);
         return;
       }
       await link?.ended;
       if (this.#isFinishing) break;
       // Only the daemon that has ended waits for the answers to its questions, so these lines are dropped.
-      bytes = filterLines(bytes, (line) => this.#findTarget(readEnvelopes(line)) === "current");
+      bytes = filterLines(bytes, (line) => this.#findTarget(readHeads(line)) === "current");
     }
     await this.#refuse(requests, reason);
   }
@@ -186,15 +186,15 @@ export class Relay {
     const requests = new Map<string, OpenRequest>();
     const { hasSession } = this.#handshake;
     const forCurrent = filterLines(lines, (line) => {
-      const envelopes = readEnvelopes(line);
-      for (const envelope of envelopes) {
-        const { id, method, params } = envelope;
+      const heads = readHeads(line);
+      for (const head of heads) {
+        const { id, method, params } = head;
         if (method === undefined) continue;
-        messages.push({ envelope, line });
-        if (id !== undefined) requests.set(id, describeRequest(envelope, { id, hasSession }));
+        messages.push({ head, line });
+        if (id !== undefined) requests.set(id, describeRequest(head, { id, hasSession }));
         else if (method === CANCELLED) requests.delete(readId(params?.requestId) ?? "");
       }
-      const target = this.#findTarget(envelopes);
+      const target = this.#findTarget(heads);
       if (target === "current" || (target === this.#link && this.isConnected)) return true;
       void target?.send(line.slice());
       return false;
@@ -203,8 +203,8 @@ export class Relay {
   }
 
   /** Finds the connection for a line; `undefined` if its daemon has ended. */
-  #findTarget(envelopes: readonly RelayEnvelope[]): Link | "current" | undefined {
-    const targets = envelopes.map(({ id, method, isAnswer, params }) => {
+  #findTarget(heads: readonly MessageHead[]): Link | "current" | undefined {
+    const targets = heads.map(({ id, method, isAnswer, params }) => {
       if (method === CANCELLED) return this.#linkOfCancelled(params) ?? "current";
       return isAnswer && id !== undefined ? this.#linkThatAsked(id) : "current";
     });
@@ -217,7 +217,7 @@ export class Relay {
   }
 
   /** Forgets a cancelled request, which the daemon does not answer; returns its connection. */
-  #linkOfCancelled(params: RelayEnvelope["params"]): Link | undefined {
+  #linkOfCancelled(params: MessageHead["params"]): Link | undefined {
     const id = readId(params?.requestId) ?? "";
     return this.#links.values().find((link) => link.forget(id));
   }
@@ -298,14 +298,14 @@ export class Relay {
   /** Reads the daemon's lines, and takes out those for the relay. */
   #withoutRelayLines(link: Link, lines: Uint8Array): Uint8Array {
     return filterLines(lines, (line) => {
-      const envelopes = readEnvelopes(line);
-      const isForRelay = envelopes.map((envelope) => this.#isForRelay(link, { envelope, line }));
+      const heads = readHeads(line);
+      const isForRelay = heads.map((head) => this.#isForRelay(link, { head, line }));
       return !isForRelay.includes(true);
     });
   }
 
   /** Reads a message of the daemon; returns whether it is for the relay and not for the client. */
-  #isForRelay(link: Link, { envelope: { id, method, params }, line }: Message): boolean {
+  #isForRelay(link: Link, { head: { id, method, params }, line }: Message): boolean {
     if (method === CANCELLED) link.questions.delete(readId(params?.requestId) ?? "");
     if (method === ENDING_METHOD) {
       link.isUsable = false;

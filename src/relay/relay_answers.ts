@@ -1,6 +1,6 @@
 import { claimedRevisionOf, RESERVED_META } from "../reserved_meta.ts";
 import { VERSION } from "../version.ts";
-import type { RelayEnvelope } from "./envelope.ts";
+import type { MessageHead } from "./message_head.ts";
 
 /** JSON-RPC code of an internal error. */
 const INTERNAL_ERROR = -32603;
@@ -30,11 +30,11 @@ export interface OpenRequest {
 /**
  * Describes a request.
  *
- * @param envelope The envelope of the request, with its id.
+ * @param head The head of the request, with its id.
  * @param hasSession Whether the client has initialized a session.
  */
 export function describeRequest(
-  { method, params }: RelayEnvelope,
+  { method, params }: MessageHead,
   { id, hasSession }: { readonly id: string; readonly hasSession: boolean },
 ): OpenRequest {
   const isToolCall = method === "tools/call";

@@ -75,7 +75,7 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
     await limitFileSize(FULL_BYTES);
     const log = createRecordingLog();
     const fallbackPath = folder.pathOf("state", "audit.jsonl");
-    const audit = new AuditTrail({ path, fallbackPath, log, returnMs: 0.001 });
+    const audit = new AuditTrail({ path, fallbackPath, log, pathRetryMs: 0.001 });
     for (let number = 0; number < 5; number++) {
       await appendAndWait(audit, createAuditEntry({ request_id: number }));
     }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AuditTrail, refusedLogPath } from "../../src/audit/mod.ts";
+import { AuditTrail, refusalLogPath } from "../../src/audit/mod.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import { createAuditEntry, createRecordingLog, TestFolder } from "./audit_log_fixtures.ts";
 
@@ -49,14 +49,14 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
     );
   }
   audit.addRefusal("b", createRefusal("b", "DENIED_BY_POLICY", 1));
-  const refusedPath = refusedLogPath(path);
+  const refusalPath = refusalLogPath(path);
   await audit.untilWritten();
-  assert.deepEqual(readEntries(refusedPath).map(({ request_id }) => request_id), [
+  assert.deepEqual(readEntries(refusalPath).map(({ request_id }) => request_id), [
     ...Array.from({ length: 20 }, (_, number) => number),
     1,
   ]);
   const summary = await waitUntil("the counts are written", () => {
-    return readEntries(refusedPath).find(({ operation }) => operation === "refusals");
+    return readEntries(refusalPath).find(({ operation }) => operation === "refusals");
   });
   assert.deepEqual({ ...summary, timestamp: "" }, {
     timestamp: "",
@@ -68,8 +68,8 @@ Deno.test("[audit.refused] after 20 refusals of an agent in a minute, further on
   audit.addRefusal("a", createRefusal("a", "RATE_LIMITED", 1000));
   await audit.close();
   // Refusals since the last summary are counted in another one when the log is closed.
-  assert.deepEqual(readEntries(refusedPath).at(-1)?.counts, { RATE_LIMITED: 1 });
-  assert.equal(readEntries(refusedPath).length, 23);
+  assert.deepEqual(readEntries(refusalPath).at(-1)?.counts, { RATE_LIMITED: 1 });
+  assert.equal(readEntries(refusalPath).length, 23);
 });
 
 Deno.test("[audit.refused] the refusals of any number of sources are counted in bounded memory", async () => {
@@ -80,7 +80,7 @@ Deno.test("[audit.refused] the refusals of any number of sources are counted in 
     audit.addRefusal(`agent-${number}`, createRefusal("a", "RATE_LIMITED", number));
   }
   await audit.close();
-  const entries = readEntries(refusedLogPath(path));
+  const entries = readEntries(refusalLogPath(path));
   // A line for each of 1000 sources, and 20 lines and a summary for all other sources together.
   assert.equal(entries.length, 1000 + 20 + 1);
   assert.deepEqual(entries.at(-1)?.counts, { RATE_LIMITED: 5000 - 1020 });
@@ -102,7 +102,7 @@ Deno.test("[audit.refused] refusals of clients with many addresses have 60 lines
     if (number % 100 === 0) await audit.untilWritten();
   }
   await audit.close();
-  const entries = readEntries(refusedLogPath(path));
+  const entries = readEntries(refusalLogPath(path));
   assert.equal(entries[0]?.agent_id, "a");
   assert.equal(entries.length, 1 + 60 + 1);
   assert.deepEqual({ ...entries.at(-1), timestamp: "" }, {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { readEnvelopes, readId } from "../../src/relay/envelope.ts";
+import { readHeads, readId } from "../../src/relay/message_head.ts";
 
 const encoder = new TextEncoder();
 
 function read(text: string): (readonly [string | undefined, string | undefined])[] {
-  return readEnvelopes(encoder.encode(text)).map(({ id, method }) => [id, method]);
+  return readHeads(encoder.encode(text)).map(({ id, method }) => [id, method]);
 }
 
 const LONG = `{"text":${JSON.stringify('"id":9}'.repeat(5000))},"id":8}`;
@@ -30,7 +30,7 @@ Deno.test("[shared.envelope] the id and the method of a message are read in ever
   }
 });
 
-Deno.test("[shared.envelope] a batch has an envelope for each message, and what is no message has none", () => {
+Deno.test("[shared.envelope] a batch has a head for each message, and what is no message has none", () => {
   assert.deepEqual(read('[{"id":1,"method":"a"},{"method":"b"},{"id":2,"result":{}}]'), [
     ["1", "a"],
     [undefined, "b"],
@@ -46,8 +46,7 @@ Deno.test("[shared.envelope] a batch has an envelope for each message, and what 
 });
 
 Deno.test("[shared.envelope] an answer is distinguished from a message with neither a method nor a result, which is for the daemon", () => {
-  const isAnswer = (text: string) =>
-    readEnvelopes(encoder.encode(text)).map((read) => read.isAnswer);
+  const isAnswer = (text: string) => readHeads(encoder.encode(text)).map((read) => read.isAnswer);
   assert.deepEqual(isAnswer('{"jsonrpc":"2.0","id":1}'), [false]);
   assert.deepEqual(isAnswer('{"jsonrpc":"2.0","id":1,"method":5}'), [false]);
   assert.deepEqual(isAnswer('{"id":1,"jsonrpc":"2.0","error":{}}'), [true]);
@@ -65,6 +64,6 @@ Deno.test("[shared.envelope] a number that is too long for a double is an id wit
   ]);
   const cancelled =
     '{"method":"notifications/cancelled","params":{"requestId":12345678901234567890}}';
-  const [envelope] = readEnvelopes(encoder.encode(cancelled));
-  assert.equal(readId(envelope?.params?.requestId), "12345678901234567890");
+  const [head] = readHeads(encoder.encode(cancelled));
+  assert.equal(readId(head?.params?.requestId), "12345678901234567890");
 });

@@ -1,14 +1,14 @@
 import { fieldsOf } from "../json.ts";
 
 /** The part of a message that a relay reads. */
-export interface RelayEnvelope {
+export interface MessageHead {
   /** The id as JSON text, the same for every spelling of the same id; `undefined` in a notification. */
   readonly id: string | undefined;
   /** The method; `undefined` in an answer, and in JSON that is not a message. */
   readonly method: string | undefined;
   /** Whether it is an answer. */
   readonly isAnswer: boolean;
-  /** The parameters; `undefined` if there are none, or the message is long. */
+  /** The parameters, `{}` if there are none; `undefined` if the message was not parsed as a whole. */
   readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -27,7 +27,10 @@ const ID_FIRST = new RegExp(
     .raw`^\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*${ID}\s*,\s*(?:${METHOD}|"(?:result|error)")`,
 );
 
-/** Matches the beginning of an answer in the usual spelling. Parsing a long answer would leave that much garbage. */
+/**
+ * Matches the beginning of an answer in the usual spelling. Parsing a long answer would create as much garbage as the
+ * answer is long.
+ */
 const ANSWER = new RegExp(String.raw`^\{"jsonrpc":"2\.0","id":${ID},"(?:result|error)":`);
 
 /** Size of the part of an answer that has its id in the usual spelling, in bytes. */
@@ -42,37 +45,37 @@ const ID_LAST = new RegExp(String.raw`,\s*"id"\s*:\s*${ID}\s*\}\s*$`);
 const decoder = new TextDecoder();
 
 /**
- * Reads the envelopes of a line: of one message, or of each message of a batch; none if it is not JSON.
+ * Reads the heads of a line: of one message, or of each message of a batch; none if it is not JSON.
  *
- * Of a long message in one of the usual spellings, only both ends are read. A string could not contain that end, because
- * its quote would be missing.
+ * Of a long message in one of the usual spellings, only both ends are read. What looks like the end of the message
+ * cannot be inside a string, because the closing quote of the string would have to follow.
  */
-export function readEnvelopes(line: Uint8Array): RelayEnvelope[] {
+export function readHeads(line: Uint8Array): MessageHead[] {
   const [, answeredId] = ANSWER.exec(decoder.decode(line.subarray(0, ANSWER_BYTES))) ?? [];
   if (answeredId !== undefined) return [{ id: answeredId, method: undefined, isAnswer: true }];
   if (line.length > SMALL_BYTES) {
-    const envelope = readFromBothEnds(line);
-    if (envelope !== undefined) return [envelope];
+    const head = readFromBothEnds(line);
+    if (head !== undefined) return [head];
   }
   try {
-    return parseEnvelopes(decoder.decode(line));
+    return parseHeads(decoder.decode(line));
   } catch {
     return [];
   }
 }
 
-function readFromBothEnds(line: Uint8Array): RelayEnvelope | undefined {
-  const head = decoder.decode(line.subarray(0, PART_BYTES));
-  const [start, firstId, method] = ID_FIRST.exec(head) ?? [];
+function readFromBothEnds(line: Uint8Array): MessageHead | undefined {
+  const beginning = decoder.decode(line.subarray(0, PART_BYTES));
+  const [start, firstId, method] = ID_FIRST.exec(beginning) ?? [];
   if (start !== undefined) return { id: firstId, method, isAnswer: method === undefined };
-  const [, firstMethod] = METHOD_FIRST.exec(head) ?? [];
+  const [, firstMethod] = METHOD_FIRST.exec(beginning) ?? [];
   if (firstMethod === undefined) return undefined;
   const [, lastId] = ID_LAST.exec(decoder.decode(line.subarray(-PART_BYTES))) ?? [];
   return lastId === undefined ? undefined : { id: lastId, method: firstMethod, isAnswer: false };
 }
 
-/** Stands for a number that would be rounded. */
-class LongNumber {
+/** Stands for a number that is not a safe integer, so that `JSON.parse` may not keep all its digits. */
+class InexactNumber {
   readonly text: string;
 
   constructor(text: string) {
@@ -80,15 +83,15 @@ class LongNumber {
   }
 }
 
-function parseEnvelopes(text: string): RelayEnvelope[] {
+function parseHeads(text: string): MessageHead[] {
   const messages = messagesIn(JSON.parse(text));
-  // Reading with a function takes ten times as long.
+  // `JSON.parse` with a reviver takes ten times as long.
   const isExact = messages.every(({ id, params }) =>
-    [id, fieldsOf(params).requestId].every((id) =>
-      typeof id !== "number" || Number.isSafeInteger(id)
+    [id, fieldsOf(params).requestId].every((value) =>
+      typeof value !== "number" || Number.isSafeInteger(value)
     )
   );
-  return (isExact ? messages : messagesIn(JSON.parse(text, keepLongNumber))).map(
+  return (isExact ? messages : messagesIn(JSON.parse(text, keepInexactNumber))).map(
     ({ id, method, params, ...others }) => ({
       id: readId(id),
       method: typeof method === "string" ? method : undefined,
@@ -102,18 +105,18 @@ function messagesIn(value: unknown): Readonly<Record<string, unknown>>[] {
   return (Array.isArray(value) ? value : [value]).map(fieldsOf);
 }
 
-function keepLongNumber(
+function keepInexactNumber(
   _key: string,
   value: unknown,
   context?: { readonly source?: string },
 ): unknown {
-  const isLong = typeof value === "number" && !Number.isSafeInteger(value);
-  return isLong ? new LongNumber(context?.source ?? String(value)) : value;
+  const isInexact = typeof value === "number" && !Number.isSafeInteger(value);
+  return isInexact ? new InexactNumber(context?.source ?? String(value)) : value;
 }
 
 /** Returns an id as JSON text; `undefined` if the value is not an id. */
 export function readId(id: unknown): string | undefined {
   if (typeof id === "string") return JSON.stringify(id);
-  if (id instanceof LongNumber) return id.text;
+  if (id instanceof InexactNumber) return id.text;
   return typeof id === "number" ? String(id) : undefined;
 }
