@@ -26,7 +26,7 @@ const EMPTY_READER: ByteReader = {
  *
  * @param stream A readable byte stream, such as a pipe or the body of a response; `null` counts as empty.
  */
-export function reusingReader(stream: ReadableStream<Uint8Array> | null): ByteReader {
+export function createByteReader(stream: ReadableStream<Uint8Array> | null): ByteReader {
   if (stream === null) return EMPTY_READER;
   const reader = stream.getReader({ mode: "byob" });
   let buffer = new ArrayBuffer(MIN_READ_BYTES);

@@ -18,7 +18,7 @@ interface OpenValue {
  * as ECMAScript writes them. Works without recursion, because a deep value would exhaust the stack.
  *
  * @param value A value as `JSON.parse` returns it.
- * @throws {RangeError} if the value has no canonical form: it has a number that is not finite, or half a surrogate pair.
+ * @throws {RangeError} if the value has no canonical form: it has a number that is not finite, or a lone surrogate.
  * @see {@link https://www.rfc-editor.org/rfc/rfc8785}
  */
 export function canonicalJson(value: unknown): string {
@@ -60,7 +60,7 @@ function writePrimitive(value: unknown): string {
     throw new RangeError(`JSON has no number ${value}`);
   }
   if (typeof value === "string" && !value.isWellFormed()) {
-    throw new RangeError("A string has half a surrogate pair");
+    throw new RangeError("A string has a lone surrogate");
   }
   return JSON.stringify(value);
 }

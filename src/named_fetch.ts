@@ -6,7 +6,7 @@
  * @module
  */
 import { type AddressKind, kindOfAddress } from "./address_kind.ts";
-import { joinBytes, readBytes, reusingReader } from "./bytes.ts";
+import { createByteReader, joinBytes, readBytes } from "./bytes.ts";
 import { isBrowserLoopback } from "./loopback.ts";
 
 /** Maximum size of a response; metadata, keys and tokens have a few kilobytes. */
@@ -158,7 +158,7 @@ function bypassesProxy(host: string): boolean {
 async function fetchByProxy(url: URL, init: RequestInit): Promise<Response> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const response = await fetch(url, { redirect: "manual", ...init, client });
-  const body = await readBytes(reusingReader(response.body), MAX_BYTES);
+  const body = await readBytes(createByteReader(response.body), MAX_BYTES);
   if (body === undefined) throw new UnusableResponseError("answered with more than 1 MiB");
   return createResponse(body, response);
 }

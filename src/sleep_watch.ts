@@ -1,7 +1,7 @@
 /**
  * Notices that the machine, or this process, has slept. A leaf: imports nothing of the project.
  *
- * No clock of Deno shows it alone. While Linux and macOS sleep, `performance.now` stands still, and timers run on
+ * No single clock of Deno shows it. While Linux and macOS sleep, `performance.now` stands still, and timers run on
  * afterwards as if no time had passed; only the wall clock moves on. While Windows sleeps, or this process is stopped,
  * both clocks move on, and the timers come late.
  *
@@ -34,7 +34,7 @@ export class SleepWatch {
   /**
    * Adds a listener.
    *
-   * @returns Removes the listener.
+   * @returns A function that removes the listener.
    */
   watch(onWake: WakeListener): () => void {
     this.compareClocks();

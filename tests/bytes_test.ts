@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { joinBytes, reusingReader } from "../src/bytes.ts";
+import { createByteReader, joinBytes } from "../src/bytes.ts";
 
 Deno.test("a reader's buffer grows when a read fills it, up to 64 KiB", async () => {
   const sentBytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
@@ -8,7 +8,7 @@ Deno.test("a reader's buffer grows when a read fills it, up to 64 KiB", async ()
   });
   const { body } = await fetch(`http://127.0.0.1:${server.addr.port}/`);
   assert(body !== null);
-  const reader = reusingReader(body);
+  const reader = createByteReader(body);
   const chunks: Uint8Array[] = [];
   const bufferSizes = new Set<number>();
   for (;;) {
@@ -28,7 +28,7 @@ Deno.test("cancelling a reader ends a pending read", async () => {
   });
   const { body } = await fetch(`http://127.0.0.1:${server.addr.port}/`);
   assert(body !== null);
-  const reader = reusingReader(body);
+  const reader = createByteReader(body);
   const pending = reader.read();
   await reader.cancel();
   assert.deepEqual((await pending).done, true);

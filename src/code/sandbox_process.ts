@@ -1,5 +1,5 @@
 import { Budget } from "../budget.ts";
-import { type ByteReader, reusingReader } from "../bytes.ts";
+import { type ByteReader, createByteReader } from "../bytes.ts";
 import { fieldsOf } from "../json.ts";
 import {
   type IncomingRequest,
@@ -104,7 +104,7 @@ export class SandboxProcess {
     watchdog.register(child.pid);
     const heldMemory = new Budget(MAX_HELD_BYTES, memory, "code");
     const channel = new LineChannel(
-      { getReader: () => this.#countBytes(reusingReader(child.stdout)) },
+      { getReader: () => this.#countBytes(createByteReader(child.stdout)) },
       child.stdin,
       { maxBytes: MAX_LINE_BYTES, memory: heldMemory },
     );

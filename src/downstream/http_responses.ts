@@ -5,7 +5,7 @@ export const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 30
 export const MAX_REDIRECTS = 5;
 
 /** Whether a redirect of this status repeats the request with its method, instead of turning it into a GET. */
-export function keepsRequest(method: string | undefined, status: number): boolean {
+export function keepsMethod(method: string | undefined, status: number): boolean {
   return method === undefined || method === "GET" || status === 307 || status === 308;
 }
 

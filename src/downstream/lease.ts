@@ -281,7 +281,7 @@ export class Lease implements Disposable {
         : explainUnforwarded(reply.error, { session, capabilities });
       if (unforwarded !== undefined) throw unforwarded;
       const urlInputError = !reply.ok && "elicitation" in session.declared
-        ? codec.decodeLinksError(reply.error, session.server)
+        ? codec.decodeUrlInputError(reply.error, session.server)
         : undefined;
       return { kind: "replied", reply, downstreamMs, isToolError, urlInputError };
     } catch (cause) {

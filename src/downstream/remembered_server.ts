@@ -16,19 +16,19 @@ export function createCatalogRecall(
   return store && new CatalogRecall({ ...server, store, memory, log });
 }
 
-/** The parts of a server that its remembered catalogs are read with. */
+/** The parts of a server that are needed to read its remembered catalogs. */
 export interface RememberedServerOptions {
   /** The server's entry. */
   readonly config: ServerConfig;
   /** The server's lists. */
   readonly lists: ServerLists;
   /** Recalls the catalogs; `undefined` if nothing is remembered. */
-  readonly catalogs: CatalogRecall | undefined;
+  readonly recall: CatalogRecall | undefined;
   /** Keys of capabilities. */
   readonly capabilityKeys: CapabilityKeys;
 }
 
-/** The remembered catalogs of a server. Reading them starts no session. */
+/** A server as its remembered catalogs show it. Reading them starts no session. */
 export class RememberedServer {
   readonly #options: RememberedServerOptions;
 
@@ -41,25 +41,29 @@ export class RememberedServer {
     this.#options = options;
   }
 
-  /** Recalls the catalog for a client, without its lists; returns `undefined` once that is done. Never rejects. */
-  recall(capabilities: ClientCapabilities): Promise<void> | undefined {
-    const { catalogs, capabilityKeys } = this.#options;
-    return catalogs?.recallHead(capabilityKeys.of(capabilities));
+  /**
+   * Recalls the catalog for a client, without its lists. Never rejects.
+   *
+   * @returns A promise to wait for; `undefined` if there is nothing to wait for.
+   */
+  recallHead(capabilities: ClientCapabilities): Promise<void> | undefined {
+    const { recall, capabilityKeys } = this.#options;
+    return recall?.recallHead(capabilityKeys.of(capabilities));
   }
 
   /** Returns whether there is a catalog for a client, once it was recalled. */
   has(capabilities: ClientCapabilities): boolean {
-    const { catalogs, capabilityKeys } = this.#options;
-    return catalogs?.head(capabilityKeys.of(capabilities)) !== undefined;
+    const { recall, capabilityKeys } = this.#options;
+    return recall?.head(capabilityKeys.of(capabilities)) !== undefined;
   }
 
   /** Returns the description for agents: that of the entry, or else the server's own as far as it is known. */
   describe(capabilities: ClientCapabilities): string | undefined {
-    const { config, lists, catalogs, capabilityKeys } = this.#options;
+    const { config, lists, recall, capabilityKeys } = this.#options;
     if (config.description !== undefined) return config.description;
     const capabilitiesKey = capabilityKeys.of(capabilities);
     const info = lists.infoFor(capabilitiesKey);
-    return info && (describeServer(info) ?? catalogs?.head(capabilitiesKey)?.description);
+    return info && (describeServer(info) ?? recall?.head(capabilitiesKey)?.description);
   }
 
   /**
@@ -69,6 +73,6 @@ export class RememberedServer {
    * @throws {DownstreamError} if the server does not start, or lists no tools.
    */
   async refresh(): Promise<Readonly<Partial<Record<ListKind, number>>>> {
-    return await this.#options.catalogs?.refresh() ?? {};
+    return await this.#options.recall?.refresh() ?? {};
   }
 }

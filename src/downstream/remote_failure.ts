@@ -38,7 +38,7 @@ export interface RemoteFailureOptions extends ErrorOptions {
   /** Whether the failure ends the whole session, as the crash of a process does. */
   readonly endsSession?: boolean;
   /** The HTTP status, if there was one. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Whether the server asks the gateway to wait. */
   readonly isBusy?: boolean;
   /** The kind of problem. */

@@ -106,7 +106,7 @@ export class DownstreamServer {
       pool: this.#pool,
       probedAt: () => this.#knownRevision.probedAt,
     });
-    this.remembered = new RememberedServer({ ...shared, catalogs: this.#catalogs });
+    this.remembered = new RememberedServer({ ...shared, recall: this.#catalogs });
     this.#health.onLoginNeeded = () => void this.#catalogs?.forget();
     this.#sessionCheck = new SessionCheck({
       server: config.name,
@@ -377,7 +377,7 @@ export class DownstreamServer {
         this.#lists.forgetChanged({ session, capabilitiesKey }, kinds);
         this.#catalogs?.noteChange({ session, capabilitiesKey });
       },
-      onResourceUpdated: (update) => this.#subscriptions.update(session, update),
+      onResourceUpdated: (update) => this.#subscriptions.passOn(session, update),
       onEnded: (state) => {
         if (state === "broken") {
           this.#health.recordBreak();

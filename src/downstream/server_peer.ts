@@ -103,7 +103,7 @@ export function openServerPeer(channel: Channel, listener: ServerListener): Peer
           return onResourceUpdated(decoded.update);
         case "log":
           return clientChannel()?.log(decoded.params);
-        case "link-done":
+        case "url-input-done":
           if (!forward.includes("elicitation")) return;
           return clientChannel()?.notifyUrlInputDone({ elicitationId: decoded.elicitationId });
       }

@@ -26,7 +26,7 @@ const MIN_RENEWAL_GAP_MS = 60_000;
 /** Time for a server to end the subscriptions of a client that is gone, in milliseconds. */
 const RELEASE_TIMEOUT_MS = 5000;
 
-/** The outcome of a request that needs nothing of the server. */
+/** The outcome of a request that needs nothing from the server. */
 const DONE: RequestOutcome = {
   kind: "replied",
   reply: { ok: true, result: new Result({ value: {}, body: "{}", bytes: 2 }) },
@@ -117,7 +117,7 @@ export class Subscriptions {
   }
 
   /** Passes an update on to the connections that have subscribed to the resource, or to a resource that contains it. */
-  update(session: Session, update: ResourceUpdate): void {
+  passOn(session: Session, update: ResourceUpdate): void {
     const connectionIds = new Set<string>();
     for (const { uri, subscribers } of this.#table.subscriptionsOf(session)?.values() ?? []) {
       if (!isPartOf(update.uri, uri)) continue;

@@ -29,7 +29,7 @@ export async function warmServers(
     if (name === OWN_SERVER || previous?.servers.get(name) === server) continue;
     if (learns) {
       const capabilities = connection?.capabilities ?? {};
-      await server.remembered.recall(capabilities);
+      await server.remembered.recallHead(capabilities);
       if (server.remembered.has(capabilities)) continue;
     }
     warming.push(server.warm(connection, { learns }));

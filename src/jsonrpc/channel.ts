@@ -16,13 +16,13 @@ export interface ChannelHandler {
   /** Receives the report on a message that was dropped; the channel continues with the next message. */
   dropped(message: DroppedMessage, replyTo?: ResponseWriter): void;
   /**
-   * Called if one request fails while the channel stays open, as over HTTP, where each request has its own
-   * response. Ignored if the request has been answered.
+   * Called when no further message arrives for one request while the channel stays open, as over HTTP, where each
+   * request has its own response. Ignored if the request has been answered.
    *
    * @param id The id of the request as JSON text.
-   * @param cause The reason; a function is called only if the request is still pending.
+   * @param cause Why there is no answer; a function is called only if the request is still pending.
    */
-  requestFailed?(id: string, cause: Error | (() => Error)): void;
+  requestEnded?(id: string, cause: Error | (() => Error)): void;
   /**
    * Called when the channel has ended; no other call follows.
    *

@@ -16,7 +16,10 @@ export interface Envelope {
   readonly body: string;
 }
 
-/** Matches an id with one possible spelling: no escapes, no exponents, no large numbers. */
+/**
+ * Matches an id with one possible spelling: no escapes, no exponents, no large numbers; and no commas, because
+ * `findIdAtStart` ends the id at the first one.
+ */
 const ID = /^(?:0|[1-9]\d{0,14}|"[ !#-+\--[\]-~]{0,64}")$/;
 
 /** Matches a method without escapes. */
@@ -48,7 +51,7 @@ interface IdAndRange {
  * @param text The message as received.
  * @returns `undefined` for a message of another kind or spelling.
  */
-export function openEnvelope(text: string): Envelope | undefined {
+export function splitEnvelope(text: string): Envelope | undefined {
   const idAndRange = text.startsWith(ID_FIRST) ? findIdAtStart(text) : findIdAtEnd(text);
   if (idAndRange === undefined || !ID.test(idAndRange.id) || !text.endsWith("}")) return undefined;
   const { id, start, end } = idAndRange;
@@ -65,15 +68,15 @@ export function openEnvelope(text: string): Envelope | undefined {
 }
 
 /**
- * Reads the id and the method of a message, without parsing the parameters and the result if it has one
- * of the usual spellings.
+ * Reads the id and the method of a message. If the message has one of the usual spellings, its parameters and its
+ * result are not parsed.
  *
  * @param text A valid message.
  */
 export function readIdAndMethod(
   text: string,
 ): { readonly id: IdText | undefined; readonly method: string | undefined } {
-  const envelope = openEnvelope(text);
+  const envelope = splitEnvelope(text);
   if (envelope !== undefined) return envelope;
   const method = textAt(text, "method");
   return {

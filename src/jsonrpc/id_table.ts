@@ -61,8 +61,8 @@ export class IdTable<Id extends string | number, Value> {
       const next = this.#ids[slot];
       if (next === undefined) break;
       const hash = this.#hashes[slot] ?? 0;
-      const ownSlot = hash & mask;
-      if (((slot - ownSlot) & mask) < ((slot - freeSlot) & mask)) continue;
+      const homeSlot = hash & mask;
+      if (((slot - homeSlot) & mask) < ((slot - freeSlot) & mask)) continue;
       this.#ids[freeSlot] = next;
       this.#values[freeSlot] = this.#values[slot];
       this.#hashes[freeSlot] = hash;

@@ -1,6 +1,6 @@
 import { detachSlice, startOfText } from "../text.ts";
 import type { DroppedMessage } from "./channel.ts";
-import { openEnvelope } from "./envelope.ts";
+import { splitEnvelope } from "./envelope.ts";
 import {
   type IdText,
   type InvalidMessage,
@@ -82,7 +82,7 @@ export function parseMeasured(source: MessageSource): Message {
 
 /** Parses a message in one of the usual spellings; the slow path parses and checks all others. */
 function parseEnvelope({ text, bytes, memory }: MessageSource): Message | undefined {
-  const envelope = openEnvelope(text);
+  const envelope = splitEnvelope(text);
   if (envelope === undefined) return undefined;
   const { id, method, body } = envelope;
   let value: unknown;

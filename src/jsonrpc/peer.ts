@@ -121,7 +121,7 @@ export class Peer {
       message: (text, bytes, replyTo) => this.#receiveText({ text, bytes }, replyTo),
       receiveParsed: (message, replyTo) => this.#receive(message, replyTo),
       dropped: (message, replyTo) => this.#receive(readDropped(message), replyTo),
-      requestFailed: (id, cause) => void this.#outgoing.reject(id, cause),
+      requestEnded: (id, cause) => void this.#outgoing.reject(id, cause),
       closed: (cause) => this.#receiveEnd(cause),
     });
   }

@@ -49,7 +49,7 @@ export class ScriptedConnection implements Transport {
             return handler.message(text, bytes);
           },
           dropped: (message) => handler.dropped(message),
-          requestFailed: (id, cause) => handler.requestFailed?.(id, cause),
+          requestEnded: (id, cause) => handler.requestEnded?.(id, cause),
           closed: (cause) => handler.closed(cause),
         }),
       send: (text, memory, headers) => transport.channel.send(text, memory, headers),

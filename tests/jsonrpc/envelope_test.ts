@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { openEnvelope, readIdAndMethod } from "../../src/jsonrpc/envelope.ts";
+import { readIdAndMethod, splitEnvelope } from "../../src/jsonrpc/envelope.ts";
 import { readMessage } from "../../src/jsonrpc/message.ts";
 import { parseMessage } from "../../src/jsonrpc/parse.ts";
 import { utf8Bytes } from "../../src/jsonrpc/utf8.ts";
@@ -80,7 +80,7 @@ Deno.test("[protocol.pass-through] the fast path has the same outcome as the slo
 Deno.test("[protocol.pass-through] messages of the TypeScript and the Python SDK take the fast path", () => {
   for (const writeMessage of sdkForms) {
     for (const id of ["0", "17", '"5cf3"']) {
-      assert.deepEqual(openEnvelope(writeMessage(id, '{"a":1}')), {
+      assert.deepEqual(splitEnvelope(writeMessage(id, '{"a":1}')), {
         id,
         method: writeMessage("", "").includes("method") ? "tools/call" : undefined,
         body: '{"a":1}',

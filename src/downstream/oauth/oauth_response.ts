@@ -2,7 +2,7 @@ import { quoteServerText } from "../secrets.ts";
 import type { FetchLike } from "@modelcontextprotocol/client";
 import type { ServerConfig } from "../../config/mod.ts";
 import { isRecord } from "../../json.ts";
-import { keepsRequest, MAX_REDIRECTS, mediaTypeOf } from "../http_responses.ts";
+import { keepsMethod, MAX_REDIRECTS, mediaTypeOf } from "../http_responses.ts";
 import { LoginFailure } from "./login_failure.ts";
 
 /** Types of the members that the gateway reads. */
@@ -138,7 +138,7 @@ export async function sendRequest(
     const location = status >= 300 && status < 400 ? headers.get("location") : null;
     const target = location === null ? null : URL.parse(location, url);
     const isFollowed = target?.origin === url.origin && redirectCount < MAX_REDIRECTS &&
-      keepsRequest(init.method, status);
+      keepsMethod(init.method, status);
     if (target !== null && isFollowed) {
       url = target;
       continue;

@@ -1,4 +1,4 @@
-import { keepsRequest, MAX_REDIRECTS } from "../http_responses.ts";
+import { keepsMethod, MAX_REDIRECTS } from "../http_responses.ts";
 import { RemoteFailure, type RemoteProblem } from "../remote_failure.ts";
 
 /** A request that was answered with a redirect. */
@@ -52,7 +52,7 @@ export function findRedirectTarget(
         "if that is the right address, put it into its url",
     );
   }
-  if (!keepsRequest(method, status)) {
+  if (!keepsMethod(method, status)) {
     throw createFailure(
       `redirects to ${address} in a way that would drop the message (HTTP ${status}); ` +
         "put that address into its url",

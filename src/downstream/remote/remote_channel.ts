@@ -12,7 +12,7 @@ import {
 } from "../../jsonrpc/mod.ts";
 import { within } from "../../within.ts";
 import { RemoteFailure } from "../remote_failure.ts";
-import { describeNewerRevision, phaseOf } from "../revisions/mod.ts";
+import { describeNewerRevision, roleOf } from "../revisions/mod.ts";
 import type { OutgoingMessage, RemoteClient, RemoteClientListener } from "./remote_client.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
@@ -27,7 +27,7 @@ const MAX_SENDERS = 16;
 
 /**
  * Duration of a sleep of the machine, in milliseconds, after which no answer arrives any more on a connection that was
- * open before. A server repeats data that was not acknowledged for some minutes only.
+ * open before. A server resends unacknowledged data for a few minutes only.
  */
 const LOST_AFTER_MS = 300_000;
 
@@ -57,9 +57,12 @@ export interface RemoteChannelOptions {
   readonly onSendFailed: (cause: unknown) => void;
 }
 
-/** A message for which no caller waits: a notification, an answer, or the cancellation of a request or a task. */
-interface UnsentMessage {
-  readonly message: Omit<OutgoingMessage, "onResponsePart">;
+/** A message as the channel sends it. */
+type MessageToSend = Omit<OutgoingMessage, "onResponsePart">;
+
+/** A message in the queue, for which no caller waits: a notification, an answer, or a cancellation. */
+interface QueuedSend {
+  readonly message: MessageToSend;
   /** The notification that must be sent before the message. */
   readonly earlier: Promise<unknown>;
   /** The length that counts against the limits of the queue. */
@@ -87,22 +90,26 @@ export class RemoteChannel implements Channel {
   readonly #requests = new Map<string, PendingRequest>();
   // The controllers of all messages whose HTTP responses are pending, including requests.
   readonly #controllers = new Set<AbortController>();
-  // The times at which requests were answered on other streams while their own HTTP responses are pending, oldest first.
+  // When requests were answered whose own HTTP responses have not ended, oldest first. An entry stays only if the
+  // answer came on another stream.
   readonly #answeredAt = new Map<AbortController, number>();
-  readonly #pendingRequests = new Set<Promise<void>>();
+  // The requests that are being sent, until their HTTP responses have ended.
+  readonly #requestSends = new Set<Promise<void>>();
   readonly #queueLimit: QueueLimit;
   // A set, because removing the first element of a long array takes time in proportion to its length.
-  readonly #queue = new Set<UnsentMessage>();
+  readonly #queue = new Set<QueuedSend>();
   // The loops that send the messages of the queue. `flush` does not wait for requests, which may take long.
   readonly #senders = new Set<Promise<void>>();
-  #senderCount = 0;
+  // Not the size of `#senders`, where a loop that has ended stays for a moment: a message that is queued in that moment
+  // could stay in the queue.
+  #runningSenderCount = 0;
   readonly #listener: RemoteClientListener;
-  #unsentLength = 0;
+  #queuedLength = 0;
   #client: RemoteClient;
   #handler: ChannelHandler | undefined;
   #lastNotification: Promise<unknown> = Promise.resolve();
   #failure: RemoteFailure | undefined;
-  #hasSession = false;
+  #hasSentInitialize = false;
   #signOfLifeTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -140,25 +147,25 @@ export class RemoteChannel implements Channel {
     const { id: messageId, method } = readIdAndMethod(text);
     // A message without a method is an answer, whose id belongs to a request of the server.
     const id = method === undefined ? undefined : messageId;
-    const phase = phaseOf(method);
-    if (phase === "open") this.#hasSession = true;
-    if (phase === "cancel" && this.#cancel(text)) return;
+    const role = roleOf(method);
+    if (role === "open") this.#hasSentInitialize = true;
+    if (role === "cancel" && this.#cancel(text)) return;
     // Without a session, a server receives nothing but requests.
-    if (id === undefined && !this.#hasSession) return;
-    const message = { text, id, phase, headers };
+    if (id === undefined && !this.#hasSentInitialize) return;
+    const message = { text, id, role, headers };
     // Messages are sent concurrently, but a request must not overtake an earlier notification, such as
     // the one that completes the handshake.
     const earlier = this.#lastNotification;
-    if (id !== undefined && phase !== "cancel") {
+    if (id !== undefined && role !== "cancel") {
       this.#abortAnswered();
       const sending = this.#send(message, earlier).finally(() => {
-        this.#pendingRequests.delete(sending);
+        this.#requestSends.delete(sending);
       });
-      this.#pendingRequests.add(sending);
+      this.#requestSends.add(sending);
       return;
     }
     const length = text.length + QUEUED_MESSAGE_LENGTH;
-    if (method === undefined || phase === "cancel") {
+    if (method === undefined || role === "cancel") {
       return this.#enqueue({ message, earlier, length, onSettled: undefined });
     }
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -172,7 +179,7 @@ export class RemoteChannel implements Channel {
   }
 
   hasRoom(length: number): boolean {
-    return this.#queueLimit.hasRoom(this.#unsentLength, length);
+    return this.#queueLimit.hasRoom(this.#queuedLength, length);
   }
 
   throttle(ms: number): void {
@@ -193,7 +200,7 @@ export class RemoteChannel implements Channel {
     for (const request of this.#requests.values()) request.isResponding = false;
   }
 
-  /** See `Recovery`. */
+  /** Goes on after the machine has slept: reopens the streams, and fails requests whose answers were lost. */
   resume(sleptMs: number): void {
     this.#client.reopenStreams();
     if (sleptMs < LOST_AFTER_MS) return;
@@ -210,7 +217,7 @@ export class RemoteChannel implements Channel {
     }, SIGN_OF_LIFE_MS);
   }
 
-  /** See `Recovery`. */
+  /** Ends the session, because the server does not answer. */
   endAsLost(reason: string): void {
     this.#lose(new RemoteFailure(reason, { reach: "maybe", endsSession: true }));
   }
@@ -233,37 +240,37 @@ export class RemoteChannel implements Channel {
       await this.#client.endSession(Math.max(0, withinMs - (performance.now() - startedAt)));
       this.#end();
     }
-    await within(Promise.all([...this.#pendingRequests, ...this.#senders]), SETTLE_TIMEOUT_MS);
+    await within(Promise.all([...this.#requestSends, ...this.#senders]), SETTLE_TIMEOUT_MS);
   }
 
-  #enqueue(queued: UnsentMessage): void {
-    if (this.#queueLimit.isExceeded(this.#unsentLength)) {
+  #enqueue(queued: QueuedSend): void {
+    if (this.#queueLimit.isExceeded(this.#queuedLength)) {
       const message = "it does not take the messages that are sent to it";
       return this.#lose(new RemoteFailure(message, { reach: "maybe", endsSession: true }));
     }
     this.#queue.add(queued);
-    this.#addUnsentLength(queued.length);
-    if (this.#senderCount === MAX_SENDERS) return;
+    this.#addQueuedLength(queued.length);
+    if (this.#runningSenderCount === MAX_SENDERS) return;
     const sender = this.#sendQueue().finally(() => this.#senders.delete(sender));
     this.#senders.add(sender);
   }
 
   async #sendQueue(): Promise<void> {
     const { sendTimeoutMs, onSendFailed } = this.#options;
-    this.#senderCount++;
-    for (const next of this.#queue) {
-      this.#queue.delete(next);
+    this.#runningSenderCount++;
+    for (const queued of this.#queue) {
+      this.#queue.delete(queued);
       const controller = new AbortController();
       const timer = setTimeout(() => {
         controller.abort();
         onSendFailed(new Error(`it did not take the message within ${sendTimeoutMs} ms`));
       }, sendTimeoutMs);
-      await this.#send(next.message, next.earlier, controller);
+      await this.#send(queued.message, queued.earlier, controller);
       clearTimeout(timer);
-      this.#addUnsentLength(-next.length);
-      next.onSettled?.();
+      this.#addQueuedLength(-queued.length);
+      queued.onSettled?.();
     }
-    this.#senderCount--;
+    this.#runningSenderCount--;
   }
 
   /** Aborts requests that the server has answered on another stream, and whose own responses never arrived. */
@@ -276,13 +283,13 @@ export class RemoteChannel implements Channel {
     }
   }
 
-  #addUnsentLength(change: number): void {
-    this.#unsentLength += change;
+  #addQueuedLength(change: number): void {
+    this.#queuedLength += change;
     this.#options.memory?.add(change);
   }
 
   async #send(
-    message: UnsentMessage["message"],
+    message: MessageToSend,
     earlier: Promise<unknown>,
     controller: AbortController = new AbortController(),
   ): Promise<void> {
@@ -297,7 +304,7 @@ export class RemoteChannel implements Channel {
       await earlier;
       signal.throwIfAborted();
       const explain = await this.#sendOrFallBack({ ...message, onResponsePart }, signal);
-      if (explain !== undefined && id !== undefined) this.#handler?.requestFailed?.(id, explain);
+      if (explain !== undefined && id !== undefined) this.#handler?.requestEnded?.(id, explain);
     } catch (cause) {
       if (!signal.aborted && !this.#isClosed) this.#fail(id, cause);
     } finally {
@@ -318,7 +325,7 @@ export class RemoteChannel implements Channel {
       const mayBeSseServer = cause instanceof RemoteFailure &&
         FALLBACK_STATUSES.has(cause.status) &&
         (cause.rpcError === undefined || describeNewerRevision(cause.rpcError) === undefined);
-      if (message.phase !== "open" || createFallback === undefined || !mayBeSseServer) throw cause;
+      if (message.role !== "open" || createFallback === undefined || !mayBeSseServer) throw cause;
       this.#client.close();
       this.#client = createFallback(this.#listener);
       return await this.#client.send(message, signal).catch((fallbackCause) => {
@@ -337,9 +344,9 @@ export class RemoteChannel implements Channel {
       : new RemoteFailure("it did not answer as MCP requires", { reach: "maybe", cause });
     const endsSession = failure instanceof RemoteFailure && failure.endsSession;
     if (id === undefined) this.#options.onSendFailed(failure);
-    // The end of the session fails every request. A request that never reached the server fails before, with
+    // The end of the session fails every request. A request that never reached the server fails first, with
     // its own cause, which shows that the request may be sent again.
-    else if (!endsSession || failure.reach === "never") this.#handler?.requestFailed?.(id, failure);
+    else if (!endsSession || failure.reach === "never") this.#handler?.requestEnded?.(id, failure);
     if (endsSession) this.#lose(failure);
   }
 
@@ -374,7 +381,7 @@ export class RemoteChannel implements Channel {
     for (const queued of this.#queue) {
       const { length, onSettled } = queued;
       this.#queue.delete(queued);
-      this.#addUnsentLength(-length);
+      this.#addQueuedLength(-length);
       onSettled?.();
     }
     this.#handler?.closed(cause);
@@ -388,6 +395,5 @@ function combineRefusals(first: RemoteFailure, second: RemoteFailure): RemoteFai
     : `${first.message}; and to GET, for the older SSE transport, ${second.message}`;
   const { reach, endsSession } = second;
   const { problem, status } = second.problem === "web-page" ? second : first;
-  const options = { reach, endsSession, problem, cause: second };
-  return new RemoteFailure(message, status === undefined ? options : { ...options, status });
+  return new RemoteFailure(message, { reach, endsSession, problem, status, cause: second });
 }

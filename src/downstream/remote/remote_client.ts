@@ -2,7 +2,7 @@ import type { Budget } from "../../budget.ts";
 import type { ReadThrottle } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import type { RemoteFailure } from "../remote_failure.ts";
-import type { Phase } from "../revisions/mod.ts";
+import type { MessageRole } from "../revisions/mod.ts";
 import type { HttpRequester } from "./http_requester.ts";
 import type { IncomingText } from "./sse_parser.ts";
 
@@ -13,7 +13,7 @@ export interface OutgoingMessage {
   /** The id of a request, as JSON text; `undefined` for other messages. */
   readonly id: string | undefined;
   /** The message's special role in the connection, if it has one. */
-  readonly phase: Phase | undefined;
+  readonly role: MessageRole | undefined;
   /** HTTP headers of a request that belongs to no session; `undefined` if it belongs to the session. */
   readonly headers: Readonly<Record<string, string>> | undefined;
   /** Called when a part of its response has arrived. */

@@ -1,5 +1,5 @@
 import type { Budget } from "../../budget.ts";
-import { type ByteReader, reusingReader } from "../../bytes.ts";
+import { type ByteReader, createByteReader } from "../../bytes.ts";
 import { AnswerTooLong, ByteBuffer, decodeUtf8 } from "../../jsonrpc/mod.ts";
 import { LONG_BYTES, longWork, partyOf } from "../../long_work.ts";
 import { mediaTypeOf } from "../http_responses.ts";
@@ -37,7 +37,7 @@ export function encodingOf({ headers }: Response): string | undefined {
  */
 export function createBodyReader(body: Response["body"], memory: Budget | undefined): ByteReader {
   const party = partyOf(memory);
-  const reader = reusingReader(body);
+  const reader = createByteReader(body);
   let readBytes = 0;
   return {
     async read() {

@@ -36,7 +36,7 @@ export class SseClient implements RemoteClient {
     this.#options = options;
   }
 
-  async send({ text, phase }: OutgoingMessage, signal: AbortSignal): Promise<undefined> {
+  async send({ text, role }: OutgoingMessage, signal: AbortSignal): Promise<undefined> {
     const { requester, maxBusyWaitMs } = this.#options;
     if (!this.#hasOpened) {
       this.#hasOpened = true;
@@ -50,7 +50,7 @@ export class SseClient implements RemoteClient {
       headers: { "content-type": "application/json", ...this.#headers },
       body: text,
       signal,
-      maxBusyWaitMs: phase === "open" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
+      maxBusyWaitMs: role === "open" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     }).catch((cause) => {
       throw explainSessionFailure(cause);
     });

@@ -10,7 +10,7 @@ import type { IncomingText } from "./sse_parser.ts";
 /** Statuses from 400 to 499 that are about the HTTP request, so that a JSON-RPC error in their body is no answer. */
 const HTTP_LEVEL_STATUSES: ReadonlySet<number> = new Set([401, 403, 407, 408, 413, 421, 429, 431]);
 
-/** Maximum length of the answer to a probe that may lack the id of its request, in UTF-16 code units. */
+/** Maximum length of an answer to a probe to which the id of the request is added, in UTF-16 code units. */
 const MAX_REFUSAL_LENGTH = 64 * 1024;
 
 /**
@@ -29,7 +29,7 @@ export async function sendStateless(
   { client, signal }: { readonly client: RemoteClientOptions; readonly signal: AbortSignal },
 ): Promise<() => RemoteFailure> {
   const { requester, url, maxBusyWaitMs, untilClientReads } = client;
-  const { id = "null", phase, text, headers } = message;
+  const { id = "null", role, text, headers } = message;
   try {
     const response = await requester.send(url, {
       method: "POST",
@@ -40,13 +40,13 @@ export async function sendStateless(
       },
       body: text,
       signal,
-      maxBusyWaitMs: phase === "probe" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
+      maxBusyWaitMs: role === "probe" ? maxBusyWaitMs.start : maxBusyWaitMs.call,
     });
     message.onResponsePart();
     const clientReads = untilClientReads?.();
     if (clientReads !== undefined) await untilAborted(clientReads, signal);
     const onMessage: RemoteClientOptions["onMessage"] = (data) => {
-      return client.onMessage(phase === "probe" ? withRequestId(data, id) : data);
+      return client.onMessage(role === "probe" ? withRequestId(data, id) : data);
     };
     const reader = new ResponseReader(response, { ...client, onMessage }, { message, signal });
     if (reader.isUnreadable) await response.body?.cancel();
@@ -56,7 +56,7 @@ export async function sendStateless(
   } catch (cause) {
     if (!(cause instanceof RemoteFailure)) throw cause;
     const answer = readAnswer(cause, id);
-    if (answer === undefined) throw withoutSession(cause);
+    if (answer === undefined) throw withoutSessionEnd(cause);
     await client.onMessage(answer);
     return () => cause;
   }
@@ -69,7 +69,7 @@ function readAnswer({ status, rpcError }: RemoteFailure, id: string): IncomingTe
   return createErrorAnswer(rpcError, id);
 }
 
-/** Adds the id of the request to an error without one: a server that does not know the request may not have read it. */
+/** Adds the id of the request to an error without one: a server may refuse an unknown method without reading the id. */
 function withRequestId(data: IncomingText, id: string): IncomingText {
   if ("reason" in data || data.text.length > MAX_REFUSAL_LENGTH) return data;
   try {
@@ -87,10 +87,10 @@ function createErrorAnswer(error: unknown, id: string): IncomingText {
   return { text, bytes: utf8Bytes(text) };
 }
 
-/** Returns a failure that concerns only its own request: no session ends with a connection. */
-function withoutSession(failure: RemoteFailure): RemoteFailure {
+/** Returns a failure that concerns only its own request: a broken connection ends no session. */
+function withoutSessionEnd(failure: RemoteFailure): RemoteFailure {
   if (!failure.endsSession) return failure;
   const { message, reach, status, isBusy, problem, rpcError } = failure;
-  const options = { reach, isBusy, problem, rpcError, cause: failure.cause };
-  return new RemoteFailure(message, status === undefined ? options : { ...options, status });
+  const { cause } = failure;
+  return new RemoteFailure(message, { reach, status, isBusy, problem, rpcError, cause });
 }

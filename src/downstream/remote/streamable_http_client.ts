@@ -59,7 +59,7 @@ export class StreamableHttpClient implements RemoteClient {
     else if (isEventStream(response)) {
       await this.#readStream(reader, { firstResponse: response, message, signal });
     } else await reader.readBody(response);
-    if (message.phase === "opened") this.#openStandaloneStream();
+    if (message.role === "opened") this.#openStandaloneStream();
     return () => reader.explain();
   }
 
@@ -101,9 +101,9 @@ export class StreamableHttpClient implements RemoteClient {
     this.#standalone = new StandaloneStream(this.#options, this.#sessionHeaders());
   }
 
-  async #post({ text, phase }: OutgoingMessage, signal: AbortSignal): Promise<Response> {
+  async #post({ text, role }: OutgoingMessage, signal: AbortSignal): Promise<Response> {
     const { requester, url, maxBusyWaitMs } = this.#options;
-    const isFirst = phase === "open";
+    const isFirst = role === "open";
     const response = await requester.send(url, {
       method: "POST",
       headers: {

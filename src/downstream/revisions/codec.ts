@@ -208,21 +208,21 @@ export interface ResourceUpdate {
 }
 
 /**
- * A notification of a server that the gateway or the client has a use for. `link-done`: the person has
- * finished at the url of an elicitation.
+ * A notification of a server that the gateway or the client has a use for. `url-input-done`: the person has finished
+ * at the url of an elicitation.
  */
 export type ServerNotification =
   | { readonly kind: "lists-changed"; readonly lists: readonly ListKind[] }
   | { readonly kind: "resource-updated"; readonly update: ResourceUpdate }
   | { readonly kind: "log"; readonly params: Fields }
-  | { readonly kind: "link-done"; readonly elicitationId: string };
+  | { readonly kind: "url-input-done"; readonly elicitationId: string };
 
 /**
  * The special role of a message in a connection, which some transports need to know: `probe` finds out
  * the revision of the server, `open` opens the connection, `opened` completes the opening, `cancel` cancels a request or
  * a task.
  */
-export type Phase = "probe" | "open" | "opened" | "cancel";
+export type MessageRole = "probe" | "open" | "opened" | "cancel";
 
 /** Encodes and decodes the messages of a revision on a connection to a server. */
 export interface ServerCodec {
@@ -257,7 +257,7 @@ export interface ServerCodec {
    * Decodes an error that asks for the person to open links; the texts that the person reads begin with the server's
    * name. `undefined` for any other error.
    */
-  decodeLinksError(error: RpcError, server: string): JsonText | undefined;
+  decodeUrlInputError(error: RpcError, server: string): JsonText | undefined;
   /** Sends a request that changes nothing at the server, and waits for its answer. */
   probe(
     peer: Peer,

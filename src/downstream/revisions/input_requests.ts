@@ -28,7 +28,7 @@ export interface WrittenRequest {
  *
  * @returns The request, and the capability that the client must have declared; `undefined` if a server may not ask this.
  */
-export function decodeInput(
+export function decodeInputRequest(
   request: WrittenRequest,
   server: string,
 ): { readonly capability: ForwardedRequest; readonly input: InputRequest } | undefined {

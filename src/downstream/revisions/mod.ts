@@ -6,8 +6,8 @@
  *
  * @module
  */
-import type { Phase, ServerCodec } from "./codec.ts";
-import { PHASES as PHASES_2025, v2025 } from "./v2025/mod.ts";
+import type { MessageRole, ServerCodec } from "./codec.ts";
+import { ROLES as ROLES_2025, v2025 } from "./v2025/mod.ts";
 
 export { HandshakeError, WrongRevision } from "./codec.ts";
 export type {
@@ -17,8 +17,8 @@ export type {
   InvokingClient,
   ItemPage,
   ListOptions,
+  MessageRole,
   OpenServerOptions,
-  Phase,
   ProbeKind,
   ResourceUpdate,
   ServerCodec,
@@ -33,9 +33,9 @@ export { explainExcluded, type OpenedServer, openServer } from "./open_server.ts
 export const OLDEST_CODEC: ServerCodec = v2025;
 
 /** The methods that have a special role in a connection; the codec of 2026-07-28 is loaded on demand. */
-const PHASES: Readonly<Record<string, Phase>> = { ...PHASES_2025, "server/discover": "probe" };
+const ROLES: Readonly<Record<string, MessageRole>> = { ...ROLES_2025, "server/discover": "probe" };
 
 /** Returns the special role of a method in a connection, in any revision. */
-export function phaseOf(method: string | undefined): Phase | undefined {
-  return method !== undefined && Object.hasOwn(PHASES, method) ? PHASES[method] : undefined;
+export function roleOf(method: string | undefined): MessageRole | undefined {
+  return method !== undefined && Object.hasOwn(ROLES, method) ? ROLES[method] : undefined;
 }

@@ -40,6 +40,6 @@ export function decodeNotification(
   const { elicitationId } = params;
   return method === "notifications/elicitation/complete" && typeof elicitationId === "string" &&
       elicitationId.length <= MAX_ID_LENGTH
-    ? { kind: "link-done", elicitationId }
+    ? { kind: "url-input-done", elicitationId }
     : undefined;
 }

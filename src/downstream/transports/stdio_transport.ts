@@ -1,5 +1,5 @@
 import type { Budget } from "../../budget.ts";
-import { reusingReader } from "../../bytes.ts";
+import { createByteReader } from "../../bytes.ts";
 import {
   createChildEnvironment,
   MARK_VARIABLE,
@@ -79,7 +79,7 @@ export class StdioTransport implements Transport {
     processes.add(child.pid, { number, owner });
     const limits = maxBytes === undefined ? {} : { maxBytes };
     this.channel = new LineChannel(
-      { getReader: () => reusingReader(child.stdout) },
+      { getReader: () => createByteReader(child.stdout) },
       child.stdin,
       { ...limits, memory, untilReceiverReads: untilClientReads },
     );

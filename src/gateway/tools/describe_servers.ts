@@ -15,7 +15,7 @@ export function loadRememberedCatalogs(
   { servers, capabilities }: RecallOptions,
 ): Promise<unknown> | undefined {
   const recalling = configs.flatMap(({ name }) =>
-    servers.get(name)?.remembered.recall(capabilities) ?? []
+    servers.get(name)?.remembered.recallHead(capabilities) ?? []
   );
   return recalling.length === 0 ? undefined : Promise.all(recalling);
 }

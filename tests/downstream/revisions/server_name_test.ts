@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeLinksError } from "../../../src/downstream/revisions/v2025/server_messages.ts";
+import { decodeUrlInputError } from "../../../src/downstream/revisions/v2025/server_messages.ts";
 
 /** Returns the message that a client gets for the message of a server named `s`. */
 function forwarded(message: string): string {
   const error = { code: -32042, message: "links", data: { elicitations: [{ message }] } };
-  return JSON.parse(decodeLinksError(error, "s")?.json ?? "").data.elicitations[0].message;
+  return JSON.parse(decodeUrlInputError(error, "s")?.json ?? "").data.elicitations[0].message;
 }
 
 Deno.test("a server's message begins with its name, without other texts in brackets", () => {

@@ -5,18 +5,18 @@
  * @module
  */
 import { REVISION_WITH_BATCHES } from "../../../revisions.ts";
-import type { Phase, ServerCodec } from "../codec.ts";
+import type { MessageRole, ServerCodec } from "../codec.ts";
 import { isToolError, methodOf } from "../invocations.ts";
 import { LISTS, readPage } from "../lists.ts";
 import { decodeNotification } from "../notifications.ts";
 import { INITIALIZE, INITIALIZED } from "./initialize.ts";
 import { CANCEL_TASK, invoke } from "./invocations.ts";
-import { decodeLinksError, decodeRequest } from "./server_messages.ts";
+import { decodeRequest, decodeUrlInputError } from "./server_messages.ts";
 
 export { completeInitialization, initialize } from "./initialize.ts";
 
 /** The methods of these revisions that have a special role in a connection. */
-export const PHASES: Readonly<Record<string, Phase>> = {
+export const ROLES: Readonly<Record<string, MessageRole>> = {
   [INITIALIZE]: "open",
   [INITIALIZED]: "opened",
   "notifications/cancelled": "cancel",
@@ -38,7 +38,7 @@ export const v2025: ServerCodec = {
   methodOf,
   invoke,
   isToolError,
-  decodeLinksError,
+  decodeUrlInputError,
   probe(peer, { probe, signal }) {
     return peer.request(probe === "alive" ? "ping" : LISTS.tools.method, undefined, { signal });
   },

@@ -2,12 +2,12 @@ import { isRecord } from "../../../json.ts";
 import { type IncomingRequest, JsonText, type RpcError } from "../../../jsonrpc/mod.ts";
 import { URL_ELICITATION_REQUIRED } from "../../../revisions.ts";
 import type { ServerRequest } from "../codec.ts";
-import { decodeInput, withServerName } from "../input_requests.ts";
+import { decodeInputRequest, withServerName } from "../input_requests.ts";
 
 /** Decodes a request of a server; `undefined` if servers may not send it. */
 export function decodeRequest(request: IncomingRequest, server: string): ServerRequest | undefined {
   if (request.method === "ping") return { kind: "answered", result: {} };
-  const decoded = decodeInput(request, server);
+  const decoded = decodeInputRequest(request, server);
   return decoded && { kind: "input", ...decoded };
 }
 
@@ -16,7 +16,7 @@ export function decodeRequest(request: IncomingRequest, server: string): ServerR
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-elicitation-required-error}
  */
-export function decodeLinksError(
+export function decodeUrlInputError(
   { code, message, data }: RpcError,
   server: string,
 ): JsonText | undefined {

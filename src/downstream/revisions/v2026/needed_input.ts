@@ -3,7 +3,7 @@ import { isRecord } from "../../../json.ts";
 import { JsonText, memberTexts, type Result, textAt } from "../../../jsonrpc/mod.ts";
 import type { ClientCapabilities } from "../../caller.ts";
 import type { InputRequest, NeededInput } from "../../client_channel.ts";
-import { decodeInput } from "../input_requests.ts";
+import { decodeInputRequest } from "../input_requests.ts";
 
 /** Maximum number of requests in one result. */
 const MAX_REQUESTS = 100;
@@ -58,7 +58,7 @@ export function readNeededInput(result: Result, server: NeedingServer): NeededIn
 
 function readRequest(request: unknown, text: string, server: NeedingServer): InputRequest {
   const { method, params }: Record<string, unknown> = isRecord(request) ? request : {};
-  const decoded = typeof method !== "string" ? undefined : decodeInput({
+  const decoded = typeof method !== "string" ? undefined : decodeInputRequest({
     method,
     params,
     paramText: () => {

@@ -31,7 +31,11 @@ import { askForInput } from "./input_rounds.ts";
 import { Listening } from "./listening.ts";
 import { findHeaderProblems } from "./mirrored_arguments.ts";
 import { readNeededInput } from "./needed_input.ts";
-import { toNeutral, toNeutralUpdate, withoutReservedMeta } from "./neutral_result.ts";
+import {
+  withoutConnectionMeta,
+  withoutReservedMeta,
+  withoutRevisionMembers,
+} from "./revision_members.ts";
 import { RequestMeta } from "./request_meta.ts";
 
 /** Maximum number of times that the client is asked for input during one invocation. */
@@ -115,7 +119,9 @@ export class StatelessCodec implements ServerCodec {
       const neededInput = mayNeedInput(invocation)
         ? readNeededInput(reply.result, { server, declared })
         : undefined;
-      if (neededInput === undefined) return { ok: true, result: toNeutral(reply.result) };
+      if (neededInput === undefined) {
+        return { ok: true, result: withoutRevisionMembers(reply.result) };
+      }
       const relaysInput = client?.channel.relaysInput === true && client.awaitsInput !== true;
       if (client === undefined || relaysInput) return { needed: neededInput };
       if (round === MAX_ROUNDS) throw createTooManyRoundsError(server);
@@ -132,7 +138,7 @@ export class StatelessCodec implements ServerCodec {
     return isToolError(answer, context);
   }
 
-  decodeLinksError(): undefined {
+  decodeUrlInputError(): undefined {
     return undefined;
   }
 
@@ -174,7 +180,7 @@ export class StatelessCodec implements ServerCodec {
       case "log":
         return { kind: "log", params: withoutReservedMeta(decoded.params) };
       case "resource-updated":
-        return { kind: "resource-updated", update: toNeutralUpdate(decoded.update) };
+        return { kind: "resource-updated", update: withoutConnectionMeta(decoded.update) };
       default:
         return decoded;
     }
