@@ -37,12 +37,12 @@ export interface DecisionOrigin {
   readonly id: string;
   /** The person who decided: in the client, or at the shell. */
   readonly by: "client" | "shell";
-  /** Milliseconds from the request to its effect. */
+  /** Milliseconds from the request until its decision took effect. */
   readonly afterMs: number;
 }
 
 /** The reason why nobody can be asked: too many calls wait, the arguments are too long, or the mailbox is unusable. */
-export type CannotAsk =
+export type AskingProblem =
   | { readonly kind: "too-many" }
   | { readonly kind: "too-long"; readonly maxLength: number }
   | { readonly kind: "unusable"; readonly reason: string };
@@ -68,7 +68,7 @@ export interface WaitOptions extends ApprovalOptions {
   /** Returns the requests in the mailbox at the next poll. */
   readonly poll: () => Promise<readonly MailboxEntry[]>;
   /** Counts the calls of this process that wait for each request. */
-  readonly calls: { get(id: string): number; change(id: string, change: 1 | -1): void };
+  readonly waitingCounts: { get(id: string): number; change(id: string, change: 1 | -1): void };
   /** Remembers the requests, and how they ended. */
   readonly history: RequestHistory;
   /** Called when the call no longer waits. */
@@ -82,7 +82,7 @@ export class ApprovalWait implements Disposable {
   readonly #startedAt = Date.now();
   readonly #ownId = createApprovalId();
   #entry: MailboxEntry | undefined;
-  #isUsable = true;
+  #isMailboxUsable = true;
   #earlierDecision: PersonDecision | undefined;
   #isOver = false;
 
@@ -117,17 +117,17 @@ export class ApprovalWait implements Disposable {
    *
    * @returns The reason why nobody can be asked; `undefined` if somebody can.
    */
-  async begin(): Promise<CannotAsk | undefined> {
+  async begin(): Promise<AskingProblem | undefined> {
     const { mailbox, canAskClient } = this.#options;
     try {
-      this.#earlierDecision = await this.#inspect(mailbox.list());
+      this.#earlierDecision = await this.#findDecisionOrAdd(mailbox.list());
       if (this.#earlierDecision !== undefined || this.#entry !== undefined || canAskClient) {
         return undefined;
       }
       return { kind: "too-many" };
     } catch (error) {
       if (!(error instanceof MailboxError)) throw error;
-      this.#isUsable = false;
+      this.#isMailboxUsable = false;
       return canAskClient ? undefined : { kind: "unusable", reason: error.message };
     }
   }
@@ -139,12 +139,12 @@ export class ApprovalWait implements Disposable {
    * @throws {MailboxError} if the mailbox can no longer be used.
    */
   async next(): Promise<PersonDecision | undefined> {
-    if (!this.#isUsable) {
+    if (!this.#isMailboxUsable) {
       return await new Promise((resolve) => setTimeout(() => resolve(undefined), MAILBOX_POLL_MS));
     }
     const entries = await this.#options.poll();
     // The client may have decided meanwhile.
-    return this.#isOver ? undefined : await this.#inspect(entries);
+    return this.#isOver ? undefined : await this.#findDecisionOrAdd(entries);
   }
 
   /**
@@ -154,7 +154,7 @@ export class ApprovalWait implements Disposable {
    * @throws {MailboxError} if the mailbox can no longer be used.
    */
   async check(): Promise<PersonDecision | undefined> {
-    return this.#isUsable ? await this.#findDecision(this.#list()) : undefined;
+    return this.#isMailboxUsable ? await this.#findDecision(this.#list()) : undefined;
   }
 
   /**
@@ -180,7 +180,7 @@ export class ApprovalWait implements Disposable {
    */
   async decline(): Promise<PersonDecision> {
     const { id } = this;
-    const entries = this.#isUsable ? this.#selectEntries(this.#list()) : [];
+    const entries = this.#isMailboxUsable ? this.#selectEntries(this.#list()) : [];
     for (const entry of entries) await this.#options.mailbox.deny(entry, { by: "client" });
     return { kind: "denied", id, by: "client", afterMs: this.#elapsedMs() };
   }
@@ -189,7 +189,7 @@ export class ApprovalWait implements Disposable {
   withdraw(): void {
     const entry = this.#entry;
     this[Symbol.dispose]();
-    if (entry === undefined || this.#options.calls.get(entry.id) > 0) return;
+    if (entry === undefined || this.#options.waitingCounts.get(entry.id) > 0) return;
     this.#note(entry, "withdrawn");
     try {
       this.#options.mailbox.withdraw(entry);
@@ -207,7 +207,7 @@ export class ApprovalWait implements Disposable {
     this.#options.onEnd();
   }
 
-  async #inspect(entries: readonly MailboxEntry[]): Promise<PersonDecision | undefined> {
+  async #findDecisionOrAdd(entries: readonly MailboxEntry[]): Promise<PersonDecision | undefined> {
     const decision = await this.#findDecision(entries);
     if (decision !== undefined || this.#isOver) return decision;
     const { mailbox, key, rule, lifetimeMs, connection } = this.#options;
@@ -255,11 +255,11 @@ export class ApprovalWait implements Disposable {
   }
 
   #attach(entry: MailboxEntry | undefined): void {
-    const { calls } = this.#options;
-    if (this.#entry !== undefined) calls.change(this.#entry.id, -1);
+    const { waitingCounts } = this.#options;
+    if (this.#entry !== undefined) waitingCounts.change(this.#entry.id, -1);
     this.#entry = entry;
     if (entry === undefined) return;
-    calls.change(entry.id, 1);
+    waitingCounts.change(entry.id, 1);
     this.#note(entry);
   }
 

@@ -2,7 +2,7 @@ import { isWithinShare } from "../fair_share.ts";
 import {
   type ApprovalOptions,
   ApprovalWait,
-  type CannotAsk,
+  type AskingProblem,
   MAILBOX_POLL_MS,
 } from "./approval_wait.ts";
 import { approvalKey, type CallToApprove, createAgentPart } from "./call_to_approve.ts";
@@ -36,7 +36,7 @@ export class Approvals {
    *
    * @returns The wait, which the caller disposes of when the call no longer waits; or the reason why nobody can be asked.
    */
-  async ask(call: CallToApprove, options: ApprovalOptions): Promise<ApprovalWait | CannotAsk> {
+  async ask(call: CallToApprove, options: ApprovalOptions): Promise<ApprovalWait | AskingProblem> {
     const { agent, args } = call;
     if (args.length > MAX_ARGS_LENGTH) return { kind: "too-long", maxLength: MAX_ARGS_LENGTH };
     const key = await approvalKey(call);
@@ -48,7 +48,7 @@ export class Approvals {
       mailbox: this.#mailbox,
       key,
       poll: this.#poll,
-      calls: this.#requests,
+      waitingCounts: this.#requests,
       history: this.#history,
       onEnd: () => agents.change(agent, -1),
     });

@@ -10,7 +10,7 @@ const MAX_REQUESTS = 128;
 /** Longest time for which a request or a decision may be valid, in milliseconds: a day. */
 const MAX_LIFETIME_MS = 86_400_000;
 
-/** Largest correction of the clock that changes nothing, in milliseconds. */
+/** Largest correction of the clock that is tolerated, in milliseconds. */
 const CLOCK_STEP_MS = 60_000;
 
 /** Maximum size of a file, in bytes: arguments of the greatest length, each character written as an escape. */
@@ -33,11 +33,18 @@ const REQUEST_NAME =
 /** The name of a file that belongs to a request, or of one that was never finished. */
 const OTHER_NAME = /^(?:([2-9a-hjkmnp-z]{8})\.reason|[0-9a-f-]{36}\.tmp)$/;
 
-/**
- * The decision about a request: none yet, that the call may be made once, that the tool may be used for the rest of the
- * connection, or that the call may not be made, at the shell or in the client.
- */
-export type ApprovalState = "pending" | "allowed" | "session" | "denied" | "declined";
+/** The decision about a request. */
+export type ApprovalState =
+  /** Nobody has decided yet. */
+  | "pending"
+  /** A person has allowed the call, once. */
+  | "allowed"
+  /** A person has allowed the tool for the rest of the connection. */
+  | "session"
+  /** A person has denied the call at the shell. */
+  | "denied"
+  /** A person has denied the call in the client. */
+  | "declined";
 
 /** A request in the mailbox. */
 export interface MailboxEntry {
@@ -187,10 +194,10 @@ export class Mailbox {
     if (request === undefined || remainingMs <= 0) return undefined;
     // The allowance must not become valid for longer because the clock was set back.
     if (remainingMs > request.lifetimeMs + CLOCK_STEP_MS) return undefined;
-    return this.#folder.remove(nameOf(entry), { isLasting: true }) ? request : undefined;
+    return this.#folder.remove(nameOf(entry), { isDurable: true }) ? request : undefined;
   }
 
-  /** Removes a request that is not denied, because its call will not be made. */
+  /** Removes the request of a call that will not be made; a denial stays. */
   withdraw({ id }: Pick<MailboxEntry, "id">): void {
     // Another process may decide about the request meanwhile, and so rename its file.
     for (let isRemoved = false; !isRemoved;) {

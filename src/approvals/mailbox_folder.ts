@@ -135,10 +135,10 @@ export class MailboxFolder {
    * @param options Whether the removal has to outlast a power failure; default: no.
    * @returns `false` if the file is missing, for example because another process was faster.
    */
-  remove(name: string, { isLasting = false }: { readonly isLasting?: boolean } = {}): boolean {
+  remove(name: string, { isDurable = false }: { readonly isDurable?: boolean } = {}): boolean {
     return this.#guard(() => {
       const isRemoved = removeFile(this.#pathOf(name));
-      if (isRemoved && isLasting) syncFolder(this.#path);
+      if (isRemoved && isDurable) syncFolder(this.#path);
       return isRemoved;
     });
   }

@@ -9,7 +9,7 @@ export { Approvals, type RequestStatus } from "./approvals.ts";
 export {
   type ApprovalOptions,
   ApprovalWait,
-  type CannotAsk,
+  type AskingProblem,
   type DecisionOrigin,
   MAILBOX_POLL_MS,
   type PersonApproval,

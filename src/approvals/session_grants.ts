@@ -11,13 +11,13 @@ export class SessionGrants {
    */
   add(connection: object, { id, ...tool }: ApprovedTool & { readonly id: string }): void {
     const grants = this.#grants.get(connection) ?? new Map<string, string>();
-    grants.set(nameOf(tool), id);
+    grants.set(keyOf(tool), id);
     this.#grants.set(connection, grants);
   }
 
   /** Returns the id of the request in which a tool was approved for a connection; `undefined` if it was not. */
   find(connection: object, tool: ApprovedTool): string | undefined {
-    return this.#grants.get(connection)?.get(nameOf(tool));
+    return this.#grants.get(connection)?.get(keyOf(tool));
   }
 }
 
@@ -31,6 +31,6 @@ export interface ApprovedTool {
   readonly tool: string;
 }
 
-function nameOf({ agent, server, tool }: ApprovedTool): string {
+function keyOf({ agent, server, tool }: ApprovedTool): string {
   return JSON.stringify([agent, server, tool]);
 }

@@ -1,6 +1,6 @@
 /** The errors for calls that a person has not approved. */
 
-import type { CallToApprove, CannotAsk, PersonDenial } from "../approvals/mod.ts";
+import type { AskingProblem, CallToApprove, PersonDenial } from "../approvals/mod.ts";
 import type { Decision } from "../policy/mod.ts";
 import { createErrorBody, describeApprovalNeed, type ErrorBody } from "./error_body.ts";
 
@@ -47,7 +47,7 @@ export function deniedByPersonBody(
 }
 
 /** Returns the error for a call about which nobody can be asked. */
-export function cannotAskBody(problem: CannotAsk, unapproved: UnapprovedCall): ErrorBody {
+export function cannotAskBody(problem: AskingProblem, unapproved: UnapprovedCall): ErrorBody {
   const { call: { agent }, askedBy: { rule } } = unapproved;
   switch (problem.kind) {
     case "too-many": {

@@ -1,6 +1,6 @@
 /** The wait for a person's decision about a call: by the form in its client, or at the shell. */
 
-import type { ApprovalWait, CannotAsk, PersonDecision } from "../approvals/mod.ts";
+import type { ApprovalWait, AskingProblem, PersonDecision } from "../approvals/mod.ts";
 import { untilAborted } from "../downstream/mod.ts";
 import { allowCommand } from "./approval_errors.ts";
 import type { FormAnswer, OpenForm } from "./approval_form.ts";
@@ -16,7 +16,7 @@ const PROGRESS_STEPS = 1e6;
 export type WaitResult =
   | PersonDecision
   | { readonly kind: "undecided"; readonly id: string; readonly expiresAt: number }
-  | CannotAsk;
+  | AskingProblem;
 
 /** Options of a wait for a decision. */
 export interface AwaitedDecisionOptions {

@@ -57,10 +57,10 @@ export class CallChannel implements ClientChannel {
 
   async requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
     if (!this.supports(request.kind)) return { kind: "unsupported" };
-    const { method, params } = clientCodec2025.encodeInput(request);
+    const { method, params } = clientCodec2025.encodeInputRequest(request);
     const duringRequest = this.#call;
     const options = duringRequest === undefined ? { signal } : { signal, duringRequest };
-    return clientCodec2025.decodeInput(
+    return clientCodec2025.decodeInputReply(
       await this.#session.peer.request(method, params, options),
       request.kind,
     );

@@ -219,7 +219,7 @@ export class Gateway {
     const bound = boundAgent(settings.agent, credential?.agent);
     const endpoint: StatelessEndpoint = new StatelessEndpoint({
       service: this.#loadStatelessService,
-      principal: credential?.id ?? "anonymous",
+      clientKey: credential?.id ?? "anonymous",
       tools: this.tools,
       version,
       log,

@@ -48,7 +48,7 @@ export function relayInput(outcome: UnrelayedOutcome, context: RelayContext): Ou
     case "rpc-error": {
       const { downstreamMs, urlInputError } = outcome;
       if (urlInputError === undefined || context.request.interaction === undefined) return outcome;
-      const input = context.channel.supports("url") ? readLinks(urlInputError) : undefined;
+      const input = context.channel.supports("url") ? readUrlRequests(urlInputError) : undefined;
       return input === undefined
         ? outcome
         : requireInput({ input, downstreamMs }, { ...context, beginsAnew: true });
@@ -114,7 +114,7 @@ function requireInput(
 }
 
 /** Reads the links that a person has to open from the error of a server; `undefined` if it has none. */
-function readLinks(error: JsonText): NeededInput | undefined {
+function readUrlRequests(error: JsonText): NeededInput | undefined {
   const { data: { elicitations } } = JSON.parse(error.json);
   const links: unknown[] = Array.isArray(elicitations) ? elicitations : [];
   const requests = links.filter(isRecord).map(

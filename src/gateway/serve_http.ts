@@ -20,8 +20,8 @@ export interface ServeHttpOptions {
 }
 
 /**
- * Serves clients over HTTP until a signal asks the process to end, or its launcher is gone. Standard input is ignored, because it
- * may be `/dev/null`.
+ * Serves clients over HTTP until a signal asks the process to end, or its launcher is gone. Standard input is ignored,
+ * because it may be `/dev/null`.
  *
  * @throws {ConfigError} If the address is not available, or the certificate cannot be used.
  */

@@ -129,7 +129,7 @@ function decideServer(
 }
 
 /** An access request for a tool, a resource or a prompt, and the lists that decide about it. */
-interface ItemRequest<Name> {
+interface ItemAccess<Name> {
   readonly kind: "tool" | "resource" | "prompt";
   readonly server: string;
   readonly name: Name;
@@ -142,7 +142,7 @@ interface ItemRequest<Name> {
 
 function decideItem<Name>(
   agent: CompiledAgent,
-  { kind, server, name, listsIn, askLists, limitPath }: ItemRequest<Name>,
+  { kind, server, name, listsIn, askLists, limitPath }: ItemAccess<Name>,
   { denyOverrides = false, steps }: DecideOptions,
 ): Decision {
   const serverDecision = decideServer(agent, server, { limitPath, steps });
@@ -169,7 +169,7 @@ function decideItem<Name>(
   return concludeUndecided(addDecidingStep(decision, step, steps), skipped);
 }
 
-/** Allows an agent whose results are limited to read the rest of them. */
+/** Lets an agent read the rest of its results if a limit cuts them. */
 function allowByLimit(path: string, steps: Step[] | undefined): Decision {
   const decision: Decision = { effect: "allow", rule: path, errors: NO_ERRORS };
   return addDecidingStep(decision, { name: "result limit", searched: [path] }, steps);
@@ -265,7 +265,10 @@ function describeCondition(
   };
 }
 
-/** Returns conditions that do not hold, of entries with one of the effects: those that other arguments can fulfil, if any. */
+/**
+ * Returns the conditions that do not hold, of entries with one of the effects; if other arguments can fulfil some of
+ * them, only those.
+ */
 function failedConditions(
   skipped: readonly SkippedItem[],
   effects: readonly Effect[],

@@ -79,7 +79,7 @@ export interface DecidingCondition {
 
 /**
  * The name of a step. A `default` step decides if the searches before it have found nothing. Before that, `result limit`
- * allows an agent whose results are limited to read the rest of them. `agent` denies an unknown agent, and `error` denies
+ * lets an agent read the rest of its results if a limit cuts them. `agent` denies an unknown agent, and `error` denies
  * because deciding failed.
  */
 export type StepName =

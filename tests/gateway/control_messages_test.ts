@@ -1,7 +1,7 @@
 /** Walks the messages about conditions, approvals and pins: each names the entry, the test and what would pass. */
 import assert from "node:assert/strict";
 import rulesSchema from "../../config/rules.schema.json" with { type: "json" };
-import type { CannotAsk } from "../../src/approvals/mod.ts";
+import type { AskingProblem } from "../../src/approvals/mod.ts";
 import { describeCondition } from "../../src/cli/explain_text.ts";
 import { createHeldBackError } from "../../src/downstream/catalog/held_back.ts";
 import {
@@ -269,7 +269,7 @@ Deno.test("[control.messages] each answer about an approval names the call and s
   const entry = { tool: "t", when: { x: { equals: "a" } } };
   const { decision: askedBy, accessRequest } = await decideBy("ask", entry, { value: "a" });
   const unapproved = { call: CALL, askedBy };
-  const problems: { readonly [K in CannotAsk["kind"]]: Extract<CannotAsk, { kind: K }> } = {
+  const problems: { readonly [K in AskingProblem["kind"]]: Extract<AskingProblem, { kind: K }> } = {
     "too-many": { kind: "too-many" },
     "too-long": { kind: "too-long", maxLength: 5 },
     unusable: { kind: "unusable", reason: "the folder is a link" },

@@ -20,7 +20,7 @@ export interface FailedLogin {
   /** Time that the network has to wait, in milliseconds; `undefined` if it need not wait. */
   readonly waitMs: number | undefined;
   /** Whether this failure is the one that makes the network wait. */
-  readonly isFirst: boolean;
+  readonly startsWait: boolean;
 }
 
 /**
@@ -43,9 +43,9 @@ export class LoginThrottle {
     const isFull = failures.tokenHashes.size > MAX_INVALID_TOKENS;
     if (!isFull) failures.tokenHashes.add(tokenHash);
     if (failures.tokenHashes.size <= MAX_INVALID_TOKENS) {
-      return { waitMs: undefined, isFirst: false };
+      return { waitMs: undefined, startsWait: false };
     }
-    return { waitMs: Math.max(1, failures.endsAt - performance.now()), isFirst: !isFull };
+    return { waitMs: Math.max(1, failures.endsAt - performance.now()), startsWait: !isFull };
   }
 
   /** Number of remembered networks. */

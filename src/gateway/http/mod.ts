@@ -1,6 +1,6 @@
 /**
- * The gateway's clients over HTTP. A request is read by the listener, which enforces limits, then checked
- * and authenticated by the middlewares, and answered by a route. The body of a POST decides who answers: its session, the
+ * The gateway's clients over HTTP. A request is read by the listener, which enforces limits, then checked and
+ * authenticated by the middlewares, and answered by a route. The body of a POST decides who answers: its session, the
  * channel of a `Peer`, which sends the answers in the response, or without a session the client of its credential. Of a
  * message, the routes themselves read only its kind and the revision that it claims, and of a session's first message
  * also the method. Imports `config`, `jsonrpc` and the leaves.

@@ -100,7 +100,7 @@ export class RulesAuthenticator implements Authenticator {
     const bearer = readBearer(authorization);
     if (bearer.kind === "none") {
       const message = "A bearer token is needed: send it as `Authorization: Bearer TOKEN`. " +
-        "The operator of the gateway makes it.";
+        "The operator of the gateway can issue one.";
       const wwwAuthenticate = writeChallenge({ metadataUrl });
       return { kind: "refused", status: 401, wwwAuthenticate, message };
     }
@@ -177,11 +177,14 @@ export class RulesAuthenticator implements Authenticator {
       readonly metadataUrl: string | undefined;
     },
   ): Refused {
-    const { waitMs, isFirst } = this.#throttle.recordInvalid(address, sha256);
-    if (isFirst) {
-      this.#options.log.warn("Too many different tokens failed from an address: it has to wait", {
-        address,
-      });
+    const { waitMs, startsWait } = this.#throttle.recordInvalid(address, sha256);
+    if (startsWait) {
+      this.#options.log.warn(
+        "Too many different tokens from one network were refused: it has to wait",
+        {
+          address,
+        },
+      );
     }
     if (waitMs !== undefined) return refuseUntilLater(waitMs);
     const message =

@@ -6,7 +6,7 @@
  */
 export { fieldsOf } from "../../json.ts";
 export { decodeInitialize, encodeInitialize } from "./handshake.ts";
-export { canAsk, decodeInput, encodeInput } from "./input.ts";
+export { canAsk, decodeInputReply, encodeInputRequest } from "./input.ts";
 export { decoderOf } from "./operations.ts";
 export type { Answer, Fields, RequestContext, RequestDecoder } from "./request.ts";
 export { LIMIT_EXCEEDED } from "./rpc_operation.ts";

@@ -7,7 +7,7 @@ export { type Claim, decodeClaim } from "./claim.ts";
 export { encodeDiscover } from "./discover.ts";
 export { fieldsOf } from "../../json.ts";
 export {
-  declinesLinks,
+  declinesInput,
   decodeResponse,
   encodeInputRequired,
   responsesText,

@@ -29,14 +29,14 @@ export function canAsk(
 }
 
 /** Encodes a server's request for the user's input. */
-export function encodeInput(
+export function encodeInputRequest(
   { kind, params }: InputRequest,
 ): { readonly method: string; readonly params: Payload | undefined } {
   return { method: INPUT_METHODS[kind], params };
 }
 
 /** Decodes the client's answer to a request for input. */
-export function decodeInput(reply: Reply, kind: InputKind): InputResponse {
+export function decodeInputReply(reply: Reply, kind: InputKind): InputResponse {
   if (!reply.ok) return { kind: "failed", error: reply.text };
   const { result } = reply;
   const isElicitation = kind === "form" || kind === "url";

@@ -10,7 +10,7 @@ import {
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
 import { serverInfoMember } from "./complete_result.ts";
-import { decodeInput, encodeInput } from "./input.ts";
+import { decodeInputReply, encodeInputRequest } from "./input.ts";
 
 /** Options of a result that asks for input. */
 export interface InputRequiredOptions {
@@ -31,7 +31,7 @@ export function encodeInputRequired(
   { state, version }: InputRequiredOptions,
 ): JsonText {
   const members = [...requests].map(([key, request]) => {
-    const { method, params } = encodeInput(withoutId(request));
+    const { method, params } = encodeInputRequest(withoutElicitationId(request));
     const paramsMember = params === undefined ? "" : `,"params":${serializePayload(params)}`;
     return `${JSON.stringify(key)}:{"method":${JSON.stringify(method)}${paramsMember}}`;
   });
@@ -44,8 +44,8 @@ export function encodeInputRequired(
   );
 }
 
-/** Returns a request without the id of a link, which the revision does not have. */
-function withoutId({ kind, params }: InputRequest): InputRequest {
+/** Returns a request without `elicitationId`, which this revision does not have. */
+function withoutElicitationId({ kind, params }: InputRequest): InputRequest {
   if (kind !== "url" || params === undefined) return { kind, params };
   const { elicitationId: _, ...rest } = fieldsOf(JSON.parse(serializePayload(params)));
   return { kind, params: rest };
@@ -57,8 +57,8 @@ export function responsesText(request: IncomingRequest): JsonText | undefined {
   return isRecord(inputResponses) ? request.paramText("inputResponses") : undefined;
 }
 
-/** Whether a response in a request says that the person does not open a link. */
-export function declinesLinks(request: IncomingRequest): boolean {
+/** Whether a response in a request declines or cancels what the person was asked for. */
+export function declinesInput(request: IncomingRequest): boolean {
   const responses = Object.values(fieldsOf(fieldsOf(request.params).inputResponses));
   return responses.some((response) => isRefusal(fieldsOf(response).action));
 }
@@ -75,7 +75,7 @@ export function decodeResponse(
   const actions: readonly unknown[] = ["accept", "decline", "cancel"];
   if (isElicitation && !actions.includes(value.action)) return undefined;
   const body = text.json;
-  return decodeInput(
+  return decodeInputReply(
     { ok: true, result: new Result({ value, body, bytes: utf8Bytes(body) }) },
     kind,
   );

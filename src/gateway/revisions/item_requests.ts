@@ -66,7 +66,7 @@ function decodeCompletion(request: IncomingRequest): Operation {
   const { ref, argument, context } = fieldsOf(request.params);
   const { name, value } = fieldsOf(argument);
   if (typeof name !== "string" || typeof value !== "string") {
-    throw invalidArgument(request, "argument", "an object with a name and a value, two strings");
+    throw invalidArgument(request, "argument", "an object whose name and value are strings");
   }
   if (context !== undefined && !isRecord(context)) {
     throw invalidArgument(request, "context", "an object");

@@ -1,3 +1,4 @@
+import { MAX_REQUEST_ID_LENGTH } from "../../audit/mod.ts";
 import type { Settings } from "../../config/mod.ts";
 import type { GivenInput, InputRequest } from "../../downstream/mod.ts";
 import { CallerError } from "../../errors.ts";
@@ -14,42 +15,41 @@ import {
   type Answer,
   clientOf,
   holdMemory,
-  type InteractiveRequest,
+  type InteractiveCall,
   lengthOf,
   principalOf,
   type RawAnswer,
-  type RelayAnswer,
+  type UnsealedAnswer,
   withFault,
-} from "./interactive_request.ts";
+} from "./interactive_call.ts";
 import { createToken, ParkedOperations, type ParkedOperationsOptions } from "./parked.ts";
 import { digestRequest } from "./request_digest.ts";
 import { readState, type SealedState } from "./sealed_state.ts";
 import { StateSeal } from "./state_seal.ts";
 
-/** Maximum length of a text in a state that the client chooses; the audit log has no longer ones. */
-const MAX_TEXT_LENGTH = 64;
-
 /** Bytes of a character in memory. */
 const BYTES_PER_CHARACTER = 2;
 
-const NO_OBJECT =
+const RESPONSES_NOT_OBJECT =
   "inputResponses must be an object: the keys of inputRequests, each with its answer. " +
   "Send this request again with the same requestState.";
 
-const NOT_VALID = "The call waited for your input, but its requestState is not the one that you " +
-  "received for the same call, its time is up, or the gateway was restarted. The call may have had " +
-  "effects. If you still want it, make it anew, without requestState.";
+const STATE_NOT_VALID =
+  "The call waited for your input, but its requestState is not the one that you received for the " +
+  "same call, its time is up, or the gateway was restarted. The call may have had effects. If you " +
+  "still want it, make it anew, without requestState.";
 
-const NOT_HERE =
+const OPERATION_GONE =
   "The call waited for your input and is gone: it was continued before, its time was " +
   "up, the gateway was restarted, or another replica of the gateway has it. The call may have had " +
   "effects. If you still want it, make it anew, without requestState.";
 
-const NOT_GIVEN =
-  `The call waited for your input, and was cancelled because ${MAX_ROUNDS} requests did not have all ` +
-  "of it. The call may have had effects. If you still want it, make it anew, without requestState.";
+const INPUT_INCOMPLETE =
+  "The call waited for your input, and was cancelled because some of it was still missing after " +
+  `${MAX_ROUNDS} requests. The call may have had effects. If you still want it, make it anew, ` +
+  "without requestState.";
 
-const NO_ROOM =
+const MEMORY_FULL =
   "The requests of this client take their maximum of memory, so the call could not go on. " +
   "Send this request again when another one is answered.";
 
@@ -73,7 +73,7 @@ interface Continuation {
 
 /** A request with a state that may be used for it. */
 interface ContinuedRequest<K extends SealedState["kind"]> {
-  readonly operation: OperationRequest<Answer>;
+  readonly operationRequest: OperationRequest<Answer>;
   readonly state: Extract<SealedState, { readonly kind: K }>;
 }
 
@@ -103,7 +103,7 @@ export class Interactions {
   }
 
   /** Runs the operation of a request, or continues the operation whose state the request contains. */
-  answer(call: InteractiveRequest): Promise<Answer> {
+  answer(call: InteractiveCall): Promise<Answer> {
     const { requestState: sealed } = call.codec.fieldsOf(call.request.params);
     // Responses without a state belong to nothing.
     return sealed === undefined ? this.#run(call) : this.#continue(call, sealed);
@@ -135,19 +135,19 @@ export class Interactions {
   }
 
   /** Runs an operation, or runs it again with the input that its server needed. */
-  async #run(call: InteractiveRequest, continuation?: Continuation): Promise<Answer> {
-    const operation = call.decode((params) => interaction.notifyProgress(params));
-    const { interaction, keep } = this.#createInteraction(call, { operation, continuation });
+  async #run(call: InteractiveCall, continuation?: Continuation): Promise<Answer> {
+    const operationRequest = call.decode((params) => interaction.notifyProgress(params));
+    const { interaction, keep } = this.#createInteraction(call, { operationRequest, continuation });
     const givenInput = continuation?.givenInput;
     const run = call.run({
-      ...operation,
+      ...operationRequest,
       ...(givenInput !== undefined && { givenInput }),
       interaction,
       signal: interaction.signal,
       encode: (outcome) => {
         return outcome.kind === "input-required"
-          ? { kind: "relay", outcome }
-          : operation.encode(outcome);
+          ? { kind: "unsealed", outcome }
+          : operationRequest.encode(outcome);
       },
     }, interaction);
     interaction.follow(run, keep);
@@ -155,9 +155,9 @@ export class Interactions {
   }
 
   #createInteraction(
-    call: InteractiveRequest,
-    { operation, continuation }: {
-      readonly operation: OperationRequest<Answer>;
+    call: InteractiveCall,
+    { operationRequest, continuation }: {
+      readonly operationRequest: OperationRequest<Answer>;
       readonly continuation: Continuation | undefined;
     },
   ): {
@@ -167,9 +167,9 @@ export class Interactions {
   } {
     const { parked } = this.#options.metrics;
     const { client, memory } = call;
-    const { claimedAgent } = operation;
+    const { claimedAgent } = operationRequest;
     // The request itself is not kept: it may take much memory.
-    let encode: OperationRequest<Answer>["encode"] | undefined = operation.encode;
+    let encode: OperationRequest<Answer>["encode"] | undefined = operationRequest.encode;
     let keptBytes = 0;
     const interaction: Interaction<RawAnswer> = new Interaction({
       request: call.attached,
@@ -190,7 +190,7 @@ export class Interactions {
     });
     const keep = (answer: RawAnswer): RawAnswer => {
       const bytes = BYTES_PER_CHARACTER * lengthOf(answer);
-      const tooLarge = memory.hasRoom(bytes) ? undefined : encode?.(createTooLarge());
+      const tooLarge = memory.hasRoom(bytes) ? undefined : encode?.(createTooLargeOutcome());
       encode = undefined;
       if (tooLarge !== undefined) return tooLarge;
       keptBytes = bytes;
@@ -201,52 +201,53 @@ export class Interactions {
   }
 
   /** Continues the operation whose state a request contains, if the request may use it. */
-  async #continue(call: InteractiveRequest, sealed: unknown): Promise<Answer> {
-    // An operation that is parked here counts its first request only.
+  async #continue(call: InteractiveCall, sealed: unknown): Promise<Answer> {
+    // The pipeline counts only the first request of an operation that is parked here, so this one is counted as well.
     using held = holdMemory(call);
     if (held === undefined) {
-      return await this.#run(withFault(call, new CallerError("RATE_LIMITED", NO_ROOM)));
+      return await this.#run(withFault(call, new CallerError("RATE_LIMITED", MEMORY_FULL)));
     }
     const { inputResponses } = call.codec.fieldsOf(call.request.params);
     if (inputResponses !== undefined && !isRecord(inputResponses)) {
-      return await this.#refuse(call, NO_OBJECT);
+      return await this.#refuse(call, RESPONSES_NOT_OBJECT);
     }
-    const operation = call.decode(() => {});
-    const state = await this.#open(sealed, { call, operation });
-    if (state?.kind === "park") return await this.#resume(call, { operation, state });
+    const operationRequest = call.decode(() => {});
+    const state = await this.#open(sealed, { call, operationRequest });
+    if (state?.kind === "park") return await this.#resume(call, { operationRequest, state });
     held[Symbol.dispose]();
     return state === undefined
-      ? await this.#refuse(call, NOT_VALID)
-      : await this.#repeat(call, { operation, state });
+      ? await this.#refuse(call, STATE_NOT_VALID)
+      : await this.#repeat(call, { operationRequest, state });
   }
 
-  /** Returns the state in a request; `undefined` if the request may not use it, also because a clock was set back. */
+  /** Returns the state in a request; `undefined` if the request may not use it. */
   async #open(
     sealed: unknown,
-    { call, operation }: {
-      readonly call: InteractiveRequest;
-      readonly operation: OperationRequest<Answer>;
+    { call, operationRequest }: {
+      readonly call: InteractiveCall;
+      readonly operationRequest: OperationRequest<Answer>;
     },
   ): Promise<SealedState | undefined> {
     if (typeof sealed !== "string") return undefined;
     const state = readState(await this.#seal.open(sealed, call.request.method));
     const remainingMs = (state?.expiresAt ?? 0) - Date.now();
+    // A state that expires too late is refused: a clock was set back. The clocks of replicas may differ a little.
     const isUsable = state !== undefined && remainingMs > 0 && remainingMs <= 2 * this.#ttlMs &&
-      state.digest === await this.#digest(call, principalOf(call, operation));
+      state.digest === await this.#digest(call, principalOf(call, operationRequest));
     return isUsable ? state : undefined;
   }
 
   /** Continues an operation that is parked here. */
   async #resume(
-    call: InteractiveRequest,
-    { operation, state }: ContinuedRequest<"park">,
+    call: InteractiveCall,
+    { operationRequest, state }: ContinuedRequest<"park">,
   ): Promise<Answer> {
     const interaction = this.#parked.find(state.handle);
     // From here on, a second copy of the request comes too late.
-    const isResumed = interaction?.principal === principalOf(call, operation) &&
+    const isResumed = interaction?.principal === principalOf(call, operationRequest) &&
       interaction.resume(call.attached, state.round);
-    if (!isResumed) return await this.#refuse(call, NOT_HERE);
-    const refusal = await call.decideAgain(operation, interaction);
+    if (!isResumed) return await this.#refuse(call, OPERATION_GONE);
+    const refusal = await call.decideAgain(operationRequest, interaction);
     if (refusal !== undefined) {
       interaction.cancel("The rules do not allow the call any more", "denied");
       return refusal;
@@ -256,22 +257,22 @@ export class Interactions {
       if (response !== undefined) interaction.respond(key, response);
     }
     if (!interaction.mustAsk) return await this.#answerNext(call, interaction);
-    // Requests that continue an operation count towards no limit, so there are only so many.
+    // Requests that continue an operation count towards no limit, so their number is limited.
     if (interaction.rounds >= MAX_ROUNDS) {
       interaction.cancel("The client does not give the input");
-      return await this.#refuse(call, NOT_GIVEN);
+      return await this.#refuse(call, INPUT_INCOMPLETE);
     }
     return await this.#ask(call, { interaction, requests: interaction.park() });
   }
 
   /** Runs an operation that is not in memory once more. */
   async #repeat(
-    call: InteractiveRequest,
+    call: InteractiveCall,
     { state }: ContinuedRequest<"relay" | "again">,
   ): Promise<Answer> {
     const { token, expiresAt, rounds, sealedAt, beginning: continued, server } = state;
     const isFirstUse = this.#parked.use(token, { client: call.client, expiresAt });
-    if (!isFirstUse) return await this.#refuse(call, NOT_HERE);
+    if (!isFirstUse) return await this.#refuse(call, OPERATION_GONE);
     const waitedMs = state.waitedMs + Math.max(0, Date.now() - sealedAt);
     const record = { rounds, waitedMs, continued };
     if (state.kind === "relay") {
@@ -280,7 +281,7 @@ export class Interactions {
       return await this.#run(call, { record, givenInput });
     }
     const continuation = { record, givenInput: undefined };
-    if (!call.codec.declinesLinks(call.request)) return await this.#run(call, continuation);
+    if (!call.codec.declinesInput(call.request)) return await this.#run(call, continuation);
     const message = `Server "${server}" needs a person to open a link, and the person did not. ` +
       "The call was not made again.";
     return await this.#run(
@@ -291,7 +292,7 @@ export class Interactions {
 
   /** Returns the answer to a request: that to the operation, or one that asks for input. */
   async #answerNext(
-    call: InteractiveRequest,
+    call: InteractiveCall,
     interaction: Interaction<RawAnswer>,
   ): Promise<Answer> {
     const event = await interaction.next();
@@ -299,14 +300,14 @@ export class Interactions {
       return await this.#ask(call, { interaction, requests: event.requests });
     }
     const { answer } = event;
-    return answer.kind === "relay"
+    return answer.kind === "unsealed"
       ? await this.#relay(call, { interaction, outcome: answer.outcome })
       : answer;
   }
 
   /** Asks for the input that a parked operation needs. */
   async #ask(
-    call: InteractiveRequest,
+    call: InteractiveCall,
     { interaction, requests }: {
       readonly interaction: Interaction<RawAnswer>;
       readonly requests: ReadonlyMap<string, InputRequest>;
@@ -322,10 +323,10 @@ export class Interactions {
 
   /** Asks for the input that a server needs before the operation is run again. */
   #relay(
-    call: InteractiveRequest,
+    call: InteractiveCall,
     { interaction, outcome }: {
       readonly interaction: Interaction<RawAnswer>;
-      readonly outcome: RelayAnswer["outcome"];
+      readonly outcome: UnsealedAnswer["outcome"];
     },
   ): Promise<Answer> {
     const { server, input, beginsAnew, hasBegun, approved } = outcome;
@@ -334,7 +335,7 @@ export class Interactions {
     const beginning = continued ?? {
       startedAt,
       session: call.connectionId,
-      requestId: typeof id === "string" ? startOfText(id, MAX_TEXT_LENGTH) : id,
+      requestId: typeof id === "string" ? startOfText(id, MAX_REQUEST_ID_LENGTH) : id,
       hasBegun,
     };
     const state = {
@@ -352,7 +353,7 @@ export class Interactions {
   }
 
   async #sealAnswer(
-    call: InteractiveRequest,
+    call: InteractiveCall,
     { requests, state, principal }: {
       readonly requests: ReadonlyMap<string, InputRequest>;
       readonly state: Readonly<Record<string, unknown>>;
@@ -367,30 +368,30 @@ export class Interactions {
     return { kind: "result", result };
   }
 
-  /** Refuses a request whose state cannot be used. It counts towards the limits, and is recorded as a failure. */
-  async #refuse(call: InteractiveRequest, message: string): Promise<Answer> {
+  /** Refuses a request that cannot continue an operation. It counts towards the limits, and is recorded as a failure. */
+  async #refuse(call: InteractiveCall, message: string): Promise<Answer> {
     const invalid = withFault(call, new CallerError("INVALID_ARGUMENTS", message));
     return await this.#run({
       ...call,
       decode: (notifyProgress) => {
-        const operation = invalid.decode(notifyProgress);
+        const operationRequest = invalid.decode(notifyProgress);
         const encode = (outcome: Outcome): Answer => {
-          if (outcome.kind !== "failed") return operation.encode(outcome);
+          if (outcome.kind !== "failed") return operationRequest.encode(outcome);
           const { error: data } = outcome;
           const error = { code: RPC_CODES.invalidParams, message: data.message, data };
           return { kind: "error", error };
         };
-        return { ...operation, encode };
+        return { ...operationRequest, encode };
       },
     });
   }
 
-  #digest({ request, client }: InteractiveRequest, principal: string): Promise<string> {
+  #digest({ request, client }: InteractiveCall, principal: string): Promise<string> {
     return digestRequest(request, { principal, party: `client ${client}` });
   }
 }
 
-function createTooLarge(): Outcome {
+function createTooLargeOutcome(): Outcome {
   const message = "The call has ended, but its result was too large to be kept while the call " +
     "waited for your input. The call may have had effects.";
   const error = createErrorBody("SERVER_UNAVAILABLE", message, { retryable: false });

@@ -16,12 +16,14 @@ export type SealedState =
     /** The operation waits in the memory of this process. */
     | {
       readonly kind: "park";
+      /** The operation's handle; see `ParkedOperations`. */
       readonly handle: string;
+      /** Number of times that the client was asked, including the question that this state belongs to. */
       readonly round: number;
     }
-    /** The operation is in no memory. */
+    /** The operation is not in memory: the state has all that is known of it. */
     | {
-      /** Whether its server continues it with the server's own state, or it begins anew. */
+      /** `relay`: its server continues it with the server's own state; `again`: it begins anew. */
       readonly kind: "relay" | "again";
       /** The name of the server. */
       readonly server: string;
@@ -29,6 +31,7 @@ export type SealedState =
       readonly state?: string;
       /** Identifies the state, which can be used once. */
       readonly token: string;
+      /** Number of times that the client was asked, including the question that this state belongs to. */
       readonly rounds: number;
       /** Time that the operation waited for its client before, in milliseconds. */
       readonly waitedMs: number;

@@ -43,7 +43,7 @@ export interface StatelessClientOptions {
   /** Id of the client: servers that were started for it are its own. Over HTTP, the client is a credential. */
   readonly connectionId: string;
   /** Identifies the client in its state, over HTTP the same for all replicas; default: `connectionId`. */
-  readonly principal?: string;
+  readonly clientKey?: string;
   /** The gateway's tools by name. */
   readonly tools: ReadonlyMap<string, GatewayTool>;
   /** Returns the active context; called for each request. */
@@ -114,7 +114,7 @@ export class StatelessClient {
 
   /** Whether operations wait for a further request of the client. */
   get isAwaited(): boolean {
-    return this.#interactions.isAwaited(this.#principal);
+    return this.#interactions.isAwaited(this.#clientKey);
   }
 
   /** Number of requests that are not answered yet. */
@@ -139,7 +139,7 @@ export class StatelessClient {
 
   /** Ends the operation that asked for input in the answer to a request, because the client cancels that request. */
   cancelAnswered(requestId: string, reason: string): void {
-    this.#interactions.cancelRequest({ client: this.#principal, requestId }, reason);
+    this.#interactions.cancelRequest({ client: this.#clientKey, requestId }, reason);
   }
 
   /** Whether the client listens to updates of resources. */
@@ -152,7 +152,7 @@ export class StatelessClient {
     this.#isClosed = true;
     this.#offers.close();
     this.#streams.end();
-    this.#interactions.endClient(this.#principal);
+    this.#interactions.endClient(this.#clientKey);
   }
 
   /** Notifies the client, if it listens, that a reload may have changed a list. */
@@ -315,7 +315,7 @@ export class StatelessClient {
       ? await this.#interactions.answer({
         request,
         attached: this.#attachedOf(request, { capabilities, channel }),
-        client: this.#principal,
+        client: this.#clientKey,
         connectionId,
         memory: memory(),
         codec: this.#codec,
@@ -348,8 +348,8 @@ export class StatelessClient {
     };
   }
 
-  get #principal(): string {
-    return this.#options.principal ?? this.id;
+  get #clientKey(): string {
+    return this.#options.clientKey ?? this.id;
   }
 
   #connectionOf({ capabilities }: Claim): ClientConnection {

@@ -184,7 +184,7 @@ Deno.test("[rules.credentials] many unknown tokens are logged once, without the 
   assert.equal(fixture.log.messages.length, 1);
   assert.match(
     fixture.log.messages[0] ?? "",
-    /^warn Too many different tokens failed from an address/,
+    /^warn Too many different tokens from one network were refused/,
   );
   assert.doesNotMatch(JSON.stringify([fixture.log.messages, fixture.log.fields]), /amg_guess/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Budget } from "../../../src/budget.ts";
 import { Interactions } from "../../../src/gateway/stateless/interactions.ts";
-import type { InteractiveRequest } from "../../../src/gateway/stateless/interactive_request.ts";
+import type { InteractiveCall } from "../../../src/gateway/stateless/interactive_call.ts";
 import { loadClientCodec2026 } from "../../../src/gateway/revisions/mod.ts";
 import { Cancellation, type IncomingRequest } from "../../../src/jsonrpc/mod.ts";
 import { Metrics } from "../../../src/metrics/mod.ts";
@@ -47,9 +47,9 @@ Deno.test("[interaction.sealed] the longest state of a server is sealed whatever
       notifyLog: () => {},
     },
     decode: () => ({ claimedAgent: "a" }),
-    run: () => Promise.resolve({ kind: "relay", outcome }),
+    run: () => Promise.resolve({ kind: "unsealed", outcome }),
     decideAgain: () => Promise.resolve(undefined),
-  } as unknown as InteractiveRequest;
+  } as unknown as InteractiveCall;
   const answer = await interactions.answer(call);
   assert.ok(answer.kind === "result");
   assert.match(JSON.stringify(answer.result), /input_required/);

@@ -1,4 +1,4 @@
-/** Requests whose operations may ask their clients for input. */
+/** Calls, and requests for prompts and resources, whose operations may ask their clients for input. */
 
 import type { Budget } from "../../budget.ts";
 import type { ClientChannel } from "../../downstream/mod.ts";
@@ -16,17 +16,17 @@ export type Answer = clientCodec2025.Answer;
 const MAX_AGENT_LENGTH = 64;
 
 /** An outcome that has to be sealed before it is an answer. */
-export interface RelayAnswer {
-  readonly kind: "relay";
+export interface UnsealedAnswer {
+  readonly kind: "unsealed";
   readonly outcome: Extract<Outcome, { readonly kind: "input-required" }>;
   readonly bytes?: never;
 }
 
 /** The answer to an operation, before its state is sealed. */
-export type RawAnswer = Answer | RelayAnswer;
+export type RawAnswer = Answer | UnsealedAnswer;
 
 /** A request whose operation may ask its client for input. */
-export interface InteractiveRequest {
+export interface InteractiveCall {
   readonly request: IncomingRequest;
   /** The request as the operation sees it while it is attached. */
   readonly attached: AttachedRequest;
@@ -42,27 +42,27 @@ export interface InteractiveRequest {
   readonly decode: (notifyProgress: AttachedRequest["notifyProgress"]) => OperationRequest<Answer>;
   /** Runs the operation. */
   readonly run: (
-    operation: OperationRequest<RawAnswer>,
+    operationRequest: OperationRequest<RawAnswer>,
     channel: ClientChannel,
   ) => Promise<RawAnswer>;
   /** Decides again about an operation that its client continues; returns the answer if it is refused. */
   readonly decideAgain: (
-    operation: OperationRequest<Answer>,
+    operationRequest: OperationRequest<Answer>,
     channel: ClientChannel,
   ) => Promise<Answer | undefined>;
 }
 
 /** Returns a request whose operation fails before it is judged. */
-export function withFault(call: InteractiveRequest, fault: CallerError): InteractiveRequest {
+export function withFault(call: InteractiveCall, fault: CallerError): InteractiveCall {
   return { ...call, decode: (notifyProgress) => ({ ...call.decode(notifyProgress), fault }) };
 }
 
 /**
  * Counts a request against the memory of its client.
  *
- * @returns Ends the counting when it is disposed of, which is idempotent; `undefined` if there is no room.
+ * @returns An object that ends the counting when it is disposed of, even repeatedly; `undefined` if there is no room.
  */
-export function holdMemory({ memory, request }: InteractiveRequest): Disposable | undefined {
+export function holdMemory({ memory, request }: InteractiveCall): Disposable | undefined {
   const { memory: bytes } = request;
   if (!memory.hasRoom(bytes)) return undefined;
   memory.add(bytes);
@@ -77,7 +77,7 @@ export function holdMemory({ memory, request }: InteractiveRequest): Disposable 
 
 /** Identifies the client and the agent of a request. */
 export function principalOf(
-  { client }: Pick<InteractiveRequest, "client">,
+  { client }: Pick<InteractiveCall, "client">,
   { claimedAgent = "" }: Pick<OperationRequest, "claimedAgent">,
 ): string {
   return JSON.stringify([client, startOfText(claimedAgent, MAX_AGENT_LENGTH)]);
@@ -101,7 +101,7 @@ export function lengthOf(answer: RawAnswer): number {
       return answer.error instanceof JsonText
         ? answer.error.json.length
         : JSON.stringify(answer.error).length;
-    case "relay":
+    case "unsealed":
       return JSON.stringify(answer.outcome.input).length;
     case "none":
       return 0;
