@@ -296,8 +296,9 @@ function createResponse(
   return new Response(BODILESS_STATUSES.has(status) ? null : body, { status, headers });
 }
 
-/** Waits for a promise until a signal aborts, whose reason is then thrown. */
+/** Waits for a promise until a signal aborts, whose reason is then thrown; a later rejection is ignored. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {});
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);

@@ -31,6 +31,9 @@ const LOCKED_RETRY_MS = 500;
 /** Maximum length of the text that is rewritten if the file is deleted, in UTF-16 code units. */
 const MAX_RECENT_LENGTH = 1024 * 1024;
 
+/** The state of a path whose file is open. */
+type PathState = "same" | "rotated" | "moved" | "deleted";
+
 /**
  * A file that lines are appended to. When it is full, the older files are renamed to `PATH.2`, `PATH.3` and
  * so on, and the full file to `PATH.1`. Each append is one write at the end of the file, so that several
@@ -96,8 +99,9 @@ export class AuditFile implements Destination {
     const recentTexts = this.#recentTexts;
     const lost = this.#recentSkippedLines;
     let writtenTexts = 0;
+    let state: PathState | undefined;
     try {
-      const state = this.#checkPath();
+      state = this.#checkPath();
       if (state === "same" || state === "rotated") return undefined;
       if (state === "moved") return { kind: "moved" };
       // Without this, the recent lines would be in no file, although their answers may have been sent.
@@ -108,7 +112,8 @@ export class AuditFile implements Destination {
       const rewritten = recentTexts.reduce((sum, text) => sum + countLines(text), 0);
       return { kind: "deleted", rewritten, lost };
     } catch {
-      const isDeleted = writtenTexts > 0 || wasDeleted(this.#file);
+      // If the path was reopened before the failure, the file is another one.
+      const isDeleted = state === "deleted" || wasDeleted(this.#file);
       return { kind: "unwritable", texts: isDeleted ? recentTexts.slice(writtenTexts) : [], lost };
     }
   }
@@ -147,7 +152,7 @@ export class AuditFile implements Destination {
   }
 
   /** Checks whether the file is still at its path, and reopens the path if it is not. */
-  #checkPath(): "same" | "rotated" | "moved" | "deleted" {
+  #checkPath(): PathState {
     const current = statPath(this.path);
     if (current?.identity === this.#identity) {
       this.#size = current.size;

@@ -114,7 +114,10 @@ export class AuditTrail {
     this.#refusals.close();
     this.#unidentifiedRefusals.close();
     this.#lookups.close();
-    await Promise.all([this.#auditLog.close(), this.#refusalLog?.close()]);
+    // Both are one log if it is a stream.
+    await Promise.all(
+      new Set([this.#auditLog, this.#refusalLog]).values().map((log) => log?.close()),
+    );
   }
 
   #openRefusalLog(): AuditLog {

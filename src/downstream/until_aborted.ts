@@ -7,6 +7,7 @@ import type { CancelSignal } from "../jsonrpc/mod.ts";
  * @param signal Its reason is thrown if it aborts first.
  */
 export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {
+  promise.catch(() => {});
   signal.throwIfAborted();
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -17,6 +18,5 @@ export async function untilAborted<T>(promise: Promise<T>, signal: CancelSignal)
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    promise.catch(() => {});
   }
 }

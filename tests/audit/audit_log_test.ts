@@ -16,6 +16,8 @@ const FULL_DISK_PATH = fileURLToPath(new URL("full_disk.ts", import.meta.url));
 const FULL_DISK_TESTS: Readonly<Record<string, string>> = {
   recovery:
     "[audit.failing-disk] a full disk is reported once, and waiting entries are written when there is space again",
+  deleted:
+    "[audit.failing-disk] the entries of a deleted file are kept while the new file cannot be written",
   limit:
     "[audit.failing-disk] the size of the waiting entries is bounded, and dropped entries are counted",
   fallback:

@@ -1,6 +1,7 @@
 /** Tests of an audit log whose disk is full; the argument names the case. */
 import assert from "node:assert/strict";
 import { auditLine, AuditTrail } from "../../src/audit/mod.ts";
+import { isFile } from "../../src/file_identity.ts";
 import { waitUntil } from "../e2e/wait.ts";
 import {
   appendAndWait,
@@ -49,6 +50,23 @@ const CASES: Readonly<Record<string, () => void | Promise<void>>> = {
       ["a full", ...Array.from({ length: 51 }, (_, number) => `a ${number}`)],
     );
     assert.deepEqual(log.messages.map((text) => text.split(" ")[0]), ["error", "info"]);
+    audit.close();
+  },
+  async deleted() {
+    using folder = new TestFolder();
+    const path = folder.pathOf("audit.jsonl");
+    const log = createRecordingLog();
+    const audit = new AuditTrail({ path, fallbackPath: path, log, retryMs: 5 });
+    await appendAndWait(audit, createAuditEntry({ request_id: "first" }));
+    Deno.removeSync(path);
+    // A new file can be created, but nothing can be written to it.
+    await limitFileSize(0);
+    await waitUntil("the file was created again", () => isFile(path));
+    await waitUntil("the entry waits", () => audit.status().waiting === 1);
+    await limitFileSize("unlimited");
+    await waitUntil("the entry is written", () => audit.status().waiting === 0);
+    await appendAndWait(audit, createAuditEntry({ request_id: "second" }));
+    assert.deepEqual(readEntryIds(path), ["a first", "a second"]);
     audit.close();
   },
   async limit() {

@@ -16,7 +16,7 @@ const INPUT_METHODS: Readonly<Record<InputKind, string>> = {
 
 /**
  * Whether a client can be asked for a kind of input. A client that declares elicitation without modes
- * has forms.
+ * has forms; one that declares only links has none.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#capabilities}
  */
@@ -24,8 +24,8 @@ export function canAsk(
   { elicitation, sampling, roots }: ClientCapabilities,
   kind: InputKind,
 ): boolean {
-  const declaredCapabilities = { form: elicitation, url: elicitation?.url, sampling, roots };
-  return declaredCapabilities[kind] !== undefined;
+  const { url, form = url === undefined ? elicitation : undefined } = elicitation ?? {};
+  return { form, url, sampling, roots }[kind] !== undefined;
 }
 
 /** Encodes a server's request for the user's input. */

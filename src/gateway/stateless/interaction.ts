@@ -9,6 +9,7 @@ import { Cancellation, type CancelSignal, JsonText, RPC_CODES } from "../../json
 import { startTimer } from "../../within.ts";
 import type { InteractionRecord, OperationBeginning } from "../operation.ts";
 import { MAX_REQUESTS, MAX_ROUNDS } from "../relay.ts";
+import { clientCodec2025 } from "../revisions/mod.ts";
 
 /** Time for which further requests for input are awaited after the first one, in milliseconds. */
 const GATHER_MS = 15;
@@ -243,7 +244,7 @@ export class Interaction<A> implements ClientChannel, InteractionRecord {
   }
 
   supports(kind: InputKind): boolean {
-    return !this.#hasEnded && supportsInput(this.#capabilities, kind);
+    return !this.#hasEnded && clientCodec2025.canAsk(this.#capabilities, kind);
   }
 
   requestInput(request: InputRequest, signal: CancelSignal): Promise<InputResponse> {
@@ -354,13 +355,4 @@ function shortProgress(
     ...(typeof total === "number" && { total }),
     ...(isShort && { message }),
   };
-}
-
-/** Whether the client of a request can be asked for a kind of input. */
-function supportsInput(
-  { elicitation, sampling, roots }: ClientCapabilities,
-  kind: InputKind,
-): boolean {
-  const declared = { form: elicitation?.form, url: elicitation?.url, sampling, roots };
-  return declared[kind] !== undefined;
 }
