@@ -18,6 +18,7 @@ import {
   writeSplitProgram,
 } from "./link_chunks.ts";
 import { compileEarly } from "./early_functions.ts";
+import { partOf } from "../src/program_files.ts";
 import { runTrial, SANDBOX_TRIAL, SERVE_TRIAL, type Trial } from "./trial.ts";
 
 /** Options of a bundle. */
@@ -73,7 +74,7 @@ export async function bundleGateway(
   });
   await bundle({
     entry: "scripts/part_sandbox.ts",
-    output: output.replace(/\.js$/, "-sandbox.js"),
+    output: partOf(output, "sandbox"),
     trial: SANDBOX_TRIAL,
   });
   // Otherwise Deno would use the clone's own deno.json for the bundle, and download every package
@@ -84,9 +85,10 @@ export async function bundleGateway(
 /**
  * Writes the relay of the gateway as a file of its own, beside the file of the gateway.
  *
- * @param output The file to write; its name is that of the gateway's with `-relay` before the extension.
+ * @param gateway The file of the gateway.
  */
-export async function bundleRelay(output: string): Promise<void> {
+export async function bundleRelay(gateway: string): Promise<void> {
+  const output = partOf(gateway, "relay");
   const temporary = await Deno.makeTempDir({ dir: dirname(output), prefix: "bundle-" });
   try {
     const files = await runBundler("scripts/part_relay.ts", { folder: temporary });
@@ -124,7 +126,7 @@ export async function bundle(options: BundleOptions): Promise<void> {
       await Deno.rename(temporaryFile, path);
     };
     if (!splits) return await replace(output, writeProgram(optimized, entry));
-    const chunksPath = output.replace(/\.js$/, "-chunks.txt");
+    const chunksPath = partOf(output, "chunks");
     const { start, chunksText } = writeSplitProgram(optimized, {
       entry,
       chunksName: basename(chunksPath),
@@ -226,5 +228,5 @@ if (import.meta.main) {
   const output = "dist/agent-mcp-gateway.js";
   await bundleGateway(output);
   // deno-lint-ignore no-console
-  console.log(`Wrote ${output} and ${output.replace(/\.js$/, "-sandbox.js")}`);
+  console.log(`Wrote ${output} and ${partOf(output, "sandbox")}`);
 }

@@ -8,6 +8,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { listSettings } from "../src/config/mod.ts";
+import { PART_ENDS } from "../src/program_files.ts";
 import { bundleGateway, bundleRelay } from "./bundle.ts";
 import { print, runTask } from "./compile.ts";
 import { permissionFlags } from "./permissions.ts";
@@ -18,7 +19,7 @@ const NAME = "agent-mcp-gateway";
 const DESCRIPTION = "One MCP server in front of all of yours, with rules for each agent";
 
 /** The program, the chunks that it loads later, and the programs of smaller processes. */
-const PROGRAM_FILES = [".js", "-chunks.txt", "-relay.js", "-sandbox.js"].map((end) => NAME + end);
+const PROGRAM_FILES = [".js", ...Object.values(PART_ENDS)].map((end) => NAME + end);
 
 /** The pages that README links to. npm packs README and LICENSE even if `files` does not list them. */
 const PAGES = ["CONTRIBUTING.md", "SECURITY.md"];
@@ -111,7 +112,7 @@ function toJsonText(value: unknown): string {
  */
 export async function buildPackage(repository?: string): Promise<void> {
   await bundleGateway(`${PACKAGE_FOLDER}/${NAME}.js`, { splits: true });
-  await bundleRelay(`${PACKAGE_FOLDER}/${NAME}-relay.js`);
+  await bundleRelay(`${PACKAGE_FOLDER}/${NAME}.js`);
   await Deno.copyFile("scripts/npm_launcher.cjs", `${PACKAGE_FOLDER}/launcher.cjs`);
   for (const name of ["README.md", "LICENSE", ...PAGES]) {
     await Deno.copyFile(name, `${PACKAGE_FOLDER}/${name}`);

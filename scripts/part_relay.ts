@@ -1,5 +1,5 @@
 /**
- * The program of a relay without the rest of the gateway, as a file of the npm package. A relay takes less memory if its
+ * The program of a relay, without the rest of the gateway, as a file of the npm package. A relay takes less memory if its
  * file has nothing else.
  *
  * @module

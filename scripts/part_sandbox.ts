@@ -1,6 +1,6 @@
 /**
- * The process in which code of agents runs, without the rest of the gateway, as a file beside the bundle. Deno keeps no
- * compiled code for this process, so it starts faster if its file has nothing else.
+ * The program of a process in which code of agents runs, without the rest of the gateway, as a file beside the bundle. Such
+ * a process may write no file, so Deno compiles its program at each start: a small one starts faster.
  *
  * @module
  */

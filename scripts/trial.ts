@@ -84,12 +84,12 @@ export async function runTrial(
   const stderr = new Response(child.stderr).text();
   let stdout = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    // The program has answered; it ends with its input.
+    if (stdout === "") await writer.close().catch(() => {});
     stdout += text;
-    // The program has answered. It ends with its input.
-    await writer.close().catch(() => {});
   }
-  // The program may have ended without an answer.
-  await writer.close().catch(() => {});
+  // A program that printed nothing has ended already.
+  if (stdout === "") await writer.close().catch(() => {});
   const { success } = await child.status;
   if (!success) throw new Error(`The program does not start:\n${await stderr}`);
   const functions: ProgramFunction[] = [];

@@ -5,14 +5,22 @@
  * @module
  */
 
-/** The end of the name of each part's file: the chunks that are loaded later, and the programs of smaller processes. */
-const PART_ENDS = { chunks: "-chunks.txt", relay: "-relay.js", sandbox: "-sandbox.js" };
+/**
+ * The ends of the names of the parts' files, in place of `.js`: the chunks that are loaded later, and the programs of
+ * smaller processes.
+ */
+export const PART_ENDS = { chunks: "-chunks.txt", relay: "-relay.js", sandbox: "-sandbox.js" };
 
 /** Returns the address of the program's main file. */
 export function programModule(): string {
   const main = Deno.mainModule;
   const { relay } = PART_ENDS;
   return main.endsWith(relay) ? `${main.slice(0, -relay.length)}.js` : main;
+}
+
+/** Returns the path or address of a part of a program, beside the program's own. */
+export function partOf(program: string, part: keyof typeof PART_ENDS): string {
+  return program.replace(/\.js$/, PART_ENDS[part]);
 }
 
 /** Returns the address of the file that a process runs to execute code: the main file if there is no file for it. */
@@ -29,7 +37,7 @@ export function listReadParts(): string[] {
 function partModule(part: keyof typeof PART_ENDS): string | undefined {
   const program = programModule();
   if (!program.endsWith(".js")) return undefined;
-  const address = program.replace(/\.js$/, PART_ENDS[part]);
+  const address = partOf(program, part);
   try {
     return Deno.statSync(new URL(address)).isFile ? address : undefined;
   } catch {
