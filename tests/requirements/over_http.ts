@@ -56,7 +56,7 @@ export const OVER_HTTP: Readonly<Record<string, Section>> = {
     "http.connections-limit":
       "at the limit of connections, an idle one is closed for a new one; connections take at most half of the open files",
     "http.turns":
-      "requests without an accepted credential take turns by network and by connection, and a flood of them takes at most a fifth of the time, so it delays other clients little",
+      "requests without an accepted credential take turns by network and by connection, and a flood of short ones takes a fifth of the time, so it delays other clients little",
     "http.connections": "the number and duration of connections are limited",
     "http.tls": "TLS uses a certificate and key; the gateway does not start if they do not match",
     "http.tls-slow": "a client that does not finish the TLS handshake is disconnected",

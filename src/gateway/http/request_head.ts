@@ -61,13 +61,7 @@ export function readHost(header: string): string {
   return (HOST.exec(header)?.[1] ?? "").toLowerCase();
 }
 
-/** The latest valid `Host` header: most requests have the same, and checking it takes as long as all other headers. */
-let knownHost = "";
-
 /** Whether the header names a valid host, unlike `999.9.9.9`, `[::::]` and port 99999. */
 function isHost(header: string): boolean {
-  if (header === knownHost && header !== "") return true;
-  if (!HOST.test(header) || !URL.canParse(`http://${header}`)) return false;
-  knownHost = header;
-  return true;
+  return HOST.test(header) && URL.canParse(`http://${header}`);
 }

@@ -4,7 +4,7 @@ const MAX_STARTED = 8;
 /** Duration of the pause between two turns, as a multiple of the time that the first one took. */
 const PAUSE_FACTOR = 4;
 
-/** Maximum duration of the pause, in milliseconds. */
+/** Maximum duration of the pause, in milliseconds, so that requests that take long do not wait for seconds. */
 const MAX_PAUSE_MS = 50;
 
 /** The requester of a turn. */
@@ -16,9 +16,9 @@ export interface TurnOwner {
 }
 
 /**
- * Lets only a few requests start in each turn. While others wait, a pause follows that is four times as long as the turn,
- * so that a flood of requests, which any client can send, takes at most a fifth of the time. Networks and agents take turns,
- * and so do the connections of each: a flood delays mostly itself.
+ * Lets only a few requests start in each turn. While others wait, a pause of up to 50 ms follows that is four times as long
+ * as the turn. A flood of short requests, which any client can send, thus takes a fifth of the time. Networks and agents
+ * take turns, and so do the connections of each: a flood delays mostly itself.
  */
 export class RequestTurns {
   // The waiting requests by party and by connection; in both maps, the one whose turn is next is first.
