@@ -1,6 +1,5 @@
 import { hasEscapedKey, readJson } from "../exact_json.ts";
 import { compareDecimals, type Decimal, parseDecimal } from "../decimal.ts";
-import { foldCase } from "../text.ts";
 
 /** The arguments of a call. */
 export interface CallArguments {
@@ -142,12 +141,4 @@ function every<T>(
     if (itemResult === undefined) result = undefined;
   }
   return result;
-}
-
-/** Whether an object has a key that differs from another only in case: programs in Go and C# take both for the same. */
-export function hasKeyOfOtherCase(object: object, key: string): boolean {
-  const folded = foldCase(key);
-  return Object.keys(object).some((other) => {
-    return other.length === key.length && other !== key && foldCase(other) === folded;
-  });
 }

@@ -1,9 +1,10 @@
-import { ExactNumber, hasKeyOfOtherCase, takeWork, type Work } from "./call_arguments.ts";
+import { foldCase } from "../text.ts";
+import { ExactNumber, takeWork, type Work } from "./call_arguments.ts";
 
 /** Stands for a value that is missing. */
 export const MISSING: unique symbol = Symbol("missing");
 
-/** Stands for a value that programs find under different keys, because the case of a key differs. */
+/** Stands for a value of which programs find different ones, because two keys differ only in case. */
 export const AMBIGUOUS: unique symbol = Symbol("ambiguous");
 
 /** Units of work for each key of an object in which a key is looked up. */
@@ -18,7 +19,7 @@ const INDEX = /^(?:0|[1-9]\d*)$/;
 /**
  * Finds the values at a pointer. If a key that is not an index meets a list, it is looked up in each element.
  *
- * @param options `keys` from the outermost object inwards; the work that is left.
+ * @param options `keys`: the keys from the outermost object inwards. `work`: the work that is left.
  * @returns One value, `MISSING` or `AMBIGUOUS` for each element on the way; `undefined` if there are too many, or too
  * little work is left.
  */
@@ -53,7 +54,13 @@ export function findPointed(
 function memberOf(value: unknown, key: string, work: Work): unknown {
   if (value === AMBIGUOUS) return AMBIGUOUS;
   if (typeof value !== "object" || value === null || value instanceof ExactNumber) return MISSING;
-  if (!takeWork(work, KEY_WORK * Object.keys(value).length)) return MISSING;
-  if (hasKeyOfOtherCase(value, key)) return AMBIGUOUS;
+  const keys = Object.keys(value);
+  if (!takeWork(work, KEY_WORK * keys.length)) return MISSING;
+  // Programs in Go and C# take both keys for the same.
+  if (keys.some((other) => differsInCase(other, key))) return AMBIGUOUS;
   return Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : MISSING;
+}
+
+function differsInCase(one: string, other: string): boolean {
+  return one.length === other.length && one !== other && foldCase(one) === foldCase(other);
 }
