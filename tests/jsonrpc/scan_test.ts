@@ -38,6 +38,26 @@ Deno.test("[protocol.pass-through] line breaks between the tokens of a JSON text
   assert.equal(new JsonText('{"a":"\u2028"}').json, '{"a":"\u2028"}');
 });
 
+Deno.test("[protocol.pass-through] values among long runs of blanks and digits are found as among short ones", () => {
+  for (const length of [0, 1, 31, 32, 33, 64, 1000]) {
+    const blanks = " \n\t\r".repeat(length).slice(0, length);
+    const digits = `1${"2".repeat(length)}`;
+    const values = [
+      digits,
+      `-0.${digits}e-1`,
+      `[${digits}${blanks},${blanks}"]"]`,
+      `{"c":${digits}}`,
+    ];
+    for (const value of values) {
+      const json = ["", "{", '"a"', ":", "{", '"b"', ":", value, "}", "}", ""].join(blanks);
+      assert.equal(textAt(json, "a", "b"), value, JSON.stringify(json));
+      assert.equal(textAt(json, "a", "c"), undefined);
+      const list = ["", "[", value, ",", value, "]", ""].join(blanks);
+      assert.deepEqual(elementTexts(list), [value, value], JSON.stringify(list));
+    }
+  }
+});
+
 const MIB = 1024 * 1024;
 /** Makes a text so long that it can be too complex. */
 const LONG_STRING = `"${"x".repeat(MIB)}"`;
