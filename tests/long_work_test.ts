@@ -53,7 +53,8 @@ Deno.test("[security.long-work] a pause lasts for eight turns of the event loop,
   const second = longWork.run("agent a", () => isDone = true);
   let roundCount = 0;
   while (!isDone) {
-    workFor(3);
+    // Eight of these turns take longer than the longest pause.
+    workFor(15);
     await new Promise((resolve) => setImmediate(resolve));
     roundCount++;
   }

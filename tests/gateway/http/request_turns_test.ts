@@ -52,7 +52,7 @@ Deno.test("[http.turns] at most eight requests start in a turn of the event loop
   await recorded.settle();
 });
 
-Deno.test("[http.turns] the requests of a flood take at most a fifth of the time", async () => {
+Deno.test("[http.turns] a pause four times as long follows the short requests of a flood", async () => {
   const turns = new RequestTurns();
   const startedAt = performance.now();
   let workedMs = 0;
