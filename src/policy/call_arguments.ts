@@ -83,8 +83,8 @@ export function readExactArguments({ json, value }: CallArguments): ExactArgumen
 }
 
 /**
- * Compares a number of the arguments with one of the rules: as it is written, and as a program reads it that rounds
- * numbers to JavaScript's.
+ * Compares a number in the arguments with one in the rules twice: as it is written, and rounded to a JavaScript number, as
+ * many programs read it.
  *
  * @returns The order in each reading, negative if the first number is less; one order if both are the same. `undefined`
  * if the value is not a number, or is too large for JavaScript.

@@ -4,7 +4,7 @@ import { ExactNumber, takeWork, type Work } from "./call_arguments.ts";
 /** Stands for a value that is missing. */
 export const MISSING: unique symbol = Symbol("missing");
 
-/** Stands for a value of which programs find different ones, because two keys differ only in case. */
+/** Stands for an ambiguous value: the object has a key that differs from the one in the pointer only in case. */
 export const AMBIGUOUS: unique symbol = Symbol("ambiguous");
 
 /** Units of work for each key of an object in which a key is looked up. */
