@@ -70,7 +70,8 @@ export function createSandboxCommand(
 
 function programWords({ standalone, execPath, main }: SandboxProgram): string[] {
   if (standalone) return [execPath, SANDBOX_COMMAND];
-  const flags = ["--quiet", "--no-prompt", "--no-remote", "--cached-only"];
+  // Deno could not write compiled code into its cache, and would spend milliseconds on trying.
+  const flags = ["--quiet", "--no-prompt", "--no-remote", "--cached-only", "--no-code-cache"];
   // The source finds its packages by `deno.json` and the lock file; a bundle has none.
   const packages = main.endsWith(".ts") ? [] : ["--no-npm", "--no-config", "--no-lock"];
   const heap = `--v8-flags=--max-old-space-size=${MAX_HEAP_MIB}`;
