@@ -5,12 +5,15 @@ import type { Log } from "../log.ts";
 import { sandboxModule } from "../program_files.ts";
 import { MemoryWatch, Watchdog } from "../processes/mod.ts";
 import { type CodeOutcome, CodeRun, type RunOptions } from "./code_run.ts";
-import { RunClock } from "./run_clock.ts";
+import { RunClock, type RunPhase } from "./run_clock.ts";
 import { createSandboxCommand, type SandboxCommand } from "./sandbox_command.ts";
 import { SandboxProcess } from "./sandbox_process.ts";
 
 /** Time for which an unused process is kept, in milliseconds. */
 const SPARE_MS = 5 * 60_000;
+
+/** Maximum time in which a run waits for people, in milliseconds: half an hour. */
+const MAX_PAUSE_MS = 30 * 60_000;
 
 /** Options of the sandboxes. */
 export interface CodeSandboxesOptions {
@@ -26,13 +29,18 @@ export interface CodeSandboxesOptions {
   readonly hasSeveralAgents?: () => boolean;
   /** Time for which an unused process is kept, in milliseconds. Default: 5 minutes. */
   readonly spareMs?: number;
+  /** Maximum time in which a run waits for people, in milliseconds. Default: half an hour. */
+  readonly maxPauseMs?: number;
 }
 
 /** Time after a run until the next process is started, in milliseconds: the answer must not wait for the start. */
 const SPARE_DELAY_MS = 10;
 
-/** The reason of a run whose time is over. */
-const TIME_OVER = new Error("The time of the run is over");
+/** The reasons of a run whose time is over, and of one that has waited for people for too long. */
+const TIME_OVER: Readonly<Record<RunPhase, Error>> = {
+  run: new Error("The time of the run is over"),
+  pause: new Error("The run has waited for people for too long"),
+};
 
 /**
  * Runs code in processes without permissions: one process for each run. After the first run, an unused process is kept
@@ -68,7 +76,9 @@ export class CodeSandboxes {
     const cancellation = new Cancellation();
     const onAbort = (): void => cancellation.cancel(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    const clock = new RunClock(timeoutMs, () => cancellation.cancel(TIME_OVER));
+    const { maxPauseMs = MAX_PAUSE_MS } = this.#options;
+    const limitsMs = { run: timeoutMs, pause: maxPauseMs };
+    const clock = new RunClock(limitsMs, (phase) => cancellation.cancel(TIME_OVER[phase]));
     const codeRun = new CodeRun({ clock, call });
     let hasStarted = false;
     try {
@@ -80,10 +90,12 @@ export class CodeSandboxes {
       if (!cancellation.aborted) return outcome;
       throw cancellation.reason;
     } catch (error) {
-      if (error !== TIME_OVER) throw error;
-      const message = hasStarted
+      if (error !== TIME_OVER.run && error !== TIME_OVER.pause) throw error;
+      const runMessage = hasStarted
         ? `The code did not end within ${timeoutMs} ms`
         : `The code did not start within ${timeoutMs} ms, because other code was running`;
+      const pauseMessage = `The calls of the code waited for people for ${maxPauseMs} ms`;
+      const message = error === TIME_OVER.run ? runMessage : pauseMessage;
       return codeRun.fail({ kind: "timeout", message });
     } finally {
       clock.stop();

@@ -1,9 +1,13 @@
 import { type Pausable, startTimer } from "../within.ts";
 
-/** Measures the time of a run, without the time in which it waits for a person. */
+/** What a run does: its code runs, or one of its calls waits for a person. */
+export type RunPhase = "run" | "pause";
+
+/** Measures the time of a run, and apart from it the time in which the run waits for a person. */
 export class RunClock implements Pausable {
-  readonly #expire: () => void;
-  #remainingMs: number;
+  readonly #expire: (phase: RunPhase) => void;
+  readonly #remainingMs: Record<RunPhase, number>;
+  #phase: RunPhase = "run";
   #startedAt = 0;
   #stopTimer: (() => void) | undefined;
   #pauseCount = 0;
@@ -12,25 +16,23 @@ export class RunClock implements Pausable {
   /**
    * Starts the clock.
    *
-   * @param ms The time of the run, in milliseconds.
-   * @param expire Called once, at the end of the time.
+   * @param limitsMs The time for the run without its pauses, and for all pauses together, in milliseconds.
+   * @param expire Called once, when either time is over.
    */
-  constructor(ms: number, expire: () => void) {
-    this.#remainingMs = ms;
+  constructor(limitsMs: Readonly<Record<RunPhase, number>>, expire: (phase: RunPhase) => void) {
+    this.#remainingMs = { ...limitsMs };
     this.#expire = expire;
-    this.#start();
+    this.#start("run");
   }
 
   /** Pauses the clock. Each `pause` needs its own `resume`. */
   pause(): void {
-    if (this.#pauseCount++ > 0 || this.#hasStopped) return;
-    this.#stopTimer?.();
-    this.#remainingMs -= performance.now() - this.#startedAt;
+    if (this.#pauseCount++ === 0) this.#start("pause");
   }
 
   /** Ends one pause. */
   resume(): void {
-    if (--this.#pauseCount === 0 && !this.#hasStopped) this.#start();
+    if (--this.#pauseCount === 0) this.#start("run");
   }
 
   /** Stops the clock for good. */
@@ -39,8 +41,14 @@ export class RunClock implements Pausable {
     this.#stopTimer?.();
   }
 
-  #start(): void {
-    this.#startedAt = performance.now();
-    this.#stopTimer = startTimer(Math.max(0, this.#remainingMs), this.#expire);
+  #start(phase: RunPhase): void {
+    if (this.#hasStopped) return;
+    this.#stopTimer?.();
+    const now = performance.now();
+    if (phase !== this.#phase) this.#remainingMs[this.#phase] -= now - this.#startedAt;
+    this.#phase = phase;
+    this.#startedAt = now;
+    const remainingMs = Math.max(0, this.#remainingMs[phase]);
+    this.#stopTimer = startTimer(remainingMs, () => this.#expire(phase));
   }
 }

@@ -234,6 +234,26 @@ Deno.test("[code.time] the clock stands still while a call waits for a person", 
   assert.equal(resultOf(outcome), "approved");
 });
 
+Deno.test("[code.time] code cannot wait for people without end", async () => {
+  await using sandboxes = new TestSandboxes({ maxPauseMs: 1000 });
+  const waits: Promise<void>[] = [];
+  const outcome = await sandboxes.run("for (;;) await tools.s.t()", {
+    timeoutMs: 60_000,
+    async call(_call, context) {
+      context.pause();
+      const wait = new Promise<void>((resolve) => setTimeout(resolve, 300));
+      waits.push(wait);
+      await wait;
+      context.resume();
+      return textResult("undecided");
+    },
+  });
+  const message = "The calls of the code waited for people for 1000 ms";
+  assert.deepEqual(errorOf(outcome), { kind: "timeout", message });
+  assert.equal(waits.length, 4);
+  await Promise.all(waits);
+});
+
 Deno.test("[code.memory] code that uses too much memory ends itself only", async (t) => {
   await using sandboxes = new TestSandboxes();
   const programs = {
