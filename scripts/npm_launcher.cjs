@@ -25,18 +25,26 @@ function start() {
       AGENT_MCP_GATEWAY_LAUNCHER_PID: String(process.pid),
       // Otherwise Deno asks dl.deno.land for its newest version at each start.
       DENO_NO_UPDATE_CHECK: "1",
-      ...(servesHttp()
-        ? { DENO_TOKIO_EVENT_INTERVAL: process.env.DENO_TOKIO_EVENT_INTERVAL || "1" }
-        : {}),
+      ...(servesHttp() ? variablesForHttp() : {}),
     },
   });
 }
 
-// Whether the gateway serves several clients. Deno then reads its sockets after each step of work, and not only
-// after 61 steps, so that one client's work does not delay the others.
+// Whether the gateway serves several clients.
 function servesHttp() {
   const flags = ` ${process.argv.slice(2).join(" ")} `;
   return process.env.GATEWAY_TRANSPORT === "http" || /\s--transport[ =]http\s/.test(flags);
+}
+
+// Settings of Deno for several clients, unless the user has chosen others.
+function variablesForHttp() {
+  return {
+    // Deno reads its sockets after each step of work, and not only after 61 steps, so that one client's work does not
+    // delay the others.
+    DENO_TOKIO_EVENT_INTERVAL: process.env.DENO_TOKIO_EVENT_INTERVAL || "1",
+    // The heap grows to twice what is in use before garbage is collected, and not to four times.
+    DENO_V8_FLAGS: process.env.DENO_V8_FLAGS || "--heap-growing-percent=100",
+  };
 }
 
 // Whether the process may only relay to a shared gateway. The program for that is small, and starts the gateway itself

@@ -22,6 +22,7 @@ Deno.test("[compile.command] the executable is built without settings, lock file
       "--no-check",
       "--output",
       "dist/x",
+      "--v8-flags=--heap-growing-percent=100",
       "--no-prompt",
       "--allow-read",
       "dist/agent-mcp-gateway.js",

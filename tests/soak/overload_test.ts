@@ -33,6 +33,7 @@ const GATEWAY_ENV = {
   ...INFO_LOG_ENV,
   // As the npm package and the image set it.
   DENO_TOKIO_EVENT_INTERVAL: "1",
+  DENO_V8_FLAGS: "--heap-growing-percent=100",
   // Few, so that idle sessions reach the limit.
   GATEWAY_MAX_PROCESSES: "40",
 };
