@@ -1,6 +1,6 @@
 import { type Pausable, startTimer } from "../within.ts";
 
-/** What a run does: its code runs, or one of its calls waits for a person. */
+/** The phase of a run: its code runs, or one of its calls waits for a person. */
 export type RunPhase = "run" | "pause";
 
 /** Measures the time of a run, and apart from it the time in which the run waits for a person. */
