@@ -125,12 +125,13 @@ function describeRulesChange(
     return `add ${JSON.stringify(name)} to ${path}${condition}`;
   };
   if (expect === "deny" || (expect === "ask" && decision === "allow")) return addTo(expect);
+  const question = expect === "ask" ? `, and ${addTo("ask")}` : "";
   const { step } = steps.at(-1) ?? {};
   switch (step) {
     case "agent":
       return `add ${rule} to the rules`;
     case "server default":
-      return `add ${JSON.stringify(server)} to ${rule}`;
+      return `add ${JSON.stringify(server)} to ${rule}${question}`;
     case "tool default":
     case "resource default":
     case "prompt default":
@@ -139,6 +140,6 @@ function describeRulesChange(
     case undefined:
       return undefined;
     default:
-      return `remove or narrow ${rule}${expect === "ask" ? `, and ${addTo("ask")}` : ""}`;
+      return `remove or narrow ${rule}${question}`;
   }
 }

@@ -70,6 +70,7 @@ Deno.test("[try.test] [try.messages] a failed case says what was expected, what 
     { agent: "keeper", server: "other", tool: "x", expect: "allow" },
     { agent: "nobody", server: "files", tool: "x", expect: "allow" },
     { agent: "backend", server: "files", tool: "drop_table", expect: "allow" },
+    { agent: "keeper", server: "other", tool: "x", expect: "ask" },
   ]);
   assert.equal(code, 1);
   const blocks = stdout.split("\n\n");
@@ -125,6 +126,13 @@ Deno.test("[try.test] [try.messages] a failed case says what was expected, what 
       'decided deny by agents.backend.deny.tools["*"][0]',
       'remove or narrow agents.backend.deny.tools["*"][0]; or write "expect": "deny" in the case',
     ],
+    [
+      '11:5: cases[8]: tool "x" of server "other" for agent "keeper", without args',
+      "expected ask",
+      "decided deny by agents.keeper.allow.servers",
+      'add "other" to agents.keeper.allow.servers, and add "x" to agents.keeper.ask.tools.other; ' +
+      'or write "expect": "deny" in the case',
+    ],
   ];
   assert.equal(blocks.length, expected.length, stdout);
   for (const [index, [title, ...lines]] of expected.entries()) {
@@ -137,7 +145,7 @@ Deno.test("[try.test] [try.messages] a failed case says what was expected, what 
       `  to pass: ${remedy}`,
     ]);
   }
-  assert.match(stderr, /^8 cases: 0 as expected, 8 decided otherwise$/m);
+  assert.match(stderr, /^9 cases: 0 as expected, 9 decided otherwise$/m);
   assert.ok(!stdout.includes("4711"), "arguments are never printed");
 });
 
