@@ -30,7 +30,7 @@ import {
   serveHttp,
   serveStdio,
 } from "../gateway/mod.ts";
-import { standardError, standardStream } from "../line_queue.ts";
+import { standardError, standardOutputLines, standardStream } from "../line_queue.ts";
 import { createLog, type Log, type LogOptions } from "../log.ts";
 import { loadTracer } from "../trace.ts";
 import { LogRedactor } from "./log_redactor.ts";
@@ -71,6 +71,11 @@ export async function serve(flags: ServeFlags, service?: CustomService): Promise
   standardError.onDropped = (dropped) => {
     // The level `error` is always logged.
     log.error("Lines of the log were dropped, because nothing read standard error", { dropped });
+  };
+  standardOutputLines.onDropped = (dropped) => {
+    log.error("Lines of the audit log were dropped, because nothing read standard output", {
+      dropped,
+    });
   };
   try {
     const settings = readSettings(flags, Deno.env);

@@ -8,7 +8,7 @@ import {
   gatewayCommandLine,
 } from "./gateway_command.ts";
 import { HttpTransport } from "./http_transport.ts";
-import { Program } from "./program.ts";
+import { type OutputStream, Program } from "./program.ts";
 import type { Fields, InitializeParams, Message } from "./raw_client.ts";
 import { type AuditLine, INFO_LOG_ENV, Setup, type SetupOptions } from "./setup.ts";
 import { waitUntil } from "./wait.ts";
@@ -28,8 +28,8 @@ export interface GatewayOptions extends SetupOptions {
   readonly command?: GatewayCommand;
   /** Default: `GATEWAY_E2E_TRANSPORT`, or stdio. */
   readonly transport?: TransportKind;
-  /** Whether the gateway's standard error stays unread until `readStderr` is called. Default: no. */
-  readonly leavesStderrUnread?: boolean;
+  /** The stream of the gateway that stays unread until `readUnread` is called. */
+  readonly unread?: OutputStream;
   /** Parameters of `initialize`; `false` if the test calls `initialize` itself. */
   readonly initialize?: InitializeParams | false;
 }
@@ -79,14 +79,14 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   const defaultEnv = { ...environmentWithoutDeno(gatewayCommand), ...INFO_LOG_ENV };
   const setup = new Setup({ ...options, env: { ...defaultEnv, ...options.env } });
   const { workingFolder: cwd, env } = setup;
-  const { leavesStderrUnread = false } = options;
+  const { unread } = options;
   const httpArgs = transport === "http" ? ["--transport", "http", "--port", "0"] : [];
   const program = new Program({
     command,
     args: [...commandArgs, ...args, ...httpArgs],
     cwd,
     env,
-    leavesStderrUnread,
+    ...(unread === undefined ? {} : { unread }),
   });
   let httpTransport: HttpTransport | undefined;
   if (transport === "http") {
@@ -98,7 +98,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   try {
     await gateway.client.initialize(options.initialize);
     // Tests read the log messages about the start, which can arrive after the answer to initialize.
-    if (env.GATEWAY_LOG_LEVEL === INFO_LOG_ENV.GATEWAY_LOG_LEVEL && !leavesStderrUnread) {
+    if (env.GATEWAY_LOG_LEVEL === INFO_LOG_ENV.GATEWAY_LOG_LEVEL && unread !== "stderr") {
       await waitUntil("the start is logged", () => program.stderr.includes("Gateway is ready"));
     }
     return gateway;

@@ -1,5 +1,8 @@
 import { withTimeout } from "./wait.ts";
 
+/** A stream that a program writes to. */
+export type OutputStream = "stdout" | "stderr";
+
 /** Options of a program. */
 export interface ProgramOptions {
   readonly command: string;
@@ -7,8 +10,8 @@ export interface ProgramOptions {
   readonly cwd: string;
   /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Whether standard error stays unread until `readStderr` is called or the program has ended. */
-  readonly leavesStderrUnread?: boolean;
+  /** The stream that stays unread until `readUnread` is called or the program has ended. */
+  readonly unread?: OutputStream;
 }
 
 /** A running program whose output is read line by line. */
@@ -24,15 +27,16 @@ export class Program {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   /** Settles when the program has ended and its output has been read. */
   readonly #ended: Promise<unknown>;
-  readonly #stderrRequested = Promise.withResolvers<void>();
+  readonly #unread: OutputStream | undefined;
+  readonly #unreadRequested = Promise.withResolvers<void>();
   #stderr = "";
   #hasEnded = false;
 
   /** Starts the program. */
   constructor(
-    { command, args, cwd, env, leavesStderrUnread = false }: ProgramOptions,
+    { command, args, cwd, env, unread }: ProgramOptions,
   ) {
-    if (!leavesStderrUnread) this.readStderr();
+    this.#unread = unread;
     this.#child = new Deno.Command(command, {
       args: [...args],
       cwd,
@@ -61,9 +65,9 @@ export class Program {
     return this.#hasEnded;
   }
 
-  /** Starts to read standard error, if `leavesStderrUnread` was set. */
-  readStderr(): void {
-    this.#stderrRequested.resolve();
+  /** Starts to read the stream that was left unread. */
+  readUnread(): void {
+    this.#unreadRequested.resolve();
   }
 
   /** Writes text to standard input. */
@@ -85,13 +89,14 @@ export class Program {
   /** Waits until the program has ended and all its output has been read. */
   async waitForEnd(withinMs?: number): Promise<Deno.CommandStatus> {
     const status = await withTimeout("the program ends", this.#child.status, withinMs);
-    this.readStderr();
+    this.readUnread();
     await withTimeout("the output of the program ends", this.#ended);
     await this.closeInput();
     return status;
   }
 
   async #readLines(): Promise<void> {
+    if (this.#unread === "stdout") await this.#unreadRequested.promise;
     const decoder = new TextDecoder();
     // Pieces of the last line, which is not complete yet.
     let pieces: string[] = [];
@@ -113,7 +118,7 @@ export class Program {
   }
 
   async #collectStderr(): Promise<void> {
-    await this.#stderrRequested.promise;
+    if (this.#unread === "stderr") await this.#unreadRequested.promise;
     const decoder = new TextDecoder();
     for await (const chunk of this.#child.stderr) {
       this.#stderr += decoder.decode(chunk, { stream: true });

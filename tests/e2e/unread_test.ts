@@ -35,7 +35,7 @@ for (const format of ["text", "json"]) {
     const gateway = await startGateway({
       servers: { odd: misbehavingServer() },
       env: { GATEWAY_LOG_LEVEL: "debug", GATEWAY_LOG_FORMAT: format },
-      leavesStderrUnread: true,
+      unread: "stderr",
     });
     try {
       const say = "a line that the log has at debug level\n".repeat(50_000);
@@ -46,7 +46,7 @@ for (const format of ["text", "json"]) {
       });
       assert.equal(code, "SERVER_UNAVAILABLE");
       assert.equal(await gateway.callServerToolForText("odd", "count"), "1");
-      gateway.program.readStderr();
+      gateway.program.readUnread();
       const dropped = await waitUntil("the log reports the dropped lines", () => {
         return /Lines of the log were dropped.*dropped\D+(\d+)/.exec(gateway.program.stderr)?.[1];
       });
@@ -70,7 +70,7 @@ Deno.test("[log.unread] a gateway whose log nobody reads ends with its client", 
   await using gateway = await startGateway({
     servers: { odd: misbehavingServer() },
     env: { GATEWAY_LOG_LEVEL: "debug" },
-    leavesStderrUnread: true,
+    unread: "stderr",
   });
   const say = "a line that fills the pipe\n".repeat(50_000);
   await gateway.callGatewayTool("execute_tool", { server: "odd", tool: "crash", args: { say } });
@@ -85,10 +85,10 @@ Deno.test({
     await using gateway = await startGateway({
       servers: { odd: misbehavingServer('--annotations={"readOnlyHint":true}') },
       env: { GATEWAY_AUDIT_LOG: "/dev/stderr", GATEWAY_LOG_FORMAT: "json" },
-      leavesStderrUnread: true,
+      unread: "stderr",
     });
     await callReadOnlyTool(gateway, MANY_CALLS);
-    gateway.program.readStderr();
+    gateway.program.readUnread();
     const dropped = await waitUntil("the log reports the dropped lines", () => {
       return /Lines of the log were dropped.*"dropped":(\d+)/.exec(gateway.program.stderr)?.[1];
     });
@@ -97,6 +97,27 @@ Deno.test({
     const lines = gateway.program.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
     const entries = lines.filter(({ operation }) => operation === "execute_tool");
     assert.equal(entries.length + Number(dropped), MANY_CALLS + 500);
+  },
+});
+
+Deno.test({
+  name: "[audit.unread] audit lines on standard output are dropped while nobody reads it",
+  ignore: isWindows,
+  fn: async () => {
+    await using gateway = await startGateway({
+      servers: { odd: misbehavingServer('--annotations={"readOnlyHint":true}') },
+      env: { GATEWAY_AUDIT_LOG: "/dev/stdout", GATEWAY_CALLS_PER_MINUTE: "100000" },
+      transport: "http",
+      unread: "stdout",
+    });
+    await callReadOnlyTool(gateway, MANY_CALLS);
+    gateway.program.readUnread();
+    const dropped = await waitUntil("the log reports the dropped lines", () => {
+      return /Lines of the audit log were dropped.*dropped=(\d+)/.exec(gateway.program.stderr)?.[1];
+    });
+    await waitUntil("the other lines are read", () => {
+      return gateway.program.lines.length + Number(dropped) === MANY_CALLS;
+    });
   },
 });
 
