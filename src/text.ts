@@ -38,6 +38,20 @@ export function shortenText(text: string, length: number): string {
   return text.length <= length ? text : `${startOfText(text, length)}…`;
 }
 
+/**
+ * Returns the lines of a Markdown text that are plain sentences, each without control characters and invisible
+ * characters: no headings, items of lists, quotations, rows of tables, or code.
+ */
+export function plainLines(markdown: string): string[] {
+  return markdown.split(/\r?\n/).map(onOneLine)
+    .filter((line) => line !== "" && !/^(?:[#*>|`+-]|\d+[.)] )/.test(line));
+}
+
+/** Puts a text on one line, without control characters and invisible characters. */
+export function onOneLine(text: string): string {
+  return text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
+}
+
 /** Matches printable ASCII, which needs no escapes. */
 const PLAIN = /^[\x20-\x7e]*$/;
 

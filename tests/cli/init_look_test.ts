@@ -385,6 +385,10 @@ Deno.test("[init.describe] a server is described by a sentence of its instructio
     describe("Use this server to fetch current documentation of libraries."),
     "Use this server to fetch current documentation of libraries.",
   );
+  // Lists may name tools that not every agent may call.
+  for (const item of ["1. read_notes returns notes.", "2) read_notes returns notes.", "+ Lists"]) {
+    assert.equal(describe(`Tools:\n${item}`, "notes"), "notes");
+  }
   // Instructions for the model's behaviour do not describe the server.
   for (const text of ["Always call list_all first.", "You must log in.", "## Provides", ""]) {
     assert.equal(describe(text, "filesystem", "~/notes"), "filesystem for ~/notes");

@@ -1,4 +1,5 @@
 import { abbreviateHome, programOf, readContainerRun } from "../../config/mod.ts";
+import { onOneLine, plainLines } from "../../text.ts";
 import { cutText } from "../terminal.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
 import type { JsonRecord } from "./import_entry.ts";
@@ -36,22 +37,15 @@ export function describeServer(
   { instructions = "", title = "" }: InspectedServer,
   target = "",
 ): string | undefined {
-  const sentences = instructions.split(/\r?\n/).map(plainText)
-    .filter((line) => !/^[#*>|`-]/.test(line))
-    .flatMap((line) => line.split(/(?<=[.!?])\s/));
+  const sentences = plainLines(instructions).flatMap((line) => line.split(/(?<=[.!?])\s/));
   const sentence = sentences.find((text) =>
     !NON_DESCRIPTIVE_SENTENCE.test(text) &&
     DESCRIPTIVE_SENTENCES.some((pattern) => pattern.test(text))
   );
   if (sentence !== undefined) return cutText(sentence, MAX_DESCRIPTION);
-  const name = plainText(title);
+  const name = onOneLine(title);
   if (name === "") return undefined;
   return cutText(target === "" ? name : `${name} for ${target}`, MAX_DESCRIPTION);
-}
-
-/** Puts a text on one line, without control characters and invisible characters. */
-function plainText(text: string): string {
-  return text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
 }
 
 /** Maximum length of a folder or address that is shown, in UTF-16 code units. */
@@ -83,7 +77,7 @@ export function targetOf(entry: JsonRecord, home: string): string {
     if (secretFields.includes(`args[${index}]`)) return [];
     if (!PATH.test(value) || PROGRAM.test(value)) return [];
     // In `docker run -v SOURCE:TARGET`, the source is a folder of this machine.
-    return [container === undefined ? value : value.replace(/(?<=.{2}):.*$/, "")];
+    return [container === undefined ? value : value.replace(/(?<=^\/|.{2}):.*$/, "")];
   }).map((path) => abbreviateHome(path, home));
   const [first, ...furtherTargets] = new Set(targets);
   const otherTargets = furtherTargets.length > 1
