@@ -78,7 +78,9 @@ export async function serve(flags: ServeFlags, service?: CustomService): Promise
     });
   };
   try {
-    const settings = readSettings(flags, Deno.env);
+    const givenSettings = readSettings(flags, Deno.env);
+    // Each client of a daemon names its own agent.
+    const settings = service === undefined ? givenSettings : withoutAgent(givenSettings);
     // Clients over stdio show log lines as errors, or keep them forever.
     const isReadByClient = settings.transport === "stdio" && !isTerminal && service === undefined;
     const { logLevel = isReadByClient ? "warn" : "info", logFormat } = settings;
@@ -180,6 +182,10 @@ async function refuseSharedStream({ transport, auditLog }: Settings): Promise<vo
     "the audit log would be written to standard output, which carries the protocol, " +
     "because both streams are the same. Fix: name a file with --audit-log, or separate the streams";
   throw new ConfigError([problemWithoutPosition(message)]);
+}
+
+function withoutAgent({ agent: _agent, ...settings }: Settings): Settings {
+  return settings;
 }
 
 function logSummary(

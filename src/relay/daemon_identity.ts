@@ -105,14 +105,8 @@ function listVariables(
     namedVariables.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name) ||
     (isSafeVariable(name, windows) && !PER_WINDOW.test(name));
   return Object.fromEntries(
-    Object.entries(env.toObject())
-      .filter(([name]) => isShared(canonicalName(name)) && !isSetting(name)),
+    Object.entries(env.toObject()).filter(([name]) => isShared(canonicalName(name))),
   );
-}
-
-/** Whether a variable is one of the gateway's settings, which the daemon gets resolved, from flags and variables. */
-function isSetting(name: string): boolean {
-  return listSettings().some(({ variable }) => variable === name);
 }
 
 /** Returns the settings as variables; relative paths become absolute, because the daemon has another working folder. */

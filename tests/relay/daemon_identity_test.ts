@@ -2,6 +2,33 @@ import assert from "node:assert/strict";
 import { type Environment, readSettings, type SettingFlags } from "../../src/config/startup/mod.ts";
 import { identifyDaemon } from "../../src/relay/daemon_identity.ts";
 
+Deno.test("[shared.separate] the agent of a client is in the daemon's environment and its key only if a file names its variable", async () => {
+  const home = Deno.makeTempDirSync();
+  try {
+    const folder = `${home}/.config/agent-mcp-gateway`;
+    Deno.mkdirSync(folder, { recursive: true });
+    const identify = async (agent: string) => {
+      const values: Record<string, string> = {
+        HOME: home,
+        USERPROFILE: home,
+        GATEWAY_AGENT: agent,
+      };
+      const env: Environment = { get: (name) => values[name], toObject: () => values };
+      return await identifyDaemon({ flags: {}, settings: readSettings({}, env), env, cwd: home });
+    };
+    Deno.writeTextFileSync(`${folder}/.mcp.json`, "{}");
+    const [alice, bob] = [await identify("alice"), await identify("bob")];
+    assert.equal(alice.key, bob.key);
+    assert.equal(alice.env["GATEWAY_AGENT"], undefined);
+    Deno.writeTextFileSync(`${folder}/.mcp.json`, '{"x": "${GATEWAY_AGENT}"}');
+    const [namedAlice, namedBob] = [await identify("alice"), await identify("bob")];
+    assert.notEqual(namedAlice.key, namedBob.key);
+    assert.equal(namedAlice.env["GATEWAY_AGENT"], "alice");
+  } finally {
+    Deno.removeSync(home, { recursive: true });
+  }
+});
+
 Deno.test("[shared.separate] a path that the search finds as well is no difference, and another path is one", async () => {
   const home = Deno.makeTempDirSync();
   try {
