@@ -5,7 +5,7 @@ const MAX_QUOTED_LENGTH = 40;
 
 /** The facts that identify the caller, besides the `agent_id` of the call. */
 export interface IdentityContext {
-  /** The agent that the process or the credential is bound to; `""` means no agent. */
+  /** The agent that the connection is bound to; `""` if the process and the credential are bound to different ones. */
   readonly bound?: string | undefined;
   /** `GATEWAY_DEFAULT_AGENT`; `""` counts as not set. */
   readonly defaultAgent?: string | undefined;
@@ -57,7 +57,7 @@ function resolveBound(
   bound: string,
   identity: IdentityContext,
 ): Resolution {
-  if (claimedAgent !== undefined && claimedAgent !== bound) {
+  if (bound !== "" && claimedAgent !== undefined && claimedAgent !== bound) {
     return identityError(
       "INVALID_AGENT_ID",
       `This connection may not act as agent "${claimedAgent}": it is bound to one agent. ` +
@@ -65,6 +65,14 @@ function resolveBound(
     );
   }
   if (identity.has(bound)) return { agent: bound };
+  if (bound === "") {
+    return identityError(
+      "INVALID_AGENT_ID",
+      "This connection is bound to two agents, one by the gateway's settings and one by its credential, " +
+        "so nothing can be called.",
+      "The operator of the gateway can remove --agent and GATEWAY_AGENT, or issue a credential of that agent.",
+    );
+  }
   return identityError(
     "INVALID_AGENT_ID",
     "The agent that this connection is bound to is not in the gateway's rules, so nothing can be called.",

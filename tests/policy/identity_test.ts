@@ -141,6 +141,14 @@ Deno.test("[identity.bound] a bound agent that is not in the rules is refused wi
   }
 });
 
+Deno.test("[identity.bound] a connection that is bound to two agents says so, whatever the agent_id", () => {
+  for (const agentId of [undefined, "", "backend"]) {
+    const { code, message } = identityErrorOf(agentId, createIdentity({ bound: "" }));
+    assert.equal(code, "INVALID_AGENT_ID");
+    assert.match(message, /^This connection is bound to two agents/);
+  }
+});
+
 Deno.test("[identity.no-other-names] refusals name only the agent that was given", () => {
   const agents = ["zeta-one", "zeta-two", "default"];
   const situations: [string | undefined, Partial<IdentityContext>][] = [
