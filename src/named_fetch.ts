@@ -80,7 +80,13 @@ export async function fetchNamed(
   await requireAllowedAddress(url, { namedBy, signal });
   if (usesProxy(url)) return await fetchByProxy(url, { ...init, signal });
   await using connection = await openConnection(url, { namedBy, signal });
-  return await sendOver(connection.stream, new Request(url, init));
+  try {
+    return await sendOver(connection.stream, new Request(url, init));
+  } catch (error) {
+    // An abort closes the connection, which ends reading and writing with other errors.
+    signal.throwIfAborted();
+    throw error;
+  }
 }
 
 async function requireAllowedKind(
