@@ -62,7 +62,7 @@ export function firstSentenceOf({ description }: DescribedTool, maxChars: number
   const [first = ""] = sentencesOf(description.slice(0, MAX_READ_CHARS)).filter((sentence) =>
     !isHeading(sentence)
   );
-  return shortenText(first, maxChars - 1);
+  return first.length <= maxChars ? first : shortenText(first, maxChars - 1);
 }
 
 /**
