@@ -7,6 +7,7 @@ import { splitsPair } from "./excerpt.ts";
 import { TextDropped } from "./kept_text.ts";
 import { LineSearch, LONG_LINE_LENGTH, type MatchingLine } from "./line_search.ts";
 import { InvalidJson, PointerScan } from "./pointer_scan.ts";
+import { readPieces } from "./read_pieces.ts";
 import { KEPT_MINUTES, type KeptResult } from "./result_store.ts";
 import { type ReadableText, StringText } from "./string_text.ts";
 import { TextRange } from "./text_range.ts";
@@ -105,9 +106,7 @@ async function findValue(
   }
   const scan = new PointerScan(keys);
   try {
-    for (const piece of new TextRange(text).pieces()) {
-      await longWork.runFor({ party, bytes: text.length }, () => scan.read(piece));
-    }
+    await readPieces(new TextRange(text), { party, read: (piece) => scan.read(piece) });
     const range = scan.end();
     if (range !== undefined) return await openValue(new TextRange(text, range), party);
   } catch (error) {
@@ -204,10 +203,7 @@ async function readMatches(
   }
   // Each line takes at least one token.
   const search = new LineSearch(grep, { offset, limit: Math.min(limit, limits.maxTokens) });
-  for (const piece of range.pieces()) {
-    const { party } = limits;
-    await longWork.runFor({ party, bytes: range.length }, () => search.read(piece));
-  }
+  await readPieces(range, { party: limits.party, read: (piece) => search.read(piece) });
   const { count: total, lines } = search;
   checkOffset(offset, { total, unit: "lines that hold the text" });
   const rows: string[] = [];

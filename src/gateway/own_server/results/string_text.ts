@@ -1,4 +1,4 @@
-import { longWork } from "../../../long_work.ts";
+import { readPieces } from "./read_pieces.ts";
 import type { TextRange } from "./text_range.ts";
 
 /** Length of an escape such as `\u00e9`, in UTF-16 code units. */
@@ -59,20 +59,19 @@ export class StringText implements ReadableText {
     let linesBefore = 0;
     let lastText = "";
     let end = 0;
-    for (const piece of json.pieces()) {
+    const read = (piece: string): void => {
       end = Math.min(end + piece.length, json.length - 1);
-      if (end <= from) continue;
-      await longWork.runFor({ party, bytes: json.length }, () => {
-        const text = json.slice(from, end);
-        const to = from + lengthOfWholeEscapes(text);
-        if (to === from) return;
-        lastText = decode(text.slice(0, to - from));
-        segments.push({ from, to, start, linesBefore });
-        from = to;
-        start += lastText.length;
-        linesBefore += countLineFeeds(lastText);
-      });
-    }
+      if (end <= from) return;
+      const text = json.slice(from, end);
+      const to = from + lengthOfWholeEscapes(text);
+      if (to === from) return;
+      lastText = decode(text.slice(0, to - from));
+      segments.push({ from, to, start, linesBefore });
+      from = to;
+      start += lastText.length;
+      linesBefore += countLineFeeds(lastText);
+    };
+    await readPieces(json, { party, read });
     const lineCount = linesBefore + (start === 0 || lastText.endsWith("\n") ? 0 : 1);
     return new StringText(json, segments, { length: start, lineCount });
   }
