@@ -9,8 +9,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The members of an object by name, such as the parameters of a message. */
+export type Fields = Readonly<Record<string, unknown>>;
+
 /** Returns the fields of an object; none for any other value. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+export function fieldsOf(value: unknown): Fields {
   return isRecord(value) ? value : {};
 }
 

@@ -37,7 +37,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "file_lock.ts",
     "json_layout.ts",
     "line_queue.ts",
-    "named_fetch.ts",
+    "untrusted_fetch.ts",
     "otlp_exporter.ts",
     "reserved_meta.ts",
     "standard_streams.ts",

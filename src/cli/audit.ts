@@ -5,10 +5,10 @@ import { type AuditTrailFiles, followTrail } from "./audit_trail_files.ts";
 import {
   agentFlag,
   argument,
+  type CommandInput,
   defaultFlag,
   defineCommand,
   defineGroup,
-  type Invocation,
   JSON_FLAG,
   optional,
   switchFlag,
@@ -113,7 +113,7 @@ export const command = defineGroup({
   tail: { brief: "Show the last operations", command: tail },
 });
 
-type TailInvocation = Invocation<typeof TAIL_FLAGS, typeof ARGS>;
+type TailInvocation = CommandInput<typeof TAIL_FLAGS, typeof ARGS>;
 
 /** Interval between checks for new entries, in milliseconds. */
 const POLL_INTERVAL_MS = 100;

@@ -63,7 +63,7 @@ export type Values<P> = P extends Repeated<infer V> ? readonly V[]
   : { readonly [K in keyof P]: P[K] extends Parameter<infer V> ? V : never };
 
 /** One run of a command: the parsed command line, and the streams. */
-export interface Invocation<F extends Flags, A extends Args> extends Streams {
+export interface CommandInput<F extends Flags, A extends Args> extends Streams {
   readonly flags: Values<F>;
   readonly args: Values<A>;
 }
@@ -79,7 +79,7 @@ export interface CommandDefinition<F extends Flags, A extends Args> {
   readonly aliases?: Readonly<Record<string, keyof F>>;
   readonly args?: A;
   /** Runs the command and returns its exit code. Errors that a person can fix may be thrown. */
-  readonly run: (invocation: Invocation<F, A>) => number | Promise<number>;
+  readonly run: (invocation: CommandInput<F, A>) => number | Promise<number>;
 }
 
 /** Defines a command. The returned `run` prints its errors. */
@@ -87,10 +87,10 @@ export function defineCommand<
   const F extends Flags = Record<never, never>,
   const A extends Args = readonly [],
 >(definition: CommandDefinition<F, A>): BuildableCommand & {
-  run(invocation: Invocation<F, A>): Promise<number>;
+  run(invocation: CommandInput<F, A>): Promise<number>;
 } {
   const { about, example, flags = {}, aliases = {}, args = [] } = definition;
-  const run = (invocation: Invocation<F, A>) =>
+  const run = (invocation: CommandInput<F, A>) =>
     withErrorReport(invocation, async () => definition.run(invocation));
   const positional = Array.isArray(args) ? { kind: "tuple", parameters: args } : args;
   return {
@@ -99,7 +99,9 @@ export function defineCommand<
       buildCommand<BaseFlags, BaseArgs, ParserContext>({
         async func(flags, ...args) {
           const { stdout, stderr } = this.process;
-          this.exitCode = await run({ stdout, stderr, flags, args } as unknown as Invocation<F, A>);
+          this.exitCode = await run(
+            { stdout, stderr, flags, args } as unknown as CommandInput<F, A>,
+          );
         },
         // `Parameter` hides the parser's own types, which TypeScript cannot infer here.
         parameters: { flags, aliases, positional } as unknown as TypedCommandParameters<

@@ -1,4 +1,4 @@
-import { EFFECTS, type Grants, type Rules } from "../config/mod.ts";
+import { EFFECTS, type EntryLists, type Rules } from "../config/mod.ts";
 import { compilePattern } from "../policy/mod.ts";
 import type { ToolEntry } from "../tool_entry.ts";
 
@@ -9,7 +9,7 @@ const KEYS = ["tools", "resources", "prompts"] as const;
 export interface RuleEntry {
   /** The key of its list. */
   readonly key: "servers" | typeof KEYS[number];
-  /** The entry as it is in the rules. */
+  /** The entry as it is in the rules; only an entry of tools may have conditions. */
   readonly entry: ToolEntry;
   /** Its path, such as `["agents", "backend", "deny", "tools", "postgres", 0]`. */
   readonly path: readonly (string | number)[];
@@ -23,7 +23,7 @@ interface EntryList extends Pick<RuleEntry, "key"> {
   readonly path: readonly string[];
 }
 
-/** Lists the entries of an agent's rules that can decide, in the order of effects. */
+/** Lists all entries of an agent's rules: those of `allow`, of `deny` and of `ask`. */
 export function listEntries(rules: Pick<Rules, "agents">, agent: string): RuleEntry[] {
   return listsOf(rules, agent).flatMap(entriesOf);
 }
@@ -50,7 +50,7 @@ export function patternOf(entry: ToolEntry): string {
 
 function listsOf({ agents }: Pick<Rules, "agents">, agent: string): EntryList[] {
   return EFFECTS.flatMap((effect) => {
-    const grants: Grants = agents.get(agent)?.[effect] ?? {};
+    const grants: EntryLists = agents.get(agent)?.[effect] ?? {};
     const path = ["agents", agent, effect];
     return [
       { key: "servers" as const, entries: grants.servers ?? [], path: [...path, "servers"] },

@@ -2,7 +2,7 @@ import {
   type ConfigProblem,
   type Configuration,
   EFFECTS,
-  type Grants,
+  type EntryLists,
   type Rules,
   suggestCorrection,
 } from "../config/mod.ts";
@@ -143,7 +143,7 @@ interface Unmatched {
 }
 
 function findUnmatchedIn(
-  grants: Grants,
+  grants: EntryLists,
   effect: Effect,
   knownItems: KnownItems,
 ): Unmatched[] {

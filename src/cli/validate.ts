@@ -11,9 +11,9 @@ import { createProblemFactory, detectFileKind } from "../config/editing/mod.ts";
 import { ConfigError, type ConfigProblem, problemWithoutPosition } from "../errors.ts";
 import {
   argument,
+  type CommandInput,
   defineCommand,
   FILE_FLAGS,
-  type Invocation,
   repeated,
   switchFlag,
 } from "./command.ts";
@@ -58,7 +58,7 @@ export const command = defineCommand({
  * @returns The exit code: 1 on errors, with `--strict` on warnings too, 2 if a flag cannot be used.
  */
 export async function validate(
-  { flags, args, stdout, stderr }: Invocation<typeof FLAGS, typeof ARGS>,
+  { flags, args, stdout, stderr }: CommandInput<typeof FLAGS, typeof ARGS>,
   context: OpenContext = { env: Deno.env, cwd: Deno.cwd() },
 ): Promise<number> {
   const problems = await checkFiles(flags, args, context);

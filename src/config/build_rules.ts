@@ -5,7 +5,7 @@ import {
   type AgentRules,
   type ApprovalTimes,
   DEFAULT_EXPIRES_S,
-  type Grants,
+  type EntryLists,
   type JwtOptions,
   type Limits,
   type Rules,
@@ -60,7 +60,7 @@ function buildAgent(
   };
 }
 
-function buildGrants({ servers, tools, resources, prompts }: GrantsEntry): Grants {
+function buildGrants({ servers, tools, resources, prompts }: GrantsEntry): EntryLists {
   return {
     ...(servers === undefined ? {} : { servers }),
     ...(tools === undefined ? {} : {

@@ -1,5 +1,5 @@
 /**
- * Reads an ISO 8601 date, or a time with zone, as milliseconds since 1970; undefined if invalid.
+ * Reads an ISO 8601 date, or a date and time with a zone, as milliseconds since 1970; undefined if invalid.
  */
 export function readInstant(text: string): number | undefined {
   const shape = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;

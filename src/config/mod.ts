@@ -55,7 +55,7 @@ export { EFFECTS } from "./rules.ts";
 export type {
   AgentRules,
   ApprovalTimes,
-  Grants,
+  EntryLists,
   JwtOptions,
   Limits,
   Rules,

@@ -22,11 +22,11 @@ export const EFFECTS = ["allow", "deny", "ask"] as const;
 /** The rules of one agent. */
 export interface AgentRules {
   /** The servers, tools, resources and prompts that the agent may use. */
-  readonly allow?: Grants;
+  readonly allow?: EntryLists;
   /** The servers, tools, resources and prompts that the agent may not use. */
-  readonly deny?: Grants;
+  readonly deny?: EntryLists;
   /** The tools whose calls need a person's approval. */
-  readonly ask?: Pick<Grants, "tools">;
+  readonly ask?: Pick<EntryLists, "tools">;
   /** Whether the agent is in shadow mode: what the rules do not allow is let through, and only recorded; default false. */
   readonly isShadowed?: true;
   /** The agent's own limits; a missing one falls back to `Rules.limits`. */
@@ -49,7 +49,7 @@ export interface ApprovalTimes {
 }
 
 /** Patterns as written in the file: `*` matches any run of characters, `?` exactly one. */
-export interface Grants {
+export interface EntryLists {
   /** Server name patterns. */
   readonly servers?: readonly string[];
   /** Tool name patterns, with or without conditions, by server name pattern. */

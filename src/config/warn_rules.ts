@@ -98,7 +98,7 @@ function describeUnknownServer(
   { unavailableReasons }: KnownServers,
 ): string {
   const reason = unavailableReasons.get(name);
-  const state = reason === undefined ? "is not configured" : `is not configured (${reason})`;
+  const state = reason === undefined ? "is not configured" : `is not in use (${reason})`;
   return `server ${quoteName(name)}, which ${state}; the rule is kept`;
 }
 
@@ -166,7 +166,7 @@ function describeUnknownOwnTool(pattern: string): string | undefined {
   return `server "${OWN_SERVER}" has no tool ${quoteName(pattern)}${hint}`;
 }
 
-/** Whether the text before the first wildcard is a scheme, or the beginning of one. */
+/** Whether the text before the first wildcard begins with a scheme, or may be the beginning of one. */
 function mayBeUri(pattern: string): boolean {
   const [prefix = ""] = pattern.split(/[*?]/, 1);
   return prefix === pattern
@@ -198,8 +198,8 @@ function listServerMentions(id: string, agent: JsonObject): ServerMention[] {
 }
 
 /**
- * Warns of tools, resources and prompts that are allowed, or of tools that need an approval, although
- * `allow.servers` does not name their server, unless wildcards are involved.
+ * Warns of entries of `allow` and `ask` without effect, because `allow.servers` does not name their server. Says nothing
+ * if wildcards are involved.
  */
 function warnUselessGrants(document: Document, id: string, agent: JsonObject): ConfigProblem[] {
   const { servers: list = [] } = objectAt(agent, "allow");

@@ -12,7 +12,10 @@ export interface ProbeOptions {
   readonly withinMs?: number;
 }
 
-/** The answer to a probe: `refused` is a refusal of the session or an HTTP error, `silent` is none. */
+/**
+ * The answer to a probe. `refused`: the server refused the session, or answered with an HTTP error. `silent`: no answer
+ * came in time, or the connection has failed.
+ */
 export type ProbeAnswer = "answered" | "refused" | "silent";
 
 /**

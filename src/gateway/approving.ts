@@ -14,7 +14,7 @@ import { cannotAskBody, deniedByPersonBody, undecidedBody } from "./approval_err
 import { createApprovalForm, openForm } from "./approval_form.ts";
 import { AwaitedDecision, type WaitResult } from "./awaited_decision.ts";
 import type { ErrorBody } from "./error_body.ts";
-import type { AllowedOperation, JudgedOperation } from "./judging.ts";
+import type { JudgedOperation, PassedOperation } from "./judging.ts";
 import { outcomeOfError } from "./outcome_of_error.ts";
 import type { OperationOptions } from "./pipeline.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
@@ -25,7 +25,7 @@ import type { ServerCall } from "./tools/mod.ts";
 /** An operation that the rules and, if necessary, a person allow. */
 export interface ApprovedOperation {
   readonly kind: "approved";
-  readonly judgedOperation: AllowedOperation;
+  readonly judgedOperation: PassedOperation;
   /** The context in which the operation was judged last. */
   readonly context: PipelineContext;
   /** The approval; absent if the rules no longer require one. */
@@ -45,7 +45,7 @@ export interface ApprovingContext extends OperationOptions {
 
 /** A call of a tool about which a person has to be asked, as it was judged last. */
 interface AskedCall {
-  readonly judgedOperation: AllowedOperation;
+  readonly judgedOperation: PassedOperation;
   readonly askedBy: Decision;
   readonly call: CallToApprove;
   /** The context in which it was judged. */
@@ -65,7 +65,7 @@ export interface RefusedCall {
  * @returns The call to make, or the record of its refusal.
  */
 export async function approveCall(
-  judgedOperation: AllowedOperation,
+  judgedOperation: PassedOperation,
   approving: ApprovingContext,
 ): Promise<ApprovedOperation | RefusedCall> {
   const { request, agent, context } = approving;

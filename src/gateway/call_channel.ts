@@ -5,6 +5,7 @@ import type {
   InputRequest,
   InputResponse,
 } from "../downstream/mod.ts";
+import type { Fields } from "../json.ts";
 import type { CancelSignal, IncomingRequest, Peer } from "../jsonrpc/mod.ts";
 import type { LogThreshold } from "./log_threshold.ts";
 import { clientCodec2025 } from "./revisions/mod.ts";
@@ -66,11 +67,11 @@ export class CallChannel implements ClientChannel {
     );
   }
 
-  notifyUrlInputDone(params: clientCodec2025.Fields): void {
+  notifyUrlInputDone(params: Fields): void {
     this.#session.notifyOrDrop("notifications/elicitation/complete", params, this.#call);
   }
 
-  log(params: clientCodec2025.Fields): void {
+  log(params: Fields): void {
     const { threshold, notifyOrDrop } = this.#session;
     if (!threshold.includes(params.level)) return;
     notifyOrDrop("notifications/message", params, this.#call);

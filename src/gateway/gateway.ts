@@ -21,7 +21,7 @@ import type {
   GatewayOptions,
   SharedClient,
 } from "./gateway_options.ts";
-import type { ConnectedClient, RecordedRefusal, StatelessConnection } from "./http/mod.ts";
+import type { ConnectedClient, RecordedRefusal, StatelessClientHandle } from "./http/mod.ts";
 import { OwnServer } from "./own_server/mod.ts";
 import type { PipelineContext } from "./pipeline_context.ts";
 import type { Records } from "./records.ts";
@@ -214,7 +214,7 @@ export class Gateway {
   /** Serves a client without a session, whose requests come one by one with the same credential. */
   connectStateless(
     credential: { readonly id: string; readonly agent: string } | undefined,
-  ): StatelessConnection {
+  ): StatelessClientHandle {
     const { settings, version, log } = this.#options;
     const bound = boundAgent(settings.agent, credential?.agent);
     const endpoint: StatelessEndpoint = new StatelessEndpoint({

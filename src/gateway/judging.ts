@@ -24,9 +24,9 @@ export interface JudgingContext {
   readonly span: Span;
 }
 
-/** An operation that the rules allow, or about which a person has to be asked, with its server. */
-export interface AllowedOperation {
-  readonly kind: "allowed";
+/** An operation that is not refused: the rules allow it, a person has to be asked about it, or shadow mode lets it through. */
+export interface PassedOperation {
+  readonly kind: "passed";
   readonly operation: TargetedOperation;
   readonly subject: Subject | undefined;
   readonly rule: string | undefined;
@@ -42,7 +42,7 @@ export interface AllowedOperation {
 
 /** The result of judging an operation: the operation, if it may go on, or else the record of its refusal. */
 export type JudgedOperation =
-  | AllowedOperation
+  | PassedOperation
   | { readonly kind: "refused"; readonly record: OperationRecord };
 
 /** Runs the stages that judge an operation: they find its server, and decide. */
@@ -91,7 +91,7 @@ export async function judge(
   if (decision !== undefined) decisionSpan.set({ "gateway.rule": decision.rule });
   decisionSpan.end();
   if (accessRequest === undefined || decision === undefined) {
-    return { kind: "allowed", operation, subject, rule: undefined, checkTool, deny: undefined };
+    return { kind: "passed", operation, subject, rule: undefined, checkTool, deny: undefined };
   }
   const deny = (denial: Decision): OperationRecord => {
     const { name } = request;
@@ -100,9 +100,9 @@ export async function judge(
     return { caller, subject, rule: denial.rule, outcome: { kind: "denied", error } };
   };
   const { effect, rule, isShadowed = false } = decision;
-  const allowedOperation = { kind: "allowed", operation, subject, rule, checkTool, deny } as const;
-  if (isShadowed) return { ...allowedOperation, shadow: effect === "ask" ? "ASK" : "DENY" };
-  if (effect === "allow") return allowedOperation;
+  const passedOperation = { kind: "passed", operation, subject, rule, checkTool, deny } as const;
+  if (isShadowed) return { ...passedOperation, shadow: effect === "ask" ? "ASK" : "DENY" };
+  if (effect === "allow") return passedOperation;
   if (effect !== "ask") return { kind: "refused", record: deny(decision) };
   if (accessRequest.kind === "tool") {
     try {
@@ -112,5 +112,5 @@ export async function judge(
       return refuseFor(error);
     }
   }
-  return { ...allowedOperation, askedBy: decision };
+  return { ...passedOperation, askedBy: decision };
 }

@@ -2,7 +2,7 @@ import type { Approvals } from "../approvals/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import type { CallLimits } from "../limits/mod.ts";
 import type { Log } from "../log.ts";
-import type { IdentityContext } from "../policy/mod.ts";
+import type { CallerFacts } from "../policy/mod.ts";
 import type { Tracer } from "../trace.ts";
 import type { OwnServer } from "./own_server/mod.ts";
 import type { Records } from "./records.ts";
@@ -18,7 +18,7 @@ export interface PipelineContext {
   /** Loads the approvals that calls wait for. */
   readonly approvals: () => Promise<Approvals>;
   /** The agent that the connection is bound to, and the default agent. */
-  readonly identity: Pick<IdentityContext, "bound" | "defaultAgent">;
+  readonly identity: Pick<CallerFacts, "bound" | "defaultAgent">;
   /** Rate and concurrency limits of the agents. */
   readonly limits: CallLimits;
   /** The gateway's own server. */

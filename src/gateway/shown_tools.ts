@@ -28,7 +28,7 @@ export function shownTools(
 export function callableTools(
   tools: ReadonlyMap<string, GatewayTool>,
   context: PipelineContext,
-): Pick<clientCodec2025.RequestContext, "findTool" | "hasDirectTools" | "toolNames"> {
+): Pick<clientCodec2025.DecodingContext, "findTool" | "hasDirectTools" | "toolNames"> {
   return {
     findTool: (name) => {
       const tool = tools.get(name);

@@ -31,7 +31,7 @@ const ID_FIRST = '{"jsonrpc":"2.0","id":';
 /** The end of a message with the id last, up to the id; the TypeScript SDK writes this order. */
 const ID_LAST = ',"jsonrpc":"2.0","id":';
 
-/** Length of the longest `ID_LAST` with its id, rounded up, in UTF-16 code units. */
+/** Length of the longest end of a message from `ID_LAST` on, with the id, rounded up, in UTF-16 code units. */
 const MAX_TAIL_LENGTH = 100;
 
 const RESULT_START = '"result":';

@@ -1,6 +1,6 @@
 /**
  * Pins: the definitions of a server's tools, resource templates and prompts that a person has accepted. Reads and writes
- * the text of the lock file, hashes and compares definitions, and finds text in them that is meant to be hidden. Pure:
+ * the text of the lock file, hashes and compares definitions, and finds text in them that a person would not see. Pure:
  * reads no files, and starts nothing. Imports only the leaves.
  *
  * @module

@@ -47,7 +47,7 @@ export function compileArgument(
   const { exists } = test;
   const checks = compileChecks(test);
   const wholeChecks = checks.filter(({ key }) => key === "equals" || key === "oneOf");
-  const judgesLists = wholeChecks.length > 0 && wholeChecks.length === checks.length;
+  const judgesWholeLists = wholeChecks.length > 0 && wholeChecks.length === checks.length;
   const isAllow = effect === "allow";
 
   const unjudged = (value: unknown, key?: NamedCheck["key"]): Judgment => {
@@ -62,14 +62,14 @@ export function compileArgument(
   const judgeSingle = (value: unknown, work: Work): Judgment => {
     if (exists === false) return FAILS;
     if (!takeWork(work, VALUE_WORK)) return unjudged(undefined);
-    let fault: Judgment | undefined;
+    let unjudgedResult: Judgment | undefined;
     for (const { key, check } of checks) {
       const result = check(value, work);
       if (work.left < 0) return unjudged(undefined);
       if (result === false) return FAILS;
-      if (result === undefined) fault ??= unjudged(value, key);
+      if (result === undefined) unjudgedResult ??= unjudged(value, key);
     }
-    return fault ?? HOLDS;
+    return unjudgedResult ?? HOLDS;
   };
 
   const judgeList = (
@@ -77,7 +77,7 @@ export function compileArgument(
     depth: number,
     budget: ListBudget,
   ): Judgment => {
-    if (judgesLists && exists !== false) {
+    if (judgesWholeLists && exists !== false) {
       const wholeJudgment = judgeSingle(list, budget.work);
       if (wholeJudgment.holds) return wholeJudgment;
     }

@@ -20,7 +20,7 @@ export interface RuleList<Name = string> {
 }
 
 /** All lists of tools, of prompts or of resources under one `allow` or `deny`, by server. */
-export interface ServerLists<Name = string> {
+export interface EntriesByServer<Name = string> {
   /** Returns the lists whose key matches the server, the list with the most specific key first. */
   listsFor(server: string): RuleList<Name>[];
 }
@@ -41,14 +41,14 @@ export interface CompiledAgent {
 /** One compiled `allow` or `deny`. */
 export interface CompiledGrants {
   readonly servers: RuleList;
-  readonly tools: ServerLists<ToolName>;
-  readonly resources: ServerLists<UriName>;
-  readonly prompts: ServerLists;
+  readonly tools: EntriesByServer<ToolName>;
+  readonly resources: EntriesByServer<UriName>;
+  readonly prompts: EntriesByServer;
 }
 
 /** The compiled `ask`. */
 export interface CompiledAsk {
-  readonly tools: ServerLists<ToolName>;
+  readonly tools: EntriesByServer<ToolName>;
 }
 
 type RulePath = readonly string[];
@@ -153,7 +153,7 @@ interface WildcardKey<Name> {
 function compileServerLists<Name, Entry>(
   lists: ReadonlyMap<string, readonly Entry[]>,
   { path, compile }: CompileOptions<Name, Entry>,
-): ServerLists<Name> {
+): EntriesByServer<Name> {
   const listsByKey = new Map<string, RuleList<Name>>();
   const wildcardKeys: WildcardKey<Name>[] = [];
   for (const [key, entries] of lists) {

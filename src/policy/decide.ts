@@ -1,4 +1,4 @@
-import type { CompiledAgent, CompiledGrants, RuleList, ServerLists } from "./compile.ts";
+import type { CompiledAgent, CompiledGrants, EntriesByServer, RuleList } from "./compile.ts";
 import type { AccessRequest, DecidingCondition, Decision, Step, StepName } from "./decision.ts";
 import { OWN_SERVER, READ_RESULT } from "../own_server.ts";
 import type { EntryKind, JudgedCondition, SkippedEntry } from "./entries.ts";
@@ -133,9 +133,9 @@ interface ItemAccess<Name> {
   readonly kind: "tool" | "resource" | "prompt";
   readonly server: string;
   readonly name: Name;
-  readonly listsIn: (grants: CompiledGrants) => ServerLists<Name>;
+  readonly listsIn: (grants: CompiledGrants) => EntriesByServer<Name>;
   /** The lists under `ask`; absent if there are none. */
-  readonly askLists?: ServerLists<Name> | undefined;
+  readonly askLists?: EntriesByServer<Name> | undefined;
   /** Path of the limit that allows the access if no entry decides; absent if there is none. */
   readonly limitPath?: string | undefined;
 }

@@ -4,7 +4,7 @@ import { isAgentId } from "../agent_id.ts";
 const MAX_QUOTED_LENGTH = 40;
 
 /** The facts that identify the caller, besides the `agent_id` of the call. */
-export interface IdentityContext {
+export interface CallerFacts {
   /** The agent that the connection is bound to; `""` if the process and the credential are bound to different ones. */
   readonly bound?: string | undefined;
   /** `GATEWAY_DEFAULT_AGENT`; `""` counts as not set. */
@@ -33,7 +33,7 @@ export type Resolution = { readonly agent: string } | { readonly error: Identity
  *
  * @param agentId The `agent_id` of the call; `""` counts as missing.
  */
-export function resolveAgent(agentId: string | undefined, identity: IdentityContext): Resolution {
+export function resolveAgent(agentId: string | undefined, identity: CallerFacts): Resolution {
   const claimedAgent = agentId === "" ? undefined : agentId;
   if (claimedAgent !== undefined && !isAgentId(claimedAgent)) {
     return identityError(
@@ -55,7 +55,7 @@ export function resolveAgent(agentId: string | undefined, identity: IdentityCont
 function resolveBound(
   claimedAgent: string | undefined,
   bound: string,
-  identity: IdentityContext,
+  identity: CallerFacts,
 ): Resolution {
   if (bound !== "" && claimedAgent !== undefined && claimedAgent !== bound) {
     return identityError(
@@ -80,7 +80,7 @@ function resolveBound(
   );
 }
 
-function resolveMissing({ denyOnMissing, defaultAgent, has }: IdentityContext): Resolution {
+function resolveMissing({ denyOnMissing, defaultAgent, has }: CallerFacts): Resolution {
   if (denyOnMissing) {
     return identityError(
       "INVALID_AGENT_ID",
@@ -91,17 +91,17 @@ function resolveMissing({ denyOnMissing, defaultAgent, has }: IdentityContext): 
     if (has(defaultAgent)) return { agent: defaultAgent };
     return identityError(
       "FALLBACK_AGENT_NOT_IN_RULES",
-      "agent_id is missing, and the configured fallback agent is not in the gateway's rules. " +
+      "agent_id is missing, and the default agent (--default-agent) is not in the gateway's rules. " +
         "Call again with the agent_id that you were given.",
-      "The operator of the gateway can add the fallback agent to the rules.",
+      "The operator of the gateway can add the default agent to the rules.",
     );
   }
   if (has("default")) return { agent: "default" };
   return identityError(
     "NO_FALLBACK_CONFIGURED",
-    "agent_id is missing, and no fallback agent is configured. " +
+    "agent_id is missing, and no default agent (--default-agent) is set. " +
       "Call again with the agent_id that you were given.",
-    "The operator of the gateway can configure a fallback agent.",
+    "The operator of the gateway can set --default-agent.",
   );
 }
 

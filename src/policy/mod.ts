@@ -7,12 +7,7 @@
  *
  * @module
  */
-export {
-  type IdentityContext,
-  type IdentityError,
-  type Resolution,
-  resolveAgent,
-} from "./identity.ts";
+export { type CallerFacts, type IdentityError, type Resolution, resolveAgent } from "./identity.ts";
 export type { CallArguments } from "./call_arguments.ts";
 export type { ListedTool } from "./condition.ts";
 export type {

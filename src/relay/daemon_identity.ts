@@ -25,14 +25,14 @@ import { programWords } from "./daemon_command.ts";
 const LOG_SETTINGS: ReadonlySet<keyof Settings> = new Set(["logLevel", "logFormat"]);
 
 /** The settings of a relay; clients that differ in them share a daemon. */
-const UNSHARED_SETTINGS: ReadonlySet<keyof Settings> = new Set([
+const PER_CLIENT_SETTINGS: ReadonlySet<keyof Settings> = new Set([
   "agent",
   "shared",
   ...LOG_SETTINGS,
 ]);
 
 /** Variables of the gateway itself and of the browser that it opens. */
-const GATEWAY_NAMES =
+const GATEWAY_VARIABLES =
   /^(?:OTEL_\w+|DENO_\w+|BROWSER|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|DBUS_SESSION_BUS_ADDRESS|AGENT_MCP_GATEWAY_(?:LAUNCHER|LOOPBACK))$/;
 
 /** Safe variables that differ from window to window and say nothing to a program without a terminal. */
@@ -42,14 +42,17 @@ const PER_WINDOW = /^(?:TERM|XDG_(?!\w+_(?:HOME|DIRS)$|RUNTIME_DIR$)\w+)$/;
 export interface DaemonIdentity {
   /** Hash of everything that decides which servers a client gets: 64 hex digits. */
   readonly key: string;
-  /** The whole environment of the daemon: only variables that are in the key, so that no client gets another's values. */
+  /**
+   * The whole environment of the daemon: only variables that are in the key, so that no client gets another's values, and
+   * the settings of the log, which the first relay decides.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** The working folder of the daemon. */
   readonly folder: string;
 }
 
-/** The process that asks. */
-export interface IdentityContext {
+/** The facts of the relay whose daemon is sought. */
+export interface RelayProcess {
   readonly flags: SettingFlags;
   /** The settings that the flags and the environment give. */
   readonly settings: Settings;
@@ -59,7 +62,7 @@ export interface IdentityContext {
 }
 
 /** Finds the two files, and computes the daemon key and the daemon's environment. */
-export async function identifyDaemon(context: IdentityContext): Promise<DaemonIdentity> {
+export async function identifyDaemon(context: RelayProcess): Promise<DaemonIdentity> {
   const { settings, env, cwd } = context;
   const home = getHomeFolder(env);
   const files = locateFiles(settings, { home, cwd });
@@ -95,14 +98,14 @@ function readIfPossible(path: string): string {
 
 /** Returns the variables that servers get, or that the files name. */
 function listVariables(
-  { env }: IdentityContext,
+  { env }: RelayProcess,
   words: ReadonlySet<string>,
 ): Record<string, string> {
   const windows = Deno.build.os === "windows";
   const canonicalName = (name: string): string => windows ? name.toUpperCase() : name;
   const namedVariables = new Set([...words].map(canonicalName));
   const isShared = (name: string): boolean =>
-    namedVariables.has(name) || name === DEPTH_VARIABLE || GATEWAY_NAMES.test(name) ||
+    namedVariables.has(name) || name === DEPTH_VARIABLE || GATEWAY_VARIABLES.test(name) ||
     (isSafeVariable(name, windows) && !PER_WINDOW.test(name));
   return Object.fromEntries(
     Object.entries(env.toObject()).filter(([name]) => isShared(canonicalName(name))),
@@ -111,11 +114,11 @@ function listVariables(
 
 /** Returns the settings as variables; relative paths become absolute, because the daemon has another working folder. */
 function settingVariables(
-  context: IdentityContext,
+  context: RelayProcess,
   files: LocatedFiles,
 ): Record<string, string> {
   const { settings: { auditLog }, env, cwd } = context;
-  const variables = readGivenSettings(context, (key) => !UNSHARED_SETTINGS.has(key));
+  const variables = readGivenSettings(context, (key) => !PER_CLIENT_SETTINGS.has(key));
   const defaultFiles = locateFiles({}, { home: getHomeFolder(env), cwd });
   for (const key of ["mcpConfig", "rules"] as const) {
     const { origin, path } = files[key];
@@ -131,13 +134,13 @@ function settingVariables(
   return namedByVariable(variables);
 }
 
-function logVariables(context: IdentityContext): Record<string, string> {
+function logVariables(context: RelayProcess): Record<string, string> {
   return namedByVariable(readGivenSettings(context, (key) => LOG_SETTINGS.has(key)));
 }
 
 /** Returns the settings that are given, as written. */
 function readGivenSettings(
-  { flags, env }: IdentityContext,
+  { flags, env }: RelayProcess,
   isIncluded: (key: keyof Settings) => boolean,
 ): Map<keyof Settings, string> {
   const texts = new Map<keyof Settings, string>();

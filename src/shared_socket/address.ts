@@ -73,7 +73,7 @@ export interface SharedListener {
    * Begins a connection: proves to the other side that this is the daemon. Returns the proof that its hello must have;
    * `undefined` if only this user can connect.
    */
-  introduce(connection: Deno.Conn): Promise<string | undefined>;
+  authenticate(connection: Deno.Conn): Promise<string | undefined>;
   /** Stops listening, and removes the file of the socket, unless another daemon has replaced it. */
   close(): Promise<void>;
 }
@@ -89,7 +89,7 @@ export async function listenOnSocket(path: string): Promise<SharedListener> {
   const identity = identityAt(path);
   return {
     listener,
-    introduce: () => Promise.resolve(undefined),
+    authenticate: () => Promise.resolve(undefined),
     close: async () => {
       // Closing removes whatever is at the path, but not before the `accept` in progress has ended.
       if (identityAt(path) !== identity) return;

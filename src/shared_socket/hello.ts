@@ -14,7 +14,10 @@ export const ENDING_METHOD = "notifications/agent-mcp-gateway/ending";
 export interface Hello {
   /** Version of the conversation. */
   readonly hello: 1;
-  /** The purpose of the connection. After the answer follow MCP messages, one line of status, or nothing, respectively. */
+  /**
+   * The purpose of the connection. After the answer to `connect` follow MCP messages, after that to `status` one line with
+   * the status, and after that to `end` nothing.
+   */
   readonly action: "connect" | "status" | "end";
   /** Process id of the sender. */
   readonly pid: number;
@@ -30,7 +33,8 @@ export interface Hello {
 export type HelloAnswer =
   | {
     readonly ok: true;
-    readonly pid: number; /** A sentence for the operator. */
+    readonly pid: number;
+    /** A sentence for the operator. */
     readonly warning?: string | undefined;
   }
   | { readonly ok: false; readonly error: string };
@@ -44,7 +48,7 @@ export function isHello(value: unknown): value is Hello {
     (proof === undefined || typeof proof === "string");
 }
 
-/** Reads the answer to a hello; returns `undefined` if it is none. */
+/** Reads the answer to a hello; returns `undefined` if the value is no such answer. */
 export function readHelloAnswer(value: unknown): HelloAnswer | undefined {
   const { ok, pid, error, warning } = fieldsOf(value);
   if (ok === false) return { ok, error: String(error) };

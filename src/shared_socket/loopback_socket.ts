@@ -40,7 +40,7 @@ export async function listenOnLoopback(path: string): Promise<SharedListener> {
   const identity = identityAt(path);
   return {
     listener,
-    introduce: async (connection) => {
+    authenticate: async (connection) => {
       const { nonce: client } = fieldsOf(parseLine((await readFirstLine(connection, LIMITS)).line));
       if (typeof client !== "string") throw new FirstLineError("the first line has no nonce");
       const nonces = { client, daemon: crypto.randomUUID() };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "jsonc-parser";
-import { targetOf } from "../../src/cli/init/describe_server.ts";
+import { targetOf } from "../../src/cli/init/suggest_description.ts";
 import type { InspectedServer } from "../../src/cli/init/inspect_servers.ts";
 import { mergeServers } from "../../src/cli/init/merge_servers.ts";
 import { addDescriptions, type Plan } from "../../src/cli/init/plan.ts";

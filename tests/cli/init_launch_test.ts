@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { permissionFlags } from "../../scripts/permissions.ts";
-import { type Launch, launchCommand } from "../../src/cli/init/client_entry.ts";
+import { type ClientLaunch, launchCommand } from "../../src/cli/init/client_entry.ts";
 
-const FROM_SOURCE: Launch = {
+const FROM_SOURCE: ClientLaunch = {
   launcher: undefined,
   standalone: false,
   execPath: "/opt/deno",

@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { parse } from "jsonc-parser";
 import { ensureServers, serverEntry } from "../../scripts/test_servers.ts";
 import { askPlan } from "../../src/cli/init/ask_plan.ts";
-import { describeServer } from "../../src/cli/init/describe_server.ts";
+import { suggestDescription } from "../../src/cli/init/suggest_description.ts";
 import { type InspectedServer, inspectServers } from "../../src/cli/init/inspect_servers.ts";
 import { compilePolicy } from "../../src/policy/mod.ts";
 import { readConfiguration } from "../gateway/session_fixture.ts";
@@ -373,7 +373,7 @@ Deno.test("[init.look] [cli.doctor-download] a server that did not answer can be
 Deno.test("[init.describe] a server is described by a sentence of its instructions, or by its title and address", () => {
   const tools = [{ name: "read_file", annotations: undefined }];
   const describe = (instructions = "", title = "", address = "") =>
-    describeServer({ instructions, title, tools }, address);
+    suggestDescription({ instructions, title, tools }, address);
   assert.equal(describe("# Files\n\nReads v1.2 files. And more."), "Reads v1.2 files.");
   assert.equal(
     describe(

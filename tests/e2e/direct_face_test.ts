@@ -208,7 +208,7 @@ for (const transport of ["stdio", "http"] satisfies TransportKind[]) {
         code: "INVALID_ARGUMENTS",
         retryable: false,
         message:
-          '"arguments" for tool "strict" of server "one" has no "n" (integer), which the tool requires. The tool was not called. Add it and call again.',
+          '"arguments" for tool "strict" of server "one" has no "n" (integer), which the tool requires. The tool was not called. Add what is missing and call again.',
         hint: 'In the arguments, "n" is missing',
       });
       assert.deepEqual((inputSchema as Fields).required, ["n"]);

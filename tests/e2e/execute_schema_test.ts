@@ -45,7 +45,7 @@ Deno.test("arguments that do not fit a tool's schema", async (t) => {
         code: "INVALID_ARGUMENTS",
         retryable: false,
         message: 'execute_tool: "args" for tool "takes" of server "one" has no "path" (string), ' +
-          "which the tool requires. The tool was not called. Add it and call again.",
+          "which the tool requires. The tool was not called. Add what is missing and call again.",
         hint: `In args, "path" is missing${furtherHint}`,
         inputSchema: SCHEMA,
       });

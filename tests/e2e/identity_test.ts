@@ -127,30 +127,30 @@ Deno.test("the agent of a call without agent_id", async (t) => {
     },
   );
 
-  await t.step("[identity.no-fallback] without a fallback agent the call is refused", async () => {
+  await t.step("[identity.no-fallback] without a default agent the call is refused", async () => {
     await using gateway = await start(agentsWithoutDefault);
     for (const refusal of await callEveryToolForRefusal(gateway, {})) {
       assert.deepEqual(refusal, {
         code: "NO_FALLBACK_CONFIGURED",
         retryable: false,
-        message: "agent_id is missing, and no fallback agent is configured. " +
+        message: "agent_id is missing, and no default agent (--default-agent) is set. " +
           "Call again with the agent_id that you were given.",
-        hint: "The operator of the gateway can configure a fallback agent.",
+        hint: "The operator of the gateway can set --default-agent.",
       });
     }
   });
 
   await t.step(
-    "[identity.fallback-not-in-rules] the call is refused if the fallback agent is not in the rules",
+    "[identity.fallback-not-in-rules] the call is refused if the default agent is not in the rules",
     async () => {
       await using gateway = await start(AGENTS, { GATEWAY_DEFAULT_AGENT: "stranger" });
       for (const refusal of await callEveryToolForRefusal(gateway, {})) {
         assert.deepEqual(refusal, {
           code: "FALLBACK_AGENT_NOT_IN_RULES",
           retryable: false,
-          message: "agent_id is missing, and the configured fallback agent is not in the " +
+          message: "agent_id is missing, and the default agent (--default-agent) is not in the " +
             "gateway's rules. Call again with the agent_id that you were given.",
-          hint: "The operator of the gateway can add the fallback agent to the rules.",
+          hint: "The operator of the gateway can add the default agent to the rules.",
         });
       }
     },

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { isAgentId } from "../../src/agent_id.ts";
-import { type IdentityContext, resolveAgent } from "../../src/policy/mod.ts";
+import { type CallerFacts, resolveAgent } from "../../src/policy/mod.ts";
 
 const KNOWN_AGENTS = ["backend", "team.frontend", "default"];
 
 function createIdentity(
-  overrides: Partial<IdentityContext> = {},
+  overrides: Partial<CallerFacts> = {},
   agents: readonly string[] = KNOWN_AGENTS,
-): IdentityContext {
+): CallerFacts {
   return { denyOnMissing: false, has: (agent) => agents.includes(agent), ...overrides };
 }
 
 /** Returns the error of a call that is refused because of its `agent_id`. */
-function identityErrorOf(agentId: string | undefined, identity: IdentityContext) {
+function identityErrorOf(agentId: string | undefined, identity: CallerFacts) {
   const resolution = resolveAgent(agentId, identity);
   assert.ok("error" in resolution, `resolved to ${JSON.stringify(resolution)}`);
   return resolution.error;
@@ -151,7 +151,7 @@ Deno.test("[identity.bound] a connection that is bound to two agents says so, wh
 
 Deno.test("[identity.no-other-names] refusals name only the agent that was given", () => {
   const agents = ["zeta-one", "zeta-two", "default"];
-  const situations: [string | undefined, Partial<IdentityContext>][] = [
+  const situations: [string | undefined, Partial<CallerFacts>][] = [
     ["ghost", {}],
     ["zeta-two", { bound: "zeta-one" }],
     ["ghost", { bound: "zeta-one" }],

@@ -11,13 +11,13 @@ import {
 import { decideByContract, type NamedItem } from "../policy/decide_by_contract.ts";
 import { runs } from "./runs.ts";
 
-type ServerLists = [key: string, entries: string[]][];
+type EntriesByServer = [key: string, entries: string[]][];
 /** The entries of an `allow` or a `deny`. */
 interface GeneratedLists {
   servers: string[];
-  tools: ServerLists;
-  resources: ServerLists;
-  prompts: ServerLists;
+  tools: EntriesByServer;
+  resources: EntriesByServer;
+  prompts: EntriesByServer;
 }
 interface GeneratedAgent {
   allow: GeneratedLists;
@@ -52,7 +52,7 @@ const anyUriPattern = fc.constantFrom(
   ...["*", "docs://a/*", "docs://a/?", "docs://b*", "docs://?", "*1", "*c*"],
 );
 
-const anyServerLists = (anyPattern: fc.Arbitrary<string>): fc.Arbitrary<ServerLists> =>
+const anyServerLists = (anyPattern: fc.Arbitrary<string>): fc.Arbitrary<EntriesByServer> =>
   fc.uniqueArray(fc.tuple(anyServerPattern, fc.array(anyPattern, { maxLength: 4 })), {
     maxLength: 4,
     selector: ([key]) => key,

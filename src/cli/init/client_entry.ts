@@ -5,7 +5,7 @@ import type { JsonRecord } from "./import_entry.ts";
 import type { GatewayFiles } from "./gateway_files.ts";
 
 /** The facts from which `launchCommand` derives the command that starts this program. */
-export interface Launch {
+export interface ClientLaunch {
   /** The command that a launcher names in `AGENT_MCP_GATEWAY_LAUNCHER`. */
   readonly launcher: string | undefined;
   /** Whether this is a compiled executable. */
@@ -16,7 +16,7 @@ export interface Launch {
 }
 
 /** Reads the facts about the start of this process. */
-export function readLaunch(): Launch {
+export function readLaunch(): ClientLaunch {
   return {
     launcher: Deno.env.get("AGENT_MCP_GATEWAY_LAUNCHER") || undefined,
     standalone: Deno.build.standalone,
@@ -27,7 +27,7 @@ export function readLaunch(): Launch {
 }
 
 /** Returns the command and the arguments that start this program from any folder. */
-export function launchCommand(launch: Launch): [string, ...string[]] {
+export function launchCommand(launch: ClientLaunch): [string, ...string[]] {
   if (launch.launcher !== undefined) return parseLauncher(launch.launcher);
   if (launch.standalone) return [launch.execPath];
   const main = mainPath(launch);
@@ -54,7 +54,7 @@ function permissionFlags(): string[] {
   return words.filter((word) => /^--(?:no-prompt$|(?:allow|deny|ignore)-)/.test(word));
 }
 
-function mainPath({ mainModule, windows }: Launch): string {
+function mainPath({ mainModule, windows }: ClientLaunch): string {
   const url = URL.parse(mainModule);
   if (url?.protocol !== "file:") return mainModule;
   const path = decodeURIComponent(url.pathname);

@@ -3,7 +3,7 @@ import { programOf } from "../../config/mod.ts";
 import { OWN_SERVER } from "../../own_server.ts";
 import type { FoundServer } from "./find_servers.ts";
 import { isRecord, type Json, type JsonRecord } from "./import_entry.ts";
-import { targetOf } from "./describe_server.ts";
+import { targetOf } from "./suggest_description.ts";
 
 /** A server that can be imported, with a unique name. */
 export interface OfferedServer {

@@ -1,5 +1,5 @@
 import type { ClientId } from "./clients.ts";
-import { describeServer, targetOf } from "./describe_server.ts";
+import { suggestDescription, targetOf } from "./suggest_description.ts";
 import type { ClientFile } from "./find_servers.ts";
 import { isRecord, type JsonRecord } from "./import_entry.ts";
 import type { InspectedServer, InspectedServers, InspectedTool } from "./inspect_servers.ts";
@@ -150,7 +150,7 @@ export function addDescriptions(
     const server = inspectedServers.get(offered.name);
     const target = targetOf(entry, home);
     if (server === undefined || server.failure !== undefined) return { offered, target };
-    return { offered, target, description: describeServer(server, target) };
+    return { offered, target, description: suggestDescription(server, target) };
   });
   const byDescription = Map.groupBy(describedServers, ({ description }) => description);
   return describedServers.map(({ offered, description, target }) => {

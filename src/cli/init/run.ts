@@ -16,8 +16,8 @@ import { askPlan } from "./ask_plan.ts";
 import { type ChangeOptions, planChanges } from "./changes.ts";
 import { findClearTextSecrets } from "./clear_text_secrets.ts";
 import {
+  type ClientLaunch,
   isFromNpx,
-  type Launch,
   launchCommand,
   readLaunch,
   schemaAddress,
@@ -58,7 +58,7 @@ export interface InitOptions {
   /** Its file system. */
   readonly disk: Disk;
   /** The circumstances of this program's start. */
-  readonly launch: Launch;
+  readonly launch: ClientLaunch;
   /** Identifies this program, to recognize entries that start it. */
   readonly program: Program;
   /** The terminal for questions; absent if nobody can answer. */

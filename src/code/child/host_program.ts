@@ -16,15 +16,15 @@ export type HostMessage = readonly [kind: RealmMessage, text: string];
  * parameters and to globals.
  *
  * @param vm The module `node:vm`.
- * @param options `realmText` is the text of the realm's program. `stripTypes` asks for the code without its types; the
+ * @param options `realmText` is the text of the realm's program. `requestStrip` asks for the code without its types; the
  * answer is a message.
  * @returns The function that receives messages.
  */
-export function hostProgram(
+export function startHost(
   vm: Vm,
-  { realmText, stripTypes }: {
+  { realmText, requestStrip }: {
     readonly realmText: string;
-    readonly stripTypes: (code: string) => void;
+    readonly requestStrip: (code: string) => void;
   },
 ): (message: HostMessage) => void {
   const scope = globalThis as unknown as {
@@ -76,7 +76,7 @@ export function hostProgram(
   const program = vm.runInContext(realmText, context, "sandbox.js") as (
     host: HostFunctions,
   ) => (kind: RealmMessage, value: unknown) => void;
-  const receiveInRealm = program({ send, stripTypes, startTimer, stopTimer });
+  const receiveInRealm = program({ send, requestStrip, startTimer, stopTimer });
 
   // Even if an object of this realm reached the code, no constructor behind it could compile text in this realm.
   for (const anyFunction of [() => {}, async () => {}, function* () {}, async function* () {}]) {

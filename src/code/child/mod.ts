@@ -19,7 +19,7 @@ import {
 import { writeRealmText } from "./realm_program.ts";
 import { createRealmValues, type RealmLimits } from "./realm_values.ts";
 import { stripTypes } from "./typescript.ts";
-import { type HostMessage, hostProgram } from "./host_program.ts";
+import { type HostMessage, startHost } from "./host_program.ts";
 
 /** Interval at which the resident memory is checked, in milliseconds. */
 const MEMORY_CHECK_MS = 50;
@@ -97,9 +97,9 @@ async function startRealm({ watchesMemory }: SandboxOptions): Promise<Send> {
     const text = `(${watchMemory})(${MAX_RESIDENT_BYTES},${MEMORY_CHECK_MS})`;
     new Worker(dataUrl(text), { type: "module" });
   }
-  const send = hostProgram(vm, {
+  const send = startHost(vm, {
     realmText: writeRealm(),
-    stripTypes: (code) => void stripTypes(code).then(send),
+    requestStrip: (code) => void stripTypes(code).then(send),
   });
   return send;
 }
@@ -118,9 +118,9 @@ async function startRealmInWorker({ watchesMemory }: SandboxOptions): Promise<Se
   const { Worker } = await import("node:worker_threads");
   const text = `import vm from "node:vm";const askToStrip=postMessage.bind(globalThis);` +
     `const listen=addEventListener.bind(globalThis,"message");` +
-    `const send=(${hostProgram})(vm,{realmText:${
+    `const send=(${startHost})(vm,{realmText:${
       JSON.stringify(writeRealm())
-    },stripTypes:askToStrip});` +
+    },requestStrip:askToStrip});` +
     `listen(({data})=>send(data))`;
   const worker = new Worker(dataUrl(text), {
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },

@@ -8,7 +8,7 @@ export interface HostFunctions {
   /** Writes a line to the gateway. */
   send(line: string): void;
   /** Asks for the code without its types; the answer is a message `stripped` or `unstripped`. */
-  stripTypes(code: string): void;
+  requestStrip(code: string): void;
   /** Asks for a message `timer` after a time in milliseconds. */
   startTimer(id: number, ms: number): void;
   /** Stops a timer. */
@@ -38,7 +38,7 @@ export function writeRealmText(createValuesText: string, limitsJson: string): st
  * not possible; the id of a timer; an error that nothing in the code catches; or that all microtasks have run.
  */
 function realmProgram(
-  { send, stripTypes, startTimer, stopTimer }: HostFunctions,
+  { send, requestStrip, startTimer, stopTimer }: HostFunctions,
   { limits, describe, show, toJson, valueOf, errorTextOf }: RealmValues,
 ): (kind: RealmMessage, value: unknown) => void {
   const { parse, stringify } = JSON;
@@ -113,7 +113,7 @@ function realmProgram(
       if (wasStripped) return fail("syntax", error);
       isStripping = true;
       wasStripped = true;
-      return stripTypes(code);
+      return requestStrip(code);
     }
     apply(then, program(), [finish, (error: unknown) => fail("threw", error)]);
   };

@@ -1,7 +1,7 @@
 import type { CancelSignal } from "../../jsonrpc/mod.ts";
 import type { Log } from "../../log.ts";
 import { escapeControls, quoteEscaped, shortenText } from "../../text.ts";
-import { EqualLists } from "./equal_lists.ts";
+import { ListInterner } from "./list_interner.ts";
 import { type ItemList, LIST_WORDS, type ListKind } from "./item_list.ts";
 import { serverCommand } from "../server_command.ts";
 import { untilAborted } from "../until_aborted.ts";
@@ -81,7 +81,7 @@ export class ListCache {
   // By key of the declared capabilities: the list for sessions without a list of their own.
   readonly #shared = new Map<string, CachedList>();
   #bySession = new WeakMap<ListingSession, CachedList>();
-  readonly #equalLists = new EqualLists();
+  readonly #interner = new ListInterner();
   readonly #kind: ListKind;
   readonly #options: ListCacheOptions;
   // By key of the declared capabilities: the hash of the newest list.
@@ -186,7 +186,7 @@ export class ListCache {
       refetchAt: Infinity,
       noRefetchBefore: 0,
     });
-    this.#newestHashes.set(capabilitiesKey, this.#equalLists.hashOf(list.whole));
+    this.#newestHashes.set(capabilitiesKey, this.#interner.hashOf(list.whole));
     this.#newestList ??= list;
     this.#logHeldBack(list);
     return list;
@@ -202,7 +202,7 @@ export class ListCache {
 
   /** Returns a list, or an equal one that is in use, without the items that are held back. */
   async #accept(list: ItemList): Promise<ItemList> {
-    const keptList = await this.#equalLists.keep(list);
+    const keptList = await this.#interner.keep(list);
     return this.#options.holdBack?.(keptList) ?? keptList;
   }
 
@@ -272,7 +272,7 @@ export class ListCache {
   ): void {
     const { session, capabilitiesKey } = owner;
     const newestHash = this.#newestHashes.get(capabilitiesKey);
-    const hash = this.#equalLists.hashOf(list.whole);
+    const hash = this.#interner.hashOf(list.whole);
     this.#newestHashes.set(capabilitiesKey, hash);
     const isAltered = session?.isAltered === true;
     const hasChanged = previous !== undefined

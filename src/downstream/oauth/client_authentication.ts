@@ -1,5 +1,5 @@
 import { errorCodeOf, type OAuthResponse, sendRequest } from "./oauth_response.ts";
-import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
+import { addDefinedSecrets, type OAuthContext } from "./sdk.ts";
 
 /** Client authentication methods of the token endpoint that the gateway supports. */
 const METHODS = ["client_secret_basic", "client_secret_post", "none"] as const;
@@ -47,7 +47,7 @@ export async function postAsClient(
     readonly form: Readonly<Record<string, string>>;
     readonly client: OAuthClient;
     readonly listedMethods?: readonly string[] | undefined;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): Promise<ClientResponse> {
   const send = async (method: ClientAuthenticationMethod): Promise<OAuthResponse> => {
@@ -94,7 +94,7 @@ function authenticate(
     readonly client: OAuthClient;
     readonly headers: Headers;
     readonly body: URLSearchParams;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): void {
   const { client_id: id, client_secret: secret = "" } = client;

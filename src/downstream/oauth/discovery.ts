@@ -12,7 +12,7 @@ import {
 import { LoginFailure } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
 import { findBoundIssuer, requireBoundIssuer } from "./issuer_binding.ts";
-import type { RequestContext, Sdk } from "./sdk.ts";
+import type { OAuthContext, Sdk } from "./sdk.ts";
 import { isSameIssuer } from "./stored_login.ts";
 
 /** The challenge in the `WWW-Authenticate` header of a server that refused a request. */
@@ -75,7 +75,7 @@ export function parseChallenge({ headers }: Response, sdk: Sdk): OAuthChallenge 
  */
 export async function discoverAuthorizationServer(
   challenge: OAuthChallenge,
-  context: RequestContext,
+  context: OAuthContext,
 ): Promise<AuthorizationServer> {
   const resourceSearch = await fetchResourceMetadata(challenge, context);
   const { metadata: resourceMetadata } = resourceSearch;
@@ -121,7 +121,7 @@ interface MetadataSearchResult<T> {
 async function fetchFirstMetadata<T>(
   urls: readonly URL[],
   read: (response: OAuthResponse, url: URL) => T,
-  { fetchFn }: RequestContext,
+  { fetchFn }: OAuthContext,
 ): Promise<MetadataSearchResult<T>> {
   let failures: MetadataSearchResult<T> = {};
   for (const url of urls) {
@@ -145,7 +145,7 @@ async function fetchFirstMetadata<T>(
  */
 export async function fetchResourceMetadata(
   { resourceMetadataUrl }: OAuthChallenge,
-  context: RequestContext,
+  context: OAuthContext,
 ): Promise<MetadataSearchResult<ResourceMetadata>> {
   const { origin, pathname, search } = new URL(context.url);
   const path = "/.well-known/oauth-protected-resource";
@@ -165,7 +165,7 @@ export async function fetchResourceMetadata(
  * Throws if the resource is not the downstream server: a token for another resource could be used
  * at another server.
  */
-function requireMatchingResource(resource: string, { sdk, url, config }: RequestContext): void {
+function requireMatchingResource(resource: string, { sdk, url, config }: OAuthContext): void {
   const serverUrl = sdk.resourceUrlFromServerUrl(url);
   // To the SDK, the address "/mcp" is not part of the resource "/mcp/". The address "/mcp/" is.
   serverUrl.pathname = serverUrl.pathname.replace(/\/?$/, "/");
@@ -186,7 +186,7 @@ function requireMatchingResource(resource: string, { sdk, url, config }: Request
 /** Fetches the metadata of an authorization server; returns `undefined` if it publishes none. */
 async function fetchServerMetadata(
   issuer: string,
-  { isAnnounced, context }: { readonly isAnnounced: boolean; readonly context: RequestContext },
+  { isAnnounced, context }: { readonly isAnnounced: boolean; readonly context: OAuthContext },
 ): Promise<AuthorizationServerMetadata | undefined> {
   const { sdk, config } = context;
   const usesClientCredentials = config.options.oauth?.grant === "client_credentials";
@@ -272,7 +272,7 @@ function chooseScope(
   { resourceMetadata, metadata, context }: {
     readonly resourceMetadata: ResourceMetadata | undefined;
     readonly metadata: AuthorizationServerMetadata;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): string | undefined {
   const { scopes, grant } = context.config.options.oauth ?? {};

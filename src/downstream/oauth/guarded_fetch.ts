@@ -1,5 +1,9 @@
 import type { FetchLike } from "@modelcontextprotocol/client";
-import { fetchNamed, ForbiddenAddressError, UnusableResponseError } from "../../named_fetch.ts";
+import {
+  fetchUntrusted,
+  ForbiddenAddressError,
+  UnusableResponseError,
+} from "../../untrusted_fetch.ts";
 import { startTimer } from "../../within.ts";
 import { UnreachableError } from "./login_failure.ts";
 import { parseSafeAddress } from "./safe_address.ts";
@@ -34,7 +38,7 @@ export function createGuardedFetch(
     const timeout = new AbortController();
     const stopTimer = startTimer(timeoutMs, () => timeout.abort());
     try {
-      const response = await fetchNamed(url, {
+      const response = await fetchUntrusted(url, {
         ...init,
         namedBy: serverUrl,
         signal: AbortSignal.any([signal, timeout.signal]),

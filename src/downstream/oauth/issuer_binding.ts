@@ -1,6 +1,6 @@
 import { quoteServerText } from "../secrets.ts";
 import { LoginFailure } from "./login_failure.ts";
-import type { RequestContext } from "./sdk.ts";
+import type { OAuthContext } from "./sdk.ts";
 import { isRegisteredByHand, isSameIssuer } from "./stored_login.ts";
 
 /**
@@ -11,7 +11,7 @@ import { isRegisteredByHand, isSameIssuer } from "./stored_login.ts";
  * @returns `undefined` if any issuer may receive the requests.
  */
 export async function findBoundIssuer(
-  { config, url, store }: RequestContext,
+  { config, url, store }: OAuthContext,
 ): Promise<string | undefined> {
   const { issuer, clientId } = config.options.oauth ?? {};
   if (issuer !== undefined || !isBoundClient(config.options.oauth)) return issuer;
@@ -31,7 +31,7 @@ export async function requireBoundIssuer(
   { boundIssuer, isKnown, context }: {
     readonly boundIssuer: string | undefined;
     readonly isKnown: boolean;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): Promise<void> {
   const { config, url, store } = context;
@@ -51,6 +51,6 @@ export async function requireBoundIssuer(
 }
 
 /** Whether the configured client belongs to one issuer: it has a secret, or was registered by hand. */
-function isBoundClient(oauth: RequestContext["config"]["options"]["oauth"]): boolean {
+function isBoundClient(oauth: OAuthContext["config"]["options"]["oauth"]): boolean {
   return oauth?.clientSecret !== undefined || isRegisteredByHand(oauth?.clientId);
 }

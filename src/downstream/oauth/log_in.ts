@@ -8,7 +8,7 @@ import { toDownstreamError } from "./translate_error.ts";
 import { LoginAttempt } from "./login_attempt.ts";
 import { probeServer } from "./probe.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { createRequestContext, type RequestContext } from "./sdk.ts";
+import { createOAuthContext, type OAuthContext } from "./sdk.ts";
 import { matchesEntry, type StoredLogin } from "./stored_login.ts";
 import { getOAuthFolder, TokenStore } from "./token_store.ts";
 
@@ -32,7 +32,7 @@ export async function logInAtTerminal(
   const { url } = connection;
   const store = new TokenStore(options.folder ?? getOAuthFolder(Deno.env), log);
   const probeResponse = await probe(config, connection, signal);
-  const context = await createRequestContext({ config, url, store }, signal);
+  const context = await createOAuthContext({ config, url, store }, signal);
   if (probeResponse.status !== 401 && !await announcesLogin(context, signal)) {
     return { kind: "not-needed", reason: "it answers without one" };
   }
@@ -88,7 +88,7 @@ async function probe(
 /**
  * Whether a server that accepted the probe announces a login: some servers refuse only tool calls.
  */
-async function announcesLogin(context: RequestContext, signal: AbortSignal): Promise<boolean> {
+async function announcesLogin(context: OAuthContext, signal: AbortSignal): Promise<boolean> {
   if (!isSafeAddress(new URL(context.url))) return false;
   try {
     const { metadata } = await fetchResourceMetadata({}, context);

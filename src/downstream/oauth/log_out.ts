@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import type { AccountOptions, LogoutOutcome } from "./accounts.ts";
-import { addDefinedSecrets, createRequestContext } from "./sdk.ts";
+import { addDefinedSecrets, createOAuthContext } from "./sdk.ts";
 import { getOAuthFolder, TokenStore } from "./token_store.ts";
 import { revokeLogin } from "./tokens.ts";
 
@@ -19,7 +19,7 @@ export async function revokeAndRemoveLogins(
     for (const login of activeLogins) {
       const { tokens, client } = login;
       addDefinedSecrets(config, tokens?.access_token, tokens?.refresh_token, client.client_secret);
-      const context = await createRequestContext({ config, url, store }, signal);
+      const context = await createOAuthContext({ config, url, store }, signal);
       try {
         if (await revokeLogin(login, context)) outcome = { ...outcome, revoked: "yes" };
       } catch (error) {

@@ -8,11 +8,11 @@ import {
 } from "./discovery.ts";
 import { LoginFailure } from "./login_failure.ts";
 import { toDownstreamError } from "./translate_error.ts";
-import { requireAllowedAddress } from "../../named_fetch.ts";
+import { requireAllowedAddress } from "../../untrusted_fetch.ts";
 import { RedirectListener } from "./redirect_listener.ts";
 import { findClient } from "./registration.ts";
 import { isSafeAddress } from "./safe_address.ts";
-import { addDefinedSecrets, createRequestContext, type RequestContext } from "./sdk.ts";
+import { addDefinedSecrets, createOAuthContext, type OAuthContext } from "./sdk.ts";
 import type { StoredClient, StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 import { exchangeCode } from "./tokens.ts";
@@ -87,14 +87,14 @@ export class LoginAttempt {
       this.#abort(`nobody finished it within ${Math.round(timeoutMs / 1000)} s.`);
     }, timeoutMs);
     try {
-      await this.#logIn(await createRequestContext(this.#options, this.#abortController.signal));
+      await this.#logIn(await createOAuthContext(this.#options, this.#abortController.signal));
     } finally {
       clearTimeout(timer);
       this.#abort("it is over.");
     }
   }
 
-  async #logIn(context: RequestContext): Promise<void> {
+  async #logIn(context: OAuthContext): Promise<void> {
     const { challenge, previousLogin, config, storeLogin } = this.#options;
     const authorizationServer = await discoverAuthorizationServer(challenge, context);
     const state = createState();
@@ -141,7 +141,7 @@ export class LoginAttempt {
   async #startAuthorization(
     authorizationServer: AuthorizationServer,
     client: StoredClient,
-    { state, context }: { readonly state: string; readonly context: RequestContext },
+    { state, context }: { readonly state: string; readonly context: OAuthContext },
   ): Promise<{ authorizationUrl: URL; codeVerifier: string }> {
     const { metadata, resource, scope } = authorizationServer;
     const { issuer, authorization_endpoint, token_endpoint } = metadata;
@@ -211,7 +211,7 @@ function readAuthorizationCode(
   redirectQuery: URLSearchParams,
   { authorizationServer, context }: {
     readonly authorizationServer: AuthorizationServer;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): string {
   const { metadata, hasMetadata } = authorizationServer;
@@ -273,7 +273,7 @@ function requireSupported(
   parameter: string,
   requiredValue: string,
   supportedValues: readonly string[] | undefined,
-  { config }: RequestContext,
+  { config }: OAuthContext,
 ): void {
   if (supportedValues === undefined || supportedValues.includes(requiredValue)) return;
   const quotedValues = quoteServerText(supportedValues.join(", "), config);

@@ -11,7 +11,7 @@ import { LockTimeout } from "../../file_lock.ts";
 import { type LoginAttempt, waitForLogin } from "./login_attempt.ts";
 import { type OAuthSettings, startLogin } from "./person_login.ts";
 import { renewLogin } from "./renew.ts";
-import { addDefinedSecrets, createRequestContext, loadSdk } from "./sdk.ts";
+import { addDefinedSecrets, createOAuthContext, loadSdk } from "./sdk.ts";
 import {
   createAuthorizationHeader,
   isRenewalDue,
@@ -342,7 +342,7 @@ export class OAuth implements ServerAuth {
   }
 
   async #fetchClientTokens(): Promise<void> {
-    const context = await createRequestContext(this.#settings, this.#abortController.signal);
+    const context = await createOAuthContext(this.#settings, this.#abortController.signal);
     const authorizationServer = await discoverAuthorizationServer(this.#clientChallenge, context);
     const method = this.#clientMethod;
     const granted = await requestClientTokens(authorizationServer, { method, context });

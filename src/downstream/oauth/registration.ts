@@ -11,7 +11,7 @@ import { isSupportedMethod } from "./client_authentication.ts";
 import type { AuthorizationServer } from "./discovery.ts";
 import { LoginFailure, UnreachableError } from "./login_failure.ts";
 import { REDIRECT_PATH } from "./redirect_listener.ts";
-import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
+import { addDefinedSecrets, type OAuthContext } from "./sdk.ts";
 import {
   isMetadataDocumentId,
   matchesEntry,
@@ -39,7 +39,7 @@ export async function findClient(
   { redirectUri, previousLogin, context }: {
     readonly redirectUri: string;
     readonly previousLogin: StoredLogin | undefined;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): Promise<StoredClient> {
   const { config } = context;
@@ -87,7 +87,7 @@ function canReuseClient(
 async function registerClient(
   authorizationServer: AuthorizationServer,
   redirectUri: string,
-  context: RequestContext,
+  context: OAuthContext,
 ): Promise<StoredClient> {
   const { metadata, scope } = authorizationServer;
   const { config, fetchFn } = context;

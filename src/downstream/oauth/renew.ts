@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../../config/mod.ts";
 import { UnreachableError } from "./login_failure.ts";
 import { LockTimeout } from "../../file_lock.ts";
-import { addDefinedSecrets, createRequestContext } from "./sdk.ts";
+import { addDefinedSecrets, createOAuthContext } from "./sdk.ts";
 import { isRenewalDue, matchesEntry, type StoredLogin } from "./stored_login.ts";
 import type { TokenStore } from "./token_store.ts";
 import { refreshTokens } from "./tokens.ts";
@@ -59,7 +59,7 @@ async function requestRenewal(
   // The request cannot be cancelled: if new tokens were issued but not stored, the login would be
   // lost.
   const { signal } = new AbortController();
-  const context = await createRequestContext({ config, url: login.url, store }, signal);
+  const context = await createOAuthContext({ config, url: login.url, store }, signal);
   const renewal = await refreshTokens(login, context);
   if (renewal.kind === "tokens") {
     const renewedLogin = { ...login, client: renewal.client, tokens: renewal.tokens };

@@ -12,7 +12,7 @@ export function loadSdk(): Promise<Sdk> {
 }
 
 /** The context of the requests of a login. */
-export interface RequestContext {
+export interface OAuthContext {
   readonly config: ServerConfig;
   /** The server's address. */
   readonly url: string;
@@ -22,10 +22,10 @@ export interface RequestContext {
 }
 
 /** Creates the context of the requests of a login; the signal cancels them. */
-export async function createRequestContext(
-  { config, url, store }: Pick<RequestContext, "config" | "url" | "store">,
+export async function createOAuthContext(
+  { config, url, store }: Pick<OAuthContext, "config" | "url" | "store">,
   signal: AbortSignal,
-): Promise<RequestContext> {
+): Promise<OAuthContext> {
   const fetchFn = createGuardedFetch(url, { signal });
   return { config, url, store, sdk: await loadSdk(), fetchFn };
 }

@@ -14,7 +14,7 @@ import {
 } from "./client_authentication.ts";
 import type { AuthorizationServer } from "./discovery.ts";
 import { LoginFailure, UnreachableError } from "./login_failure.ts";
-import { addDefinedSecrets, type RequestContext } from "./sdk.ts";
+import { addDefinedSecrets, type OAuthContext } from "./sdk.ts";
 import {
   createOAuthClient,
   isAccessToken,
@@ -76,7 +76,7 @@ export async function exchangeCode(
   { authorizationServer, client, context }: {
     readonly authorizationServer: AuthorizationServer;
     readonly client: StoredClient;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): Promise<{ readonly tokens: StoredTokens; readonly client: StoredClient }> {
   const { metadata, resource } = authorizationServer;
@@ -103,7 +103,7 @@ export async function exchangeCode(
  * may succeed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc6749#section-6}
  */
-export async function refreshTokens(login: StoredLogin, context: RequestContext): Promise<Renewal> {
+export async function refreshTokens(login: StoredLogin, context: OAuthContext): Promise<Renewal> {
   const { endpoints, client, resource, tokens: oldTokens } = login;
   const refreshToken = oldTokens?.refresh_token;
   if (refreshToken === undefined) return { kind: "ended", isClientRejected: false };
@@ -144,7 +144,7 @@ export async function requestClientTokens(
   { metadata, resource, scope }: AuthorizationServer,
   { method, context }: {
     readonly method: ClientAuthenticationMethod | undefined;
-    readonly context: RequestContext;
+    readonly context: OAuthContext;
   },
 ): Promise<GrantedTokens> {
   const { clientId = "", clientSecret = "" } = context.config.options.oauth ?? {};
@@ -174,7 +174,7 @@ export async function requestClientTokens(
 
 async function requestTokens(
   request: TokenRequest,
-  context: RequestContext,
+  context: OAuthContext,
 ): Promise<GrantedTokens> {
   const { endpoint, form, client, listedMethods, purpose } = request;
   const { config } = context;
@@ -199,7 +199,7 @@ async function requestTokens(
 function createClientRefusalError(
   { response, triedMethods }: ClientResponse,
   purpose: string,
-  { config }: RequestContext,
+  { config }: OAuthContext,
 ): Error {
   const methods = triedMethods.length > 1 ? ` (as ${triedMethods.join(" and as ")})` : "";
   return createRefusalError(response, { purpose: `${purpose}${methods}`, config });
@@ -214,7 +214,7 @@ function addMethod(client: StoredClient, method: ClientAuthenticationMethod): St
 function readTokens(
   members: MembersWith<"access_token">,
   requestedAt: number,
-  { config }: RequestContext,
+  { config }: OAuthContext,
 ): StoredTokens {
   const { access_token, refresh_token, scope, expires_in, token_type = "Bearer" } = members;
   if (token_type.toLowerCase() !== "bearer") {
@@ -247,7 +247,7 @@ function readTokens(
  * failed.
  * @see {@link https://www.rfc-editor.org/rfc/rfc7009}
  */
-export async function revokeLogin(login: StoredLogin, context: RequestContext): Promise<boolean> {
+export async function revokeLogin(login: StoredLogin, context: OAuthContext): Promise<boolean> {
   const { endpoints: { revocation, auth_methods: listedMethods }, tokens } = login;
   if (revocation === undefined || tokens === undefined) return false;
   let client: OAuthClient = createOAuthClient(login, context.config);

@@ -1,5 +1,5 @@
 import { DownstreamError } from "../../errors.ts";
-import { ForbiddenAddressError } from "../../named_fetch.ts";
+import { ForbiddenAddressError } from "../../untrusted_fetch.ts";
 import { serverCommand } from "../server_command.ts";
 import { createAuthRequiredError, LoginFailure, UnreachableError } from "./login_failure.ts";
 import { UnsafeAddressError } from "./safe_address.ts";

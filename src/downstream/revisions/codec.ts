@@ -1,5 +1,6 @@
 import type { Budget } from "../../budget.ts";
 import type { ForwardedRequest, ProtocolChoice } from "../../config/mod.ts";
+import type { Fields } from "../../json.ts";
 import type {
   CancelSignal,
   IncomingRequest,
@@ -195,9 +196,6 @@ export type ProbeKind = "alive" | "tools";
 export type ServerRequest =
   | { readonly kind: "answered"; readonly result: Payload }
   | { readonly kind: "input"; readonly capability: ForwardedRequest; readonly input: InputRequest };
-
-/** Members of an object in a message. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 /** The update of a resource that a server has announced. */
 export interface ResourceUpdate {

@@ -11,7 +11,6 @@ import { ROLES as ROLES_2025, v2025 } from "./v2025/mod.ts";
 
 export { HandshakeError, WrongRevision } from "./codec.ts";
 export type {
-  Fields,
   InvocationReply,
   InvokeOptions,
   InvokingClient,

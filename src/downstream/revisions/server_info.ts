@@ -1,6 +1,6 @@
-import { fieldsOf, isRecord } from "../../json.ts";
+import { type Fields, fieldsOf, isRecord } from "../../json.ts";
 import { startOfText } from "../../text.ts";
-import type { Fields, ServerInfo } from "./codec.ts";
+import type { ServerInfo } from "./codec.ts";
 
 /** Maximum length of a text with which a server describes itself, in UTF-16 code units; its session keeps the text. */
 const MAX_INFO_LENGTH = 4096;
@@ -14,7 +14,7 @@ export function readInfo(
   { capabilities, instructions, serverInfo }: Fields,
 ): Omit<ServerInfo, "revision"> {
   const declared = fieldsOf(capabilities);
-  const { tools } = fieldsOf(fieldsOf(declared.tasks).requests);
+  const { tools: taskTools } = fieldsOf(fieldsOf(declared.tasks).requests);
   const { title, name, version } = fieldsOf(serverInfo);
   return {
     hasTools: "tools" in declared,
@@ -23,7 +23,7 @@ export function readInfo(
     hasCompletions: "completions" in declared,
     canSubscribe: fieldsOf(declared.resources).subscribe === true,
     hasLogging: "logging" in declared,
-    hasTasks: isRecord(fieldsOf(tools).call),
+    hasTasks: isRecord(fieldsOf(taskTools).call),
     ...(typeof instructions === "string" &&
       { instructions: startOfText(instructions, MAX_INFO_LENGTH) }),
     ...(typeof title === "string" && { title: startOfText(title, MAX_INFO_LENGTH) }),

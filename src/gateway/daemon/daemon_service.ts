@@ -183,7 +183,7 @@ export class DaemonService {
   }
 
   async #readHello(connection: Deno.Conn): Promise<ReceivedHello> {
-    const proof = await this.#options.listener.introduce(connection);
+    const proof = await this.#options.listener.authenticate(connection);
     const { line, extraBytes } = await readFirstLine(connection, {
       maxBytes: MAX_HELLO_BYTES,
       withinMs: HELLO_MS,

@@ -4,7 +4,7 @@ import { isWithinShare } from "../../fair_share.ts";
 import { networkOf } from "./client_address.ts";
 
 /** An open connection. */
-export interface Connection {
+export interface CountedConnection {
   readonly socket: Socket;
   readonly key: string;
   readonly network: string;
@@ -31,8 +31,8 @@ export interface Connection {
 export class Connections {
   readonly #limit: number;
   // Keyed by the client's address and port, because the TLS socket is another object than the TCP socket.
-  readonly #byKey = new Map<string, Connection>();
-  readonly #byNetwork = new Map<string, Set<Connection>>();
+  readonly #byKey = new Map<string, CountedConnection>();
+  readonly #byNetwork = new Map<string, Set<CountedConnection>>();
   readonly #activeCounts = new Map<string | undefined, number>();
   #activeCount = 0;
 
@@ -51,7 +51,7 @@ export class Connections {
     if (this.#byKey.size >= this.#limit && !this.#closeOne()) return void socket.destroy();
     const key = socketKey(socket);
     const network = networkOf(socket.remoteAddress ?? "");
-    const connection: Connection = {
+    const connection: CountedConnection = {
       socket,
       key,
       network,
@@ -67,7 +67,7 @@ export class Connections {
   }
 
   /** Returns the open connection of a socket. */
-  find(socket: Socket): Connection | undefined {
+  find(socket: Socket): CountedConnection | undefined {
     return this.#byKey.get(socketKey(socket));
   }
 
@@ -76,7 +76,7 @@ export class Connections {
    *
    * @returns The connection of the request; `undefined` if it is closed.
    */
-  beginRequest(request: IncomingMessage): Connection | undefined {
+  beginRequest(request: IncomingMessage): CountedConnection | undefined {
     const connection = this.find(request.socket);
     if (connection === undefined) return undefined;
     connection.request = request;
@@ -89,7 +89,7 @@ export class Connections {
   }
 
   /** Ends an active request. */
-  endRequest(connection: Connection): void {
+  endRequest(connection: CountedConnection): void {
     connection.activeRequestCount -= 1;
     connection.unansweredCount -= 1;
     if (connection.activeRequestCount > 0 || !this.#isOpen(connection)) return;
@@ -105,7 +105,7 @@ export class Connections {
    * @returns Whether the agent may have another active connection: it must not exceed its share, nor have incomplete
    * request bodies on more than a quarter of all connections.
    */
-  countConnection(connection: Connection, agent: string | undefined): boolean {
+  countConnection(connection: CountedConnection, agent: string | undefined): boolean {
     if (!this.#isOpen(connection)) return true;
     this.#countActive(connection.agent, -1);
     const activeCount = this.#activeCounts.get(agent) ?? 0;
@@ -132,9 +132,9 @@ export class Connections {
     return true;
   }
 
-  #findIdle(): Connection | undefined {
+  #findIdle(): CountedConnection | undefined {
     let largestSize = 0;
-    let longestIdle: Connection | undefined;
+    let longestIdle: CountedConnection | undefined;
     for (const connections of this.#byNetwork.values()) {
       if (connections.size < largestSize) continue;
       const candidate = findOldest(connections, ({ activeRequestCount }) => {
@@ -155,7 +155,7 @@ export class Connections {
    * exceeds its share. Connections whose request body is incomplete come first, and among equals the one that has been
    * active the longest.
    */
-  #findActive(): Connection | undefined {
+  #findActive(): CountedConnection | undefined {
     let [largestAgent, largestCount]: [string | undefined, number] = [undefined, 0];
     for (const [agent, count] of this.#activeCounts) {
       if (count > largestCount) [largestAgent, largestCount] = [agent, count];
@@ -183,11 +183,11 @@ export class Connections {
     else this.#activeCounts.set(agent, count);
   }
 
-  #isOpen(connection: Connection): boolean {
+  #isOpen(connection: CountedConnection): boolean {
     return this.#byKey.get(connection.key) === connection;
   }
 
-  #remove(connection: Connection): void {
+  #remove(connection: CountedConnection): void {
     if (!this.#isOpen(connection)) return;
     const { key, network, agent, activeRequestCount } = connection;
     if (activeRequestCount > 0) this.#countActive(agent, -1);
@@ -203,15 +203,15 @@ export function socketKey({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-function hasWholeBody({ request }: Connection): boolean {
+function hasWholeBody({ request }: CountedConnection): boolean {
   return request?.complete !== false;
 }
 
 function findOldest(
-  connections: Iterable<Connection>,
-  matches: (connection: Connection) => boolean,
-): Connection | undefined {
-  let oldest: Connection | undefined;
+  connections: Iterable<CountedConnection>,
+  matches: (connection: CountedConnection) => boolean,
+): CountedConnection | undefined {
+  let oldest: CountedConnection | undefined;
   for (const connection of connections) {
     if (connection.changedAt < (oldest?.changedAt ?? Infinity) && matches(connection)) {
       oldest = connection;

@@ -2,7 +2,7 @@ import type { CryptoKey, FetchImplementation, JSONWebKeySet, JWSHeaderParameters
 import type { JwtOptions } from "../../config/mod.ts";
 import type { Log } from "../../log.ts";
 import { isSecureUrl } from "../../loopback.ts";
-import type { NamedAddressOptions } from "../../named_fetch.ts";
+import type { UntrustedAddressOptions } from "../../untrusted_fetch.ts";
 
 /** Times for fetching the keys, in milliseconds. */
 export interface KeyTimes {
@@ -151,10 +151,10 @@ function metadataUrls(issuer: string): string[] {
   ];
 }
 
-async function fetchJson(url: string, options: NamedAddressOptions): Promise<unknown> {
-  const { fetchNamed } = await import("../../named_fetch.ts");
+async function fetchJson(url: string, options: UntrustedAddressOptions): Promise<unknown> {
+  const { fetchUntrusted } = await import("../../untrusted_fetch.ts");
   const headers = { accept: "application/json, application/jwk-set+json" };
-  const response = await fetchNamed(url, { ...options, headers });
+  const response = await fetchUntrusted(url, { ...options, headers });
   if (response.status !== 200) throw new Error(`it answered with status ${response.status}`);
   return await response.json() ?? {};
 }

@@ -13,7 +13,7 @@ import { limitPipelining } from "./pipelining.ts";
 import { receiveMessage } from "./receive_message.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import { setStoppableInterval } from "./stoppable_interval.ts";
-import { type RequestContext, shareName } from "./request_context.ts";
+import { type HttpRequestContext, partyName } from "./request_context.ts";
 import { findHeadErrorStatus } from "./request_head.ts";
 import { RequestTurns } from "./request_turns.ts";
 import { BodyWriter, type WriterContext } from "./body_writer.ts";
@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly memory: Budget;
   /** The only paths that are answered; they are compared without decoding. */
   readonly paths: ReadonlySet<string>;
-  readonly fetch: (request: Request, context: RequestContext) => Response | Promise<Response>;
+  readonly fetch: (request: Request, context: HttpRequestContext) => Response | Promise<Response>;
   readonly onInternalError: (error: unknown) => void;
   /** Called for each response with a status from 400 to 499, and for each with a reason. */
   readonly onRefused: (request: RefusedRequest) => void;
@@ -207,7 +207,7 @@ export class Listener {
     if (turn !== true && (!await turn || socket.destroyed)) return;
     const writer = new BodyWriter(response, {
       ...this.#writerContext,
-      memory: memory.share(shareName(undefined)),
+      memory: memory.share(partyName(undefined)),
     });
     this.#writers.add(writer);
     writer.onClose(() => this.#writers.delete(writer));
@@ -220,7 +220,7 @@ export class Listener {
       response.writeHead(errorStatus, { "content-length": 0, connection: "close" });
       return writer.end();
     }
-    const context: RequestContext = {
+    const context: HttpRequestContext = {
       address,
       countConnection: (agent) => {
         this.#acceptedCredentials.add(credentialHash, agent);
@@ -231,7 +231,7 @@ export class Listener {
       receiveMessage: ({ maxBytes, agent }, handle) => {
         return receiveMessage(incoming, {
           maxBytes,
-          memory: memory.share(shareName(agent)),
+          memory: memory.share(partyName(agent)),
           handle,
         });
       },
@@ -250,7 +250,7 @@ export class Listener {
     if (reason !== undefined || (status >= 400 && status < 500)) {
       onRefused({ address, status, reason });
     }
-    writer.memory = memory.share(shareName(context.agent));
+    writer.memory = memory.share(partyName(context.agent));
     await writeResponse(answer, { response, writer });
   }
 
@@ -271,7 +271,7 @@ export class Listener {
     if (isMessage && credential !== undefined) return true;
     const agent = credential?.agent;
     return this.#turns.take({
-      party: agent === undefined ? `network ${networkOf(address)}` : shareName(agent),
+      party: agent === undefined ? `network ${networkOf(address)}` : partyName(agent),
       connection: socketKey(socket),
     });
   }

@@ -5,12 +5,12 @@ import { isLoopback } from "../../loopback.ts";
 import type { Authenticator, Credential } from "./authentication.ts";
 import { errorResponse, unavailableResponse } from "./error_response.ts";
 import type { RefusalReason } from "./refusals.ts";
-import type { RequestContext } from "./request_context.ts";
+import type { HttpRequestContext } from "./request_context.ts";
 import { readHost } from "./request_head.ts";
 
 /** The environment of handlers. */
 export interface HttpEnv {
-  Bindings: RequestContext;
+  Bindings: HttpRequestContext;
   Variables: {
     /** The credential of a request to `/mcp`; `undefined` if none are configured. */
     credential: Credential | undefined;

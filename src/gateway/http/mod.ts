@@ -25,4 +25,4 @@ export {
 export { RulesAuthenticator, type RulesAuthenticatorOptions } from "./rules_authenticator.ts";
 export { HttpService, type ServiceOptions } from "./service.ts";
 export type { AcceptClient, ConnectedClient } from "./session_store.ts";
-export type { AcceptStatelessClient, StatelessConnection } from "./stateless_clients.ts";
+export type { AcceptStatelessClient, StatelessClientHandle } from "./stateless_clients.ts";

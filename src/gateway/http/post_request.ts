@@ -3,12 +3,12 @@ import type { Credential } from "./authentication.ts";
 import { errorResponse, unavailableResponse } from "./error_response.ts";
 import { EVENT_STREAM } from "./event_stream.ts";
 import type { HttpLimits } from "./limits.ts";
-import type { RequestContext } from "./request_context.ts";
+import type { HttpRequestContext } from "./request_context.ts";
 
 /** A POST to the MCP endpoint. */
 export interface PostRequest {
   readonly req: HonoRequest;
-  readonly env: RequestContext;
+  readonly env: HttpRequestContext;
   /** The credential of the client; `undefined` if none are configured. */
   readonly credential: Credential | undefined;
 }
@@ -26,7 +26,7 @@ export const SESSION_HEADER = "mcp-session-id";
 /** The header with the revision of MCP. */
 export const REVISION_HEADER = "mcp-protocol-version";
 
-/** Returns the error response to a POST whose headers are not valid in any revision. */
+/** Returns the error response to a POST whose headers are not valid in any revision, or to new work during a shutdown. */
 export function checkPost(
   { req }: PostRequest,
   { isDraining }: PostContext,
@@ -40,7 +40,7 @@ export function checkPost(
   if (req.header("content-encoding") !== undefined) {
     return errorResponse(415, "The body must not be compressed");
   }
-  // A client of the specification accepts both; one of them is enough to answer.
+  // The specification requires clients to accept both; one of them is enough to answer.
   if (!accepts(req, "application/json") && !accepts(req, EVENT_STREAM)) {
     return errorResponse(406, "A POST must accept application/json and text/event-stream");
   }

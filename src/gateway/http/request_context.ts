@@ -11,7 +11,7 @@ export type BodyError =
   | "incomplete";
 
 /** The parts of a request that handlers need in addition to its `Request`. */
-export interface RequestContext {
+export interface HttpRequestContext {
   /** The client's IP address. */
   readonly address: string;
   /** Set by the middleware that refuses the request, if the HTTP status alone does not show the reason. */
@@ -45,6 +45,6 @@ export interface RequestContext {
 }
 
 /** Returns the name of the memory budget of an agent's clients. All clients without a credential share one budget. */
-export function shareName(agent: string | undefined): string {
+export function partyName(agent: string | undefined): string {
   return agent === undefined ? "clients" : `agent ${agent}`;
 }

@@ -4,7 +4,7 @@ import type { Budget } from "../../budget.ts";
 import { findEvicted } from "./eviction.ts";
 import { HeldDataLimit } from "./held_data.ts";
 import { HttpSession } from "./http_session.ts";
-import { shareName } from "./request_context.ts";
+import { partyName } from "./request_context.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** A client that the gateway serves. */
@@ -66,7 +66,7 @@ export class SessionStore {
     const session = new HttpSession({
       credential,
       maxReplayChars,
-      memory: memory.share(shareName(credential?.agent)),
+      memory: memory.share(partyName(credential?.agent)),
       heldData: this.#keptMessages,
     });
     const client = accept(session, credential?.agent);

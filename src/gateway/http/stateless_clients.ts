@@ -5,11 +5,11 @@ import { errorResponse, unavailableResponse } from "./error_response.ts";
 import { type Evictable, findEvicted } from "./eviction.ts";
 import type { HttpLimits } from "./limits.ts";
 import { drainingResponse } from "./post_request.ts";
-import type { RequestContext } from "./request_context.ts";
+import type { HttpRequestContext } from "./request_context.ts";
 import { StatelessResponse } from "./stateless_response.ts";
 
 /** The gateway's side of a client without a session. */
-export interface StatelessConnection {
+export interface StatelessClientHandle {
   /** Whether operations wait for a further request of the client. */
   readonly isAwaited: boolean;
   /**
@@ -24,7 +24,7 @@ export interface StatelessConnection {
 }
 
 /** Starts to serve the client of a credential; `undefined` if none are configured. */
-export type AcceptStatelessClient = (credential: Credential | undefined) => StatelessConnection;
+export type AcceptStatelessClient = (credential: Credential | undefined) => StatelessClientHandle;
 
 /** Options of the clients without sessions. */
 export interface StatelessClientsOptions {
@@ -39,7 +39,7 @@ export interface StatelessClientsOptions {
 
 /** A request, besides its message. */
 export interface StatelessRequest {
-  readonly env: Pick<RequestContext, "onClose" | "hasSlowReader">;
+  readonly env: Pick<HttpRequestContext, "onClose" | "hasSlowReader">;
   readonly credential: Credential | undefined;
   /** Whether the client accepts an event stream. */
   readonly acceptsEvents: boolean;
@@ -47,14 +47,14 @@ export interface StatelessRequest {
 
 /** A client: everybody with the same credential, or everybody if none are configured. */
 class StatelessHttpClient implements Evictable {
-  readonly connection: StatelessConnection;
+  readonly handle: StatelessClientHandle;
   /** The responses that have not ended, each with its request. */
   readonly responses = new Map<StatelessResponse, IncomingRequest | undefined>();
   lastUsedAt: number = performance.now();
   #credential: Credential | undefined;
 
-  constructor(connection: StatelessConnection, credential: Credential | undefined) {
-    this.connection = connection;
+  constructor(handle: StatelessClientHandle, credential: Credential | undefined) {
+    this.handle = handle;
     this.#credential = credential;
   }
 
@@ -64,7 +64,7 @@ class StatelessHttpClient implements Evictable {
   }
 
   get isInUse(): boolean {
-    return this.responses.size > 0 || this.connection.isAwaited;
+    return this.responses.size > 0 || this.handle.isAwaited;
   }
 
   /** Keeps the credential of a request if it is valid longer: programs renew the JWTs of one subject at different times. */
@@ -75,8 +75,8 @@ class StatelessHttpClient implements Evictable {
 }
 
 /**
- * The clients without sessions by credential. Nothing is kept of a request after its end; only the sessions with servers
- * are kept, which the requests of a client share.
+ * The clients without sessions by credential. The requests of a client share its sessions with servers. Besides these,
+ * the gateway keeps between two requests only what servers have offered, and operations that wait for the client.
  */
 export class StatelessClients {
   readonly #options: StatelessClientsOptions;
@@ -112,7 +112,7 @@ export class StatelessClients {
       },
     });
     client.responses.set(response, undefined);
-    const request = client.connection.receive(message, response);
+    const request = client.handle.receive(message, response);
     if (client.responses.has(response)) client.responses.set(response, request);
     env.onClose(() => client.responses.get(response)?.cancel("The client disconnected"));
     return response.result;
@@ -183,8 +183,8 @@ export class StatelessClients {
   #end(client: StatelessHttpClient, createResponse: () => Response): void {
     this.#clients.delete(client.credential?.id);
     for (const response of client.responses.keys()) response.createUnanswered = createResponse;
-    // Streams that only carry changes end with their own results.
-    client.connection.disconnect();
+    // This ends the streams of `subscriptions/listen` with a result; the others end below.
+    client.handle.disconnect();
     for (const response of [...client.responses.keys()]) response.end();
   }
 }

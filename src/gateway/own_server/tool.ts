@@ -58,7 +58,7 @@ export interface OwnCall {
   readonly caller: Caller;
   /** The agent's limit on results, in tokens; `undefined` if there is none. */
   readonly maxResultTokens: number | undefined;
-  /** Whether code makes the call, which runs in another call of the own server. */
+  /** Whether the call comes from code that `run_code` runs. */
   readonly isNested: boolean;
   /** Calls a tool as the same agent, through all stages of the pipeline. */
   readonly callNested: (call: NestedCall) => Promise<NestedOutcome>;

@@ -8,6 +8,6 @@ export { fieldsOf } from "../../json.ts";
 export { decodeInitialize, encodeInitialize } from "./handshake.ts";
 export { canAsk, decodeInputReply, encodeInputRequest } from "./input.ts";
 export { decoderOf } from "./operations.ts";
-export type { Answer, Fields, RequestContext, RequestDecoder } from "./request.ts";
+export type { Answer, DecodingContext, RequestDecoder } from "./request.ts";
 export { LIMIT_EXCEEDED } from "./rpc_operation.ts";
 export { encodeTools } from "./tool_list.ts";

@@ -1,6 +1,6 @@
 import type { Payload } from "../../jsonrpc/mod.ts";
 import { STATELESS_REVISION } from "../../revisions.ts";
-import { completeResult } from "./complete_result.ts";
+import { withRevisionMembers } from "./revision_members.ts";
 import { describeCapabilities, type Introduction } from "./handshake.ts";
 
 /** Time for which a client may use the description of the gateway, in milliseconds. */
@@ -19,6 +19,6 @@ export function encodeDiscover(introduction: Introduction): Payload {
     capabilities: describeCapabilities(introduction),
     instructions,
   };
-  const options = { value: undefined, version, ttlMs: DISCOVER_TTL_MS };
-  return completeResult(JSON.stringify(result), options);
+  const options = { serverResult: undefined, version, ttlMs: DISCOVER_TTL_MS };
+  return withRevisionMembers(JSON.stringify(result), options);
 }

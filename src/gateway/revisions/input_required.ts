@@ -9,7 +9,7 @@ import {
   serializePayload,
   utf8Bytes,
 } from "../../jsonrpc/mod.ts";
-import { serverInfoMember } from "./complete_result.ts";
+import { serverInfoMember } from "./revision_members.ts";
 import { decodeInputReply, encodeInputRequest } from "./input.ts";
 
 /** Options of a result that asks for input. */

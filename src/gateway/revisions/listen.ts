@@ -13,7 +13,7 @@ import {
 import { RESERVED_META } from "../../reserved_meta.ts";
 import type { ChangingList } from "../offered/mod.ts";
 import type { EncodedOutcome, OperationRequest } from "../operation.ts";
-import { mergeMeta, serverInfoMember } from "./complete_result.ts";
+import { mergeMeta, serverInfoMember } from "./revision_members.ts";
 
 /** The changes about which a client wants to be notified, or about which it will be. */
 export interface ListenedChanges {

@@ -1,12 +1,9 @@
 import type { ClientCapabilities } from "../../downstream/mod.ts";
 import type { IncomingRequest, JsonParts, JsonText, RpcError } from "../../jsonrpc/mod.ts";
 import { isReserved } from "../../reserved_meta.ts";
-import { fieldsOf } from "../../json.ts";
+import { type Fields, fieldsOf } from "../../json.ts";
 import type { OperationRequest } from "../operation.ts";
 import type { GatewayTool } from "../tools/mod.ts";
-
-/** Parameters of a request, or a part of them. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 /** Maximum length of a progress token, which every progress message repeats, in UTF-16 code units. */
 const MAX_TOKEN_LENGTH = 1000;
@@ -22,7 +19,7 @@ export type Answer =
   | { readonly kind: "none"; readonly bytes?: never };
 
 /** The context of a request that is an operation. */
-export interface RequestContext {
+export interface DecodingContext {
   /** Returns the gateway's tool of a name, if the client may call it. */
   readonly findTool: (name: string) => GatewayTool | undefined;
   /** Returns the names of the gateway's tools that the client may call. */
@@ -40,13 +37,13 @@ export interface RequestContext {
 /** Decodes a request to an operation; the operation encodes its own outcome. */
 export type RequestDecoder = (
   request: IncomingRequest,
-  context: RequestContext,
+  context: DecodingContext,
 ) => OperationRequest<Answer>;
 
 /** Reads what requests of all methods have in common. */
 export function readRequest(
   request: IncomingRequest,
-  { unansweredCount, notifyProgress }: RequestContext,
+  { unansweredCount, notifyProgress }: DecodingContext,
 ): Omit<OperationRequest, "name" | "claimedAgent" | "decode" | "encode"> {
   const { _meta } = fieldsOf(request.params);
   const token = progressTokenOf(_meta);

@@ -4,7 +4,7 @@ import { JsonText, type Payload, RPC_CODES, type RpcError, withValue } from "../
 import { STATELESS_CODES, URL_ELICITATION_REQUIRED } from "../../revisions.ts";
 import type { ShownTools } from "../list_tools.ts";
 import type { Outcome } from "../operation.ts";
-import { completeResult } from "./complete_result.ts";
+import { withRevisionMembers } from "./revision_members.ts";
 import { RESOURCE_NOT_FOUND } from "./item_requests.ts";
 import { decoderOf as earlierDecoderOf } from "./operations.ts";
 import type { Answer, RequestDecoder } from "./request.ts";
@@ -66,7 +66,7 @@ export function encodeTools(tools: ShownTools, version: string): Payload {
   const result = encodeEarlierTools(tools);
   const json = result instanceof JsonText ? result.json : JSON.stringify(result);
   const ttlMs = tools.direct === undefined ? OWN_TTL_MS : LIST_TTL_MS;
-  return completeResult(json, { value: undefined, version, ttlMs });
+  return withRevisionMembers(json, { serverResult: undefined, version, ttlMs });
 }
 
 function encodeAnswer(
@@ -82,7 +82,10 @@ function encodeAnswer(
   if (answer.kind === "error") return { kind: "error", error: withKnownCode(answer.error, uri) };
   if (answer.kind !== "result" || !(answer.result instanceof JsonText)) return answer;
   const value = outcome.kind === "result" ? outcome.value : undefined;
-  return { ...answer, result: completeResult(answer.result.json, { value, version, ttlMs }) };
+  return {
+    ...answer,
+    result: withRevisionMembers(answer.result.json, { serverResult: value, version, ttlMs }),
+  };
 }
 
 type AnswerError = Extract<Answer, { readonly kind: "error" }>["error"];

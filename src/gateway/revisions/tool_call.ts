@@ -6,7 +6,7 @@ import { startOfText } from "../../text.ts";
 import { MAX_UNKNOWN_NAME, type OperationRequest, type Outcome } from "../operation.ts";
 import { type GatewayTool, parseArguments, readServerArguments } from "../tools/mod.ts";
 import { canAsk } from "./input.ts";
-import { type Answer, readRequest, type RequestContext, type RequestDecoder } from "./request.ts";
+import { type Answer, type DecodingContext, readRequest, type RequestDecoder } from "./request.ts";
 import { encodeInternalError } from "./rpc_operation.ts";
 
 /** Decodes `tools/call`. Errors are results, which clients show to the model, except for an unknown name. */
@@ -44,7 +44,7 @@ const decodeUnknownCall: RequestDecoder = (request, context) => {
 /** Decodes the call of a server's tool by the name under which clients see it. All arguments are the tool's own. */
 function decodeDirectCall(
   request: IncomingRequest,
-  { offeredName, context }: { readonly offeredName: string; readonly context: RequestContext },
+  { offeredName, context }: { readonly offeredName: string; readonly context: DecodingContext },
 ): OperationRequest<Answer> {
   const { capabilities } = context;
   const name = "direct";
@@ -68,7 +68,7 @@ function decodeDirectCall(
 /** Decodes the call of one of the gateway's own tools. */
 function decodeGatewayCall(
   request: IncomingRequest,
-  { tool, context }: { readonly tool: GatewayTool; readonly context: RequestContext },
+  { tool, context }: { readonly tool: GatewayTool; readonly context: DecodingContext },
 ): OperationRequest<Answer> {
   const { arguments: args } = fieldsOf(request.params);
   const { capabilities } = context;

@@ -10,9 +10,9 @@ import { startOfText } from "../../text.ts";
 import { createErrorBody } from "../error_body.ts";
 import type { InteractionRecord, OperationRequest, Outcome } from "../operation.ts";
 import { MAX_ROUNDS } from "../relay.ts";
+import type { clientCodec2025 } from "../revisions/mod.ts";
 import { Interaction } from "./interaction.ts";
 import {
-  type Answer,
   clientOf,
   holdMemory,
   type InteractiveCall,
@@ -73,7 +73,7 @@ interface Continuation {
 
 /** A request with a state that may be used for it. */
 interface ContinuedRequest<K extends SealedState["kind"]> {
-  readonly operationRequest: OperationRequest<Answer>;
+  readonly operationRequest: OperationRequest<clientCodec2025.Answer>;
   readonly state: Extract<SealedState, { readonly kind: K }>;
 }
 
@@ -103,7 +103,7 @@ export class Interactions {
   }
 
   /** Runs the operation of a request, or continues the operation whose state the request contains. */
-  answer(call: InteractiveCall): Promise<Answer> {
+  answer(call: InteractiveCall): Promise<clientCodec2025.Answer> {
     const { requestState: sealed } = call.codec.fieldsOf(call.request.params);
     // Responses without a state belong to nothing.
     return sealed === undefined ? this.#run(call) : this.#continue(call, sealed);
@@ -135,7 +135,7 @@ export class Interactions {
   }
 
   /** Runs an operation, or runs it again with the input that its server needed. */
-  async #run(call: InteractiveCall, continuation?: Continuation): Promise<Answer> {
+  async #run(call: InteractiveCall, continuation?: Continuation): Promise<clientCodec2025.Answer> {
     const operationRequest = call.decode((params) => interaction.notifyProgress(params));
     const { interaction, keep } = this.#createInteraction(call, { operationRequest, continuation });
     const givenInput = continuation?.givenInput;
@@ -157,7 +157,7 @@ export class Interactions {
   #createInteraction(
     call: InteractiveCall,
     { operationRequest, continuation }: {
-      readonly operationRequest: OperationRequest<Answer>;
+      readonly operationRequest: OperationRequest<clientCodec2025.Answer>;
       readonly continuation: Continuation | undefined;
     },
   ): {
@@ -169,7 +169,8 @@ export class Interactions {
     const { client, memory } = call;
     const { claimedAgent } = operationRequest;
     // The request itself is not kept: it may take much memory.
-    let encode: OperationRequest<Answer>["encode"] | undefined = operationRequest.encode;
+    let encode: OperationRequest<clientCodec2025.Answer>["encode"] | undefined =
+      operationRequest.encode;
     let keptBytes = 0;
     const interaction: Interaction<RawAnswer> = new Interaction({
       request: call.attached,
@@ -201,7 +202,7 @@ export class Interactions {
   }
 
   /** Continues the operation whose state a request contains, if the request may use it. */
-  async #continue(call: InteractiveCall, sealed: unknown): Promise<Answer> {
+  async #continue(call: InteractiveCall, sealed: unknown): Promise<clientCodec2025.Answer> {
     // The pipeline counts only the first request of an operation that is parked here, so this one is counted as well.
     using held = holdMemory(call);
     if (held === undefined) {
@@ -225,7 +226,7 @@ export class Interactions {
     sealed: unknown,
     { call, operationRequest }: {
       readonly call: InteractiveCall;
-      readonly operationRequest: OperationRequest<Answer>;
+      readonly operationRequest: OperationRequest<clientCodec2025.Answer>;
     },
   ): Promise<SealedState | undefined> {
     if (typeof sealed !== "string") return undefined;
@@ -241,7 +242,7 @@ export class Interactions {
   async #resume(
     call: InteractiveCall,
     { operationRequest, state }: ContinuedRequest<"park">,
-  ): Promise<Answer> {
+  ): Promise<clientCodec2025.Answer> {
     const interaction = this.#parked.find(state.handle);
     // From here on, a second copy of the request comes too late.
     const isResumed = interaction?.principal === principalOf(call, operationRequest) &&
@@ -269,7 +270,7 @@ export class Interactions {
   async #repeat(
     call: InteractiveCall,
     { state }: ContinuedRequest<"relay" | "again">,
-  ): Promise<Answer> {
+  ): Promise<clientCodec2025.Answer> {
     const { token, expiresAt, rounds, sealedAt, beginning: continued, server } = state;
     const isFirstUse = this.#parked.use(token, { client: call.client, expiresAt });
     if (!isFirstUse) return await this.#refuse(call, OPERATION_GONE);
@@ -294,7 +295,7 @@ export class Interactions {
   async #answerNext(
     call: InteractiveCall,
     interaction: Interaction<RawAnswer>,
-  ): Promise<Answer> {
+  ): Promise<clientCodec2025.Answer> {
     const event = await interaction.next();
     if (event.kind === "asks") {
       return await this.#ask(call, { interaction, requests: event.requests });
@@ -312,7 +313,7 @@ export class Interactions {
       readonly interaction: Interaction<RawAnswer>;
       readonly requests: ReadonlyMap<string, InputRequest>;
     },
-  ): Promise<Answer> {
+  ): Promise<clientCodec2025.Answer> {
     const { principal, handle = "", rounds: round } = interaction;
     const state = { kind: "park", handle, round } as const;
     const answer = await this.#sealAnswer(call, { requests, state, principal });
@@ -328,7 +329,7 @@ export class Interactions {
       readonly interaction: Interaction<RawAnswer>;
       readonly outcome: UnsealedAnswer["outcome"];
     },
-  ): Promise<Answer> {
+  ): Promise<clientCodec2025.Answer> {
     const { server, input, beginsAnew, hasBegun, approved } = outcome;
     const { principal, rounds, waitedMs, continued, startedAt } = interaction;
     const id: string | number = JSON.parse(call.request.id);
@@ -359,7 +360,7 @@ export class Interactions {
       readonly state: Readonly<Record<string, unknown>>;
       readonly principal: string;
     },
-  ): Promise<Answer> {
+  ): Promise<clientCodec2025.Answer> {
     const { version } = this.#options;
     const expiresAt = Date.now() + this.#ttlMs;
     const bound = { ...state, digest: await this.#digest(call, principal), expiresAt };
@@ -369,13 +370,13 @@ export class Interactions {
   }
 
   /** Refuses a request that cannot continue an operation. It counts towards the limits, and is recorded as a failure. */
-  async #refuse(call: InteractiveCall, message: string): Promise<Answer> {
+  async #refuse(call: InteractiveCall, message: string): Promise<clientCodec2025.Answer> {
     const invalid = withFault(call, new CallerError("INVALID_ARGUMENTS", message));
     return await this.#run({
       ...call,
       decode: (notifyProgress) => {
         const operationRequest = invalid.decode(notifyProgress);
-        const encode = (outcome: Outcome): Answer => {
+        const encode = (outcome: Outcome): clientCodec2025.Answer => {
           if (outcome.kind !== "failed") return operationRequest.encode(outcome);
           const { error: data } = outcome;
           const error = { code: RPC_CODES.invalidParams, message: data.message, data };

@@ -9,9 +9,6 @@ import type { OperationRequest, Outcome } from "../operation.ts";
 import type { clientCodec2025, ClientCodec2026 } from "../revisions/mod.ts";
 import type { AttachedRequest } from "./interaction.ts";
 
-/** The answer to an operation. */
-export type Answer = clientCodec2025.Answer;
-
 /** Maximum length of an agent's id in a principal; valid ids are shorter. */
 const MAX_AGENT_LENGTH = 64;
 
@@ -23,7 +20,7 @@ export interface UnsealedAnswer {
 }
 
 /** The answer to an operation, before its state is sealed. */
-export type RawAnswer = Answer | UnsealedAnswer;
+export type RawAnswer = clientCodec2025.Answer | UnsealedAnswer;
 
 /** A request whose operation may ask its client for input. */
 export interface InteractiveCall {
@@ -39,7 +36,9 @@ export interface InteractiveCall {
   /** The codec of the revision. */
   readonly codec: ClientCodec2026;
   /** Decodes the request; `notifyProgress` receives the progress of the operation. */
-  readonly decode: (notifyProgress: AttachedRequest["notifyProgress"]) => OperationRequest<Answer>;
+  readonly decode: (
+    notifyProgress: AttachedRequest["notifyProgress"],
+  ) => OperationRequest<clientCodec2025.Answer>;
   /** Runs the operation. */
   readonly run: (
     operationRequest: OperationRequest<RawAnswer>,
@@ -47,9 +46,9 @@ export interface InteractiveCall {
   ) => Promise<RawAnswer>;
   /** Decides again about an operation that its client continues; returns the answer if it is refused. */
   readonly decideAgain: (
-    operationRequest: OperationRequest<Answer>,
+    operationRequest: OperationRequest<clientCodec2025.Answer>,
     channel: ClientChannel,
-  ) => Promise<Answer | undefined>;
+  ) => Promise<clientCodec2025.Answer | undefined>;
 }
 
 /** Returns a request whose operation fails before it is judged. */

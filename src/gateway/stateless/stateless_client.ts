@@ -296,7 +296,7 @@ export class StatelessClient {
     const { tools, connectionId, notify, memory } = this.#options;
     const context = this.#options.context();
     const channel = new RequestChannel({ request, logLevel, notify });
-    const decodeOperation = (notifyProgress: clientCodec2025.RequestContext["notifyProgress"]) =>
+    const decodeOperation = (notifyProgress: clientCodec2025.DecodingContext["notifyProgress"]) =>
       decode(request, {
         ...callableTools(tools, context),
         capabilities,

@@ -27,12 +27,12 @@ interface Words {
   readonly longSchema: string;
 }
 
-const META_WORDS: Words = {
+const META_FACE_WORDS: Words = {
   args: "args",
   longSchema: 'get_server_tools with "names" returns the tool\'s schema.',
 };
 
-const DIRECT_WORDS: Words = {
+const DIRECT_FACE_WORDS: Words = {
   args: "the arguments",
   longSchema: "The list of tools has the tool's schema.",
 };
@@ -136,7 +136,7 @@ export async function callServerTool(
 }
 
 function wordsOf({ isDirect = false }: ServerCall): Words {
-  return isDirect ? DIRECT_WORDS : META_WORDS;
+  return isDirect ? DIRECT_FACE_WORDS : META_FACE_WORDS;
 }
 
 function toServerAnswer(
@@ -154,10 +154,10 @@ function toServerAnswer(
     return { kind: "result", ...shownResult, value, downstreamMs, isToolError };
   }
   const { error, text } = reply;
-  const isInvalid = error.code === RPC_CODES.invalidParams ||
+  const argumentsMayBeWrong = error.code === RPC_CODES.invalidParams ||
     findSchemaErrors(tool, args).length > 0;
   const answer = { kind: "rpc-error", error, text, urlInputError, downstreamMs } as const;
-  return isInvalid ? { ...answer, extraMemberJson: schemaMember(tool, words) } : answer;
+  return argumentsMayBeWrong ? { ...answer, extraMemberJson: schemaMember(tool, words) } : answer;
 }
 
 function unknownToolError(
@@ -195,7 +195,7 @@ function missingArgumentsError(
   const missingArguments = findMissingArguments(tool, args).join(", ");
   const subject = isDirect ? '"arguments"' : `${gatewayToolName}: "args"`;
   const message = `${subject} for tool "${name}" of server "${server}" has no ` +
-    `${missingArguments}, which the tool requires. The tool was not called. Add it and call again.`;
+    `${missingArguments}, which the tool requires. The tool was not called. Add what is missing and call again.`;
   return new CallerError("INVALID_ARGUMENTS", message, correctionHelp(tool, args, wordsOf(call)));
 }
 

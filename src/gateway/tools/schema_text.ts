@@ -37,7 +37,7 @@ export interface ParameterLimits {
   /** Approximate maximum length of the type of a parameter, in characters. */
   readonly type: number;
   /** Whether only the names of optional parameters are written. Default: no. */
-  readonly namesOptionalOnly?: boolean;
+  readonly omitsOptionalTypes?: boolean;
 }
 
 /** Marks omitted text. */
@@ -70,8 +70,8 @@ export function parametersText(schema: unknown, limits: ParameterLimits): string
 /** Lists properties in the order of the schema, each type within `innerBudget`. */
 function propertiesText(
   shape: ObjectShape,
-  { list, innerBudget, namesOptionalOnly = false }:
-    & Pick<ParameterLimits, "list" | "namesOptionalOnly">
+  { list, innerBudget, omitsOptionalTypes = false }:
+    & Pick<ParameterLimits, "list" | "omitsOptionalTypes">
     & { readonly innerBudget: TextBudget },
   walk: Walk,
 ): string {
@@ -82,7 +82,7 @@ function propertiesText(
     for (const [name, schema] of shape.properties) {
       if (charsLeft <= 0) break;
       if (shape.required.has(name) !== isRequired) continue;
-      const type = isRequired || !namesOptionalOnly
+      const type = isRequired || !omitsOptionalTypes
         ? `: ${typeWithDefault(schema, innerBudget, walk)}`
         : "";
       const text = `${keyText(name)}${isRequired ? "" : "?"}${type}`;

@@ -14,8 +14,8 @@ export interface DescribedTool {
   readonly inputSchema?: unknown;
 }
 
-/** The parts of a summary that may be computed before: the signature, and the tokens of the full definition. */
-export interface ComputedParts {
+/** Values that a summary needs, if the caller has computed them: the signature, and the tokens of the full definition. */
+export interface PrecomputedValues {
   readonly signature?: string;
   readonly fullTokens?: number;
 }
@@ -23,12 +23,12 @@ export interface ComputedParts {
 const MAX_NAME_CHARS = 128;
 /** Maximum length of all parameters, and of the type of one, in characters. */
 const PARAMETER_LIMITS: ParameterLimits = { list: 1_600, type: 400 };
-const SHORT_PARAMETER_LIMITS: ParameterLimits = { list: 160, type: 60, namesOptionalOnly: true };
+const SHORT_PARAMETER_LIMITS: ParameterLimits = { list: 160, type: 60, omitsOptionalTypes: true };
 /**
  * The limit of a summary, in tokens: `share` of the full definition, less the signature and the JSON around
  * both (`overhead`), but at least `min` and at most `max`. With 14 public servers (225 tools), this saves
  * 80 % of the tokens and keeps two of three descriptions whole (measured). With a greater share, the largest
- * answer (26 tools) would exceed 4,000 tokens, above which signatures replace definitions.
+ * answer (26 tools) would exceed 4,000 tokens, the size that full definitions may have.
  */
 const SUMMARY_LIMIT = { share: 0.45, min: 40, max: 100, overhead: 20 };
 /** Maximum number of characters of a description that are read; far more than a summary can contain. */
@@ -71,7 +71,7 @@ export function firstSentenceOf({ description }: DescribedTool, maxChars: number
  *
  * @param computed Parts that the caller has computed already, because they take long for a large definition.
  */
-export function summaryOf(tool: DescribedTool, computed: ComputedParts = {}): string {
+export function summaryOf(tool: DescribedTool, computed: PrecomputedValues = {}): string {
   if (typeof tool.description !== "string") return "";
   const maxTokens = summaryTokens(tool, computed);
   const sentences = sentencesOf(tool.description.slice(0, MAX_READ_CHARS));
@@ -110,7 +110,7 @@ function sentencesOf(text: string): string[] {
 /** Returns the maximum number of tokens of a tool's summary. */
 function summaryTokens(
   tool: DescribedTool,
-  { signature = signatureOf(tool), fullTokens = estimateFullTokens(tool) }: ComputedParts,
+  { signature = signatureOf(tool), fullTokens = estimateFullTokens(tool) }: PrecomputedValues,
 ): number {
   const { share, min, max, overhead } = SUMMARY_LIMIT;
   const remaining = share * fullTokens - estimateTokens(signature) - overhead;

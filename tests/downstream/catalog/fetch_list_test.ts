@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Budget } from "../../../src/budget.ts";
 import { fetchList, type ItemList } from "../../../src/downstream/catalog/mod.ts";
-import { EqualLists } from "../../../src/downstream/catalog/equal_lists.ts";
+import { ListInterner } from "../../../src/downstream/catalog/list_interner.ts";
 import { OLDEST_CODEC } from "../../../src/downstream/revisions/mod.ts";
 import { createMemoryChannels, type IncomingRequest, Peer } from "../../../src/jsonrpc/mod.ts";
 
@@ -111,7 +111,7 @@ Deno.test("[servers.list-limits] a list of resources has the limits of a list of
 
 Deno.test("[memory.catalogs] lists of tools count in the memory of their server, equal ones once, and further ones are refused or cut", async () => {
   const memory = new Budget(4_000_000);
-  const store = new EqualLists();
+  const store = new ListInterner();
   const fetch = async (prefix: string) => {
     const { list } = await fetchEndlessList((page) => {
       return page <= 2

@@ -9,7 +9,7 @@ Deno.test("[shared.clients] the log says why the connection of a client was ende
   const service = new DaemonService({
     listener: {
       listener,
-      introduce: () => Promise.resolve(undefined),
+      authenticate: () => Promise.resolve(undefined),
       close: () => Promise.resolve(listener.close()),
     },
     key: "k",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findTerms, readConcepts } from "../../../src/gateway/tools/finding/concepts.ts";
+import { compiledConcepts, findTerms } from "../../../src/gateway/tools/finding/concepts.ts";
 import { CONCEPTS } from "../../../src/gateway/tools/finding/concepts.ts";
 import { REPHRASINGS } from "../../../src/gateway/tools/finding/rephrasings.ts";
 import { correctWord, Vocabulary } from "../../../src/gateway/tools/finding/spelling.ts";
@@ -59,7 +59,7 @@ Deno.test("[finding.synonyms] each concept has words for each other, and its phr
   for (const line of REPHRASINGS) {
     assert.match(line, /^[a-z ]+(?:, [a-z ]+)* = [a-z ]+$/);
   }
-  const { related, rephrasings } = readConcepts();
+  const { related, rephrasings } = compiledConcepts();
   assert.deepEqual(rephrasings.get("mkdir"), ["create", "directory"]);
   assert.ok(related.get(stemWord("screenshot"))?.has(stemWord("picture")));
   assert.ok(related.get(stemWord("picture"))?.has(stemWord("screenshot")));

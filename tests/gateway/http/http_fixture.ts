@@ -95,7 +95,7 @@ export class FakeGatewaySession {
 }
 
 /** The gateway's side of a client without a session. It answers the methods of `#answer`, which are not MCP methods. */
-export class FakeStatelessConnection {
+export class FakeStatelessClient {
   /** Calls of `wait` that are not answered yet. */
   readonly heldCalls: IncomingRequest[] = [];
   readonly requests: IndependentRequests;
@@ -159,7 +159,7 @@ export class HttpFixture implements AsyncDisposable {
   /** The gateway's ends of all sessions, in the order in which they were opened. */
   readonly gatewaySessions: FakeGatewaySession[];
   /** The gateway's sides of all clients without sessions, in the order of their first requests. */
-  readonly statelessConnections: FakeStatelessConnection[];
+  readonly statelessClients: FakeStatelessClient[];
   /** Statuses and reasons of the refused requests. */
   readonly refused: readonly string[];
   readonly url: string;
@@ -168,13 +168,13 @@ export class HttpFixture implements AsyncDisposable {
   private constructor(
     service: HttpService,
     gatewaySessions: FakeGatewaySession[],
-    { statelessConnections, log, refused }: {
-      readonly statelessConnections: FakeStatelessConnection[];
+    { statelessClients, log, refused }: {
+      readonly statelessClients: FakeStatelessClient[];
       readonly log: readonly string[];
       readonly refused: readonly string[];
     },
   ) {
-    this.statelessConnections = statelessConnections;
+    this.statelessClients = statelessClients;
     this.log = log;
     this.refused = refused;
     this.service = service;
@@ -185,7 +185,7 @@ export class HttpFixture implements AsyncDisposable {
 
   static async open(options: HttpFixtureOptions = {}): Promise<HttpFixture> {
     const gatewaySessions: FakeGatewaySession[] = [];
-    const statelessConnections: FakeStatelessConnection[] = [];
+    const statelessClients: FakeStatelessClient[] = [];
     const log: string[] = [];
     const refused: string[] = [];
     const service = await HttpService.open({
@@ -218,8 +218,8 @@ export class HttpFixture implements AsyncDisposable {
         };
       },
       acceptStateless: (credential) => {
-        const connection = new FakeStatelessConnection(credential);
-        statelessConnections.push(connection);
+        const connection = new FakeStatelessClient(credential);
+        statelessClients.push(connection);
         return connection;
       },
       isReady: () => true,
@@ -228,7 +228,7 @@ export class HttpFixture implements AsyncDisposable {
       log: createLog({ level: "warn", write: (text) => void log.push(text) }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    return new HttpFixture(service, gatewaySessions, { statelessConnections, log, refused });
+    return new HttpFixture(service, gatewaySessions, { statelessClients, log, refused });
   }
 
   /** Sends an HTTP request. */

@@ -11,7 +11,7 @@ Deno.test("[eras.http-clients] the requests with one credential are those of one
   for (const name of ["one", "two", "one"]) {
     await (await fixture.sendStateless("echo", {}, bearer(name))).text();
   }
-  const names = fixture.statelessConnections.map(({ credential }) => credential?.id);
+  const names = fixture.statelessClients.map(({ credential }) => credential?.id);
   assert.deepEqual(names, ["one", "two"]);
   assert.equal(fixture.service.statelessClientCount, 2);
 });
@@ -26,7 +26,7 @@ Deno.test("[eras.http-clients] a client is forgotten when it is unused, but not 
   await (await send("echo", "idle")).text();
   await (await send("echo", "awaited")).text();
   const activeReader = new EventReader(await send("wait", "active"));
-  const [idle, awaited, active] = fixture.statelessConnections;
+  const [idle, awaited, active] = fixture.statelessClients;
   assert.ok(idle !== undefined && awaited !== undefined && active !== undefined);
   awaited.isAwaited = true;
   await waitUntil("the unused client is forgotten", () => idle.hasDisconnected);
@@ -50,7 +50,7 @@ Deno.test("[eras.http-credential-end] active requests end when their credential 
   const call = fixture.sendStateless("wait", {}, bearer("one"));
   const otherCall = fixture.sendStateless("wait", {}, bearer("two"));
   const [one, two] = await waitUntil("all requests arrive", () => {
-    const [first, second] = fixture.statelessConnections;
+    const [first, second] = fixture.statelessClients;
     const count = (first?.heldCalls.length ?? 0) + (second?.heldCalls.length ?? 0);
     return count === 3 && [first, second];
   });
@@ -77,10 +77,10 @@ Deno.test("[eras.http-credential-end] requests without a credential end when one
   await using fixture = await HttpFixture.open({ authenticator });
   const call = fixture.sendStateless("wait");
   await waitUntil("the request arrives", () => {
-    return fixture.statelessConnections[0]?.heldCalls.length === 1;
+    return fixture.statelessClients[0]?.heldCalls.length === 1;
   });
   fixture.service.endInvalidClients();
-  assert.equal(fixture.statelessConnections[0]?.hasDisconnected, false);
+  assert.equal(fixture.statelessClients[0]?.hasDisconnected, false);
   authenticator.requiresCredential = true;
   fixture.service.endInvalidClients();
   const response = await call;
@@ -102,7 +102,7 @@ Deno.test("[eras.http-credential-end] a request whose credential becomes invalid
   authenticator.removedNames.add("one");
   await connection.send("}");
   assert.equal((await connection.readAll()).status, 401);
-  assert.deepEqual(fixture.statelessConnections.map(({ credential }) => credential?.id), ["two"]);
+  assert.deepEqual(fixture.statelessClients.map(({ credential }) => credential?.id), ["two"]);
 });
 
 Deno.test("[eras.http-credential-end] a client ends with the credential of its requests that is valid the longest", async () => {
@@ -121,7 +121,7 @@ Deno.test("[eras.http-credential-end] a client ends with the credential of its r
   });
   const call = fixture.sendStateless("wait", {}, bearer("20"));
   const held = await waitUntil("the request arrives", () => {
-    return fixture.statelessConnections[0]?.heldCalls[0];
+    return fixture.statelessClients[0]?.heldCalls[0];
   });
   await (await fixture.sendStateless("echo", {}, bearer("10"))).text();
   now = 15;
@@ -147,20 +147,20 @@ Deno.test("[eras.http-clients] at the limit, a client of the agent with the most
   };
   const call = fixture.sendStateless("wait", {}, bearer("greedy/1"));
   await waitUntil("the request arrives", () => {
-    return fixture.statelessConnections[0]?.heldCalls.length === 1;
+    return fixture.statelessClients[0]?.heldCalls.length === 1;
   });
   assert.equal(await statusOf("greedy/2"), 200);
   assert.equal(await statusOf("greedy/3"), 200);
   assert.equal(await statusOf("greedy/4"), 503);
   assert.equal(await statusOf("other"), 200);
   const disconnected = () => {
-    return fixture.statelessConnections.filter(({ hasDisconnected }) => hasDisconnected)
+    return fixture.statelessClients.filter(({ hasDisconnected }) => hasDisconnected)
       .map(({ credential }) => credential?.id);
   };
   // The client with an active request is not the first to end.
   assert.deepEqual(disconnected(), ["greedy/2"]);
   await waitUntil("a client is idle long enough", async () => await statusOf("greedy/4") === 200);
   assert.deepEqual(disconnected(), ["greedy/2", "greedy/3"]);
-  fixture.statelessConnections[0]?.heldCalls[0]?.reply({});
+  fixture.statelessClients[0]?.heldCalls[0]?.reply({});
   await (await call).text();
 });

@@ -20,7 +20,7 @@ async function readError(response: Response): Promise<[status: number, code: num
 Deno.test("requests without a session", async (t) => {
   await using fixture = await HttpFixture.open({ limits: { streamAfterMs: 50 } });
   const connection = () => {
-    const [first, ...others] = fixture.statelessConnections;
+    const [first, ...others] = fixture.statelessClients;
     assert.ok(first !== undefined && others.length === 0);
     return first;
   };
@@ -277,13 +277,13 @@ Deno.test("[eras.http-cors] pages of listed origins may send the headers of requ
 Deno.test("[eras.http-hang-up] a client that disconnects before the answer or on its stream cancels its request, and no other", async () => {
   await using fixture = await HttpFixture.open({ limits: { streamAfterMs: 60_000 } });
   const open = async (method: string): Promise<RawConnection> => {
-    const count = fixture.statelessConnections[0]?.heldCalls.length ?? 0;
+    const count = fixture.statelessClients[0]?.heldCalls.length ?? 0;
     const raw = await RawConnection.open(fixture.port);
     const body = JSON.stringify(statelessRequest(method, { count: 1 }));
     const headers = { ...statelessHeaders(method), accept: "*/*" };
     await raw.send(postText(fixture.port, { headers, body }));
     await waitUntil("the request arrives", () => {
-      return fixture.statelessConnections[0]?.heldCalls.length === count + 1;
+      return fixture.statelessClients[0]?.heldCalls.length === count + 1;
     });
     return raw;
   };
@@ -291,7 +291,7 @@ Deno.test("[eras.http-hang-up] a client that disconnects before the answer or on
   const waiting = await open("wait");
   const streaming = await open("progress");
   assert.ok(await streaming.readUntil((text) => text.includes('"progress"')));
-  const [connection] = fixture.statelessConnections;
+  const [connection] = fixture.statelessClients;
   const [stayingCall, waitingCall, streamingCall] = connection?.heldCalls ?? [];
   waiting[Symbol.dispose]();
   await waitUntil("the waiting request is cancelled", () => waitingCall?.signal.aborted);
@@ -315,7 +315,7 @@ Deno.test("[eras.http-slow-reader] a client that does not read loses notificatio
   const headers = { ...statelessHeaders("progress"), accept: "*/*" };
   await raw.send(postText(fixture.port, { headers, body }));
   const held = await waitUntil("all notifications are sent or dropped", () => {
-    return fixture.statelessConnections[0]?.heldCalls[0];
+    return fixture.statelessClients[0]?.heldCalls[0];
   });
   assert.equal(held.hasSlowReader, true);
   held.reply({ done: true });
@@ -329,11 +329,11 @@ Deno.test("[eras.http-drain] during a shutdown, active requests are answered and
   const fixture = await HttpFixture.open();
   const call = fixture.sendStateless("wait");
   const held = await waitUntil("the call arrives", () => {
-    return fixture.statelessConnections[0]?.heldCalls[0];
+    return fixture.statelessClients[0]?.heldCalls[0];
   });
   const cancelled = fixture.sendStateless("wait");
   await waitUntil("the other call arrives", () => {
-    return fixture.statelessConnections[0]?.heldCalls.length === 2;
+    return fixture.statelessClients[0]?.heldCalls.length === 2;
   });
   const session = await fixture.initialize();
   fixture.service.refuseNewWork();
@@ -344,9 +344,9 @@ Deno.test("[eras.http-drain] during a shutdown, active requests are answered and
   }
   held.reply({ done: true });
   assert.deepEqual((await (await call).json()).result, { done: true });
-  fixture.statelessConnections[0]?.requests.cancelAll("The gateway ends");
+  fixture.statelessClients[0]?.requests.cancelAll("The gateway ends");
   assert.equal((await cancelled).status, 503);
   await (await cancelled).text();
   await fixture.service.close();
-  assert.equal(fixture.statelessConnections[0]?.hasDisconnected, true);
+  assert.equal(fixture.statelessClients[0]?.hasDisconnected, true);
 });

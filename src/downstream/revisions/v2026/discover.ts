@@ -1,9 +1,9 @@
-import { fieldsOf, isRecord } from "../../../json.ts";
+import { type Fields, fieldsOf, isRecord } from "../../../json.ts";
 import { AnswerTooLong, JsonText, type Peer, type Reply } from "../../../jsonrpc/mod.ts";
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import { STATELESS_CODES, STATELESS_REVISION } from "../../../revisions.ts";
 import { RemoteFailure } from "../../remote_failure.ts";
-import type { Fields, OpenServerOptions, ServerInfo } from "../codec.ts";
+import type { OpenServerOptions, ServerInfo } from "../codec.ts";
 import { readInfo } from "../server_info.ts";
 import { requestHeaders } from "./headers.ts";
 import { RequestMeta } from "./request_meta.ts";

@@ -1,4 +1,4 @@
-import { fieldsOf, isRecord } from "../../../json.ts";
+import { type Fields, fieldsOf, isRecord } from "../../../json.ts";
 import {
   Cancellation,
   type CancelSignal,
@@ -12,7 +12,7 @@ import {
 import { RESERVED_META } from "../../../reserved_meta.ts";
 import type { ListKind } from "../../catalog/mod.ts";
 import { untilAborted } from "../../until_aborted.ts";
-import type { Fields, OpenServerOptions } from "../codec.ts";
+import type { OpenServerOptions } from "../codec.ts";
 import { requestHeaders } from "./headers.ts";
 import type { RequestMeta } from "./request_meta.ts";
 

@@ -1,7 +1,7 @@
-import { isRecord } from "../../../json.ts";
+import { type Fields, isRecord } from "../../../json.ts";
 import { JsonText, otherMembers, Result, textAt, utf8Bytes } from "../../../jsonrpc/mod.ts";
 import { RESERVED_META, RESERVED_META_KEYS, withoutReserved } from "../../../reserved_meta.ts";
-import type { Fields, ResourceUpdate } from "../codec.ts";
+import type { ResourceUpdate } from "../codec.ts";
 
 /** The members of a result that only this revision has. */
 const REVISION_MEMBERS = ["resultType", "ttlMs", "cacheScope"];

@@ -1,4 +1,4 @@
-import { fieldsOf } from "../../../json.ts";
+import { type Fields, fieldsOf } from "../../../json.ts";
 import { DownstreamError } from "../../../errors.ts";
 import {
   JsonParts,
@@ -12,7 +12,6 @@ import { STATELESS_CODES } from "../../../revisions.ts";
 import type { GivenInput } from "../../client_channel.ts";
 import type { Invocation } from "../../invocation.ts";
 import type {
-  Fields,
   InvocationReply,
   InvokeOptions,
   ItemPage,

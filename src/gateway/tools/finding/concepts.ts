@@ -28,7 +28,7 @@ export interface Concepts {
 let compiled: Concepts | undefined;
 
 /** Returns the compiled lexicon, which is compiled once. */
-export function readConcepts(): Concepts {
+export function compiledConcepts(): Concepts {
   return compiled ??= compileConcepts();
 }
 
@@ -76,7 +76,7 @@ const DETERMINERS: ReadonlySet<string> = new Set(
 
 /** Returns the terms of a list of words in their order; the words of a phrase of the lexicon are one term. */
 export function findTerms(words: readonly string[]): FoundTerm[] {
-  const { phrases } = readConcepts();
+  const { phrases } = compiledConcepts();
   const stems = words.map(stemWord);
   const terms: FoundTerm[] = [];
   for (let at = 0; at < stems.length;) {

@@ -1,4 +1,4 @@
-import { findTerms, readConcepts } from "./concepts.ts";
+import { compiledConcepts, findTerms } from "./concepts.ts";
 import { STOP_WORDS, WEAK_STEMS } from "./stop_words.ts";
 import { correctWord, type Vocabulary } from "./spelling.ts";
 import { splitWords, stemWord } from "./words.ts";
@@ -15,11 +15,11 @@ const TERM_WEIGHTS = { synonym: 0.65, correction: 0.85, partOfPhrase: 0.5 };
 /** Weight of a word that says little about a tool. */
 const WEAK_WEIGHT = 0.4;
 
-/** The terms that a word or a phrase of a query searches; a tool counts the best of them. */
+/** The terms that a word or a phrase of a query searches; only the best of those that a tool has adds to its score. */
 export interface TermGroup {
   /** Weight of the group. */
   readonly weight: number;
-  /** Weights by term; the first term is that of the query itself, if any tool or the lexicon has it. */
+  /** Weights by term; the first term is that of the query itself, if any tool or the concepts have it. */
   readonly terms: ReadonlyMap<string, number>;
 }
 
@@ -34,7 +34,7 @@ export interface SearchedWords {
 /** Reads a query: splits it into words and phrases, corrects typos, and adds synonyms. */
 export function readQuery(query: string, searched: SearchedWords): TermGroup[] {
   const words = splitWords(replaceAddresses(query.slice(0, MAX_QUERY_LENGTH)));
-  const { rephrasings, related } = readConcepts();
+  const { rephrasings, related } = compiledConcepts();
   const allTerms = findTerms(words).flatMap((original) => {
     const rephrased = rephrasings.get(original.term);
     if (rephrased === undefined) return original;
@@ -104,7 +104,7 @@ function replaceAddresses(query: string): string {
 
 function withSynonyms(term: string, weight = 1): Map<string, number> {
   const terms = new Map([[term, weight]]);
-  for (const other of readConcepts().related.get(term) ?? []) {
+  for (const other of compiledConcepts().related.get(term) ?? []) {
     terms.set(other, weight * TERM_WEIGHTS.synonym);
   }
   return terms;
@@ -123,7 +123,7 @@ function correctedTerms(word: string, { vocabularies, has }: SearchedWords): Map
   const terms = new Map<string, number>();
   const corrections = correctWord(word, [
     ...vocabularies.map((vocabulary) => [vocabulary, has] as const),
-    [readConcepts().vocabulary, () => true],
+    [compiledConcepts().vocabulary, () => true],
   ]);
   for (const stem of corrections) {
     for (const [term, weight] of withSynonyms(stem, TERM_WEIGHTS.correction)) {

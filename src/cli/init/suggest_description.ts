@@ -33,7 +33,7 @@ const NON_DESCRIPTIVE_SENTENCE =
  * @param target The folder or address; empty if there is none.
  * @returns `undefined` if the server has neither such a sentence nor a title.
  */
-export function describeServer(
+export function suggestDescription(
   { instructions = "", title = "" }: InspectedServer,
   target = "",
 ): string | undefined {
@@ -66,14 +66,13 @@ const PROGRAM =
  */
 export function targetOf(entry: JsonRecord, home: string): string {
   const { command, url } = entry;
-  if (typeof command !== "string") return cutText(programOf({ url }).name, MAX_TARGET);
+  if (typeof command !== "string") return cutText(shownAddress(url), MAX_TARGET);
   const secretFields = findClearTextSecrets(entry);
   const args = Array.isArray(entry.args) ? entry.args.map(String) : [];
   const container = readContainerRun([command, ...args]);
   const targets = args.flatMap((arg, index) => {
     const value = arg.replace(/^--?[\w-]+=/, "");
-    // `programOf` returns only the host and the path of an address.
-    if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [programOf({ url: value }).name];
+    if (/^[a-z][\w+.-]*:\/\//i.test(value)) return [shownAddress(value)];
     if (secretFields.includes(`args[${index}]`)) return [];
     if (!PATH.test(value) || PROGRAM.test(value)) return [];
     // In `docker run -v SOURCE:TARGET`, the source is a folder of this machine.
@@ -84,4 +83,9 @@ export function targetOf(entry: JsonRecord, home: string): string {
     ? [`${furtherTargets.length} more`]
     : furtherTargets;
   return cutText([first, ...otherTargets].join(" and "), MAX_TARGET);
+}
+
+/** Returns only the host and the path of an address. */
+function shownAddress(url: unknown): string {
+  return programOf({ url }).name;
 }

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { fetchNamed, ForbiddenAddressError, requireAllowedAddress } from "../src/named_fetch.ts";
+import {
+  fetchUntrusted,
+  ForbiddenAddressError,
+  requireAllowedAddress,
+} from "../src/untrusted_fetch.ts";
 
 const { signal } = new AbortController();
 
@@ -20,7 +24,7 @@ for (const address of LOCAL_ADDRESSES) {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const accepted = listener.accept().then((connection) => connection.close(), () => "none");
     const url = address.replace("PORT", String(listener.addr.port));
-    await assert.rejects(fetchNamed(url, { namedBy: PUBLIC, signal }), ForbiddenAddressError);
+    await assert.rejects(fetchUntrusted(url, { namedBy: PUBLIC, signal }), ForbiddenAddressError);
     listener.close();
     assert.equal(await accepted, "none");
   });
@@ -60,7 +64,7 @@ Deno.test("[oauth.named-addresses] a request that hangs ends with the reason of 
   const accepted = listener.accept();
   const controller = new AbortController();
   const url = `http://127.0.0.1:${listener.addr.port}/`;
-  const response = fetchNamed(url, { namedBy: url, signal: controller.signal });
+  const response = fetchUntrusted(url, { namedBy: url, signal: controller.signal });
   using _connection = await accepted;
   controller.abort(new Error("stopped"));
   await assert.rejects(response, { message: "stopped" });
@@ -76,7 +80,7 @@ async function fetchText(text: string): Promise<Response> {
   });
   const url = `http://127.0.0.1:${listener.addr.port}/`;
   try {
-    return await fetchNamed(url, { namedBy: url, signal });
+    return await fetchUntrusted(url, { namedBy: url, signal });
   } finally {
     await answered;
   }

@@ -7,10 +7,10 @@ import { GATEWAY_NAME } from "./handshake.ts";
 /** The members of results that are replaced. */
 const REPLACED_MEMBERS = ["resultType", "ttlMs", "cacheScope", "_meta"];
 
-/** Options of completing a result. */
-export interface CompleteOptions {
+/** The values of the members that only this revision has. */
+export interface RevisionMembers {
   /** The parsed result of a server; `undefined` if the gateway wrote it, without members that are replaced. */
-  readonly value: unknown;
+  readonly serverResult: unknown;
   /** The gateway's version. */
   readonly version: string;
   /** The time for which the client may use the result again, in milliseconds; `undefined` if it must not. */
@@ -23,11 +23,11 @@ export interface CompleteOptions {
  * @param json The text of the result, an object.
  * @see {@link https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/caching}
  */
-export function completeResult(
+export function withRevisionMembers(
   json: string,
-  { value, version, ttlMs }: CompleteOptions,
+  { serverResult, version, ttlMs }: RevisionMembers,
 ): JsonParts {
-  const isReplaced = value !== undefined && mayHaveReplaced(json, value);
+  const isReplaced = serverResult !== undefined && mayHaveReplaced(json, serverResult);
   const members = isReplaced ? otherMembers(json, REPLACED_MEMBERS) : allMembers(json);
   const meta = mergeMeta(serverInfoMember(version), isReplaced ? textAt(json, "_meta") : undefined);
   const caching = ttlMs === undefined ? "" : `,"ttlMs":${ttlMs},"cacheScope":"private"`;

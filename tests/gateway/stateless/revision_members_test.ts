@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { completeResult } from "../../../src/gateway/revisions/complete_result.ts";
+import { withRevisionMembers } from "../../../src/gateway/revisions/revision_members.ts";
 import { otherMembers } from "../../../src/jsonrpc/mod.ts";
 
 function complete(json: string, ttlMs?: number): string {
-  const options = { value: JSON.parse(json), version: "1", ttlMs };
-  return completeResult(json, options).parts.join("");
+  const options = { serverResult: JSON.parse(json), version: "1", ttlMs };
+  return withRevisionMembers(json, options).parts.join("");
 }
 
 const INFO = '"io.modelcontextprotocol/serverInfo":' +
@@ -37,8 +37,8 @@ Deno.test("[eras.results] members that a server gave itself are replaced, whatev
 
 Deno.test("[eras.results] the text of a long result is not copied", () => {
   const long = "x".repeat(1_000_000);
-  const { parts } = completeResult(`{"text":"${long}"}`, {
-    value: {},
+  const { parts } = withRevisionMembers(`{"text":"${long}"}`, {
+    serverResult: {},
     version: "1",
     ttlMs: undefined,
   });

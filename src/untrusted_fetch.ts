@@ -40,7 +40,7 @@ export class ForbiddenAddressError extends Error {
 }
 
 /** Options of the check of a named address. */
-export interface NamedAddressOptions {
+export interface UntrustedAddressOptions {
   /** The address of the machine that named the address; the operator has chosen this one. */
   readonly namedBy: string;
   /** Cancels the check and the request; its reason is thrown. */
@@ -55,7 +55,7 @@ export interface NamedAddressOptions {
  */
 export async function requireAllowedAddress(
   url: URL,
-  options: NamedAddressOptions,
+  options: UntrustedAddressOptions,
 ): Promise<void> {
   if (hostOf(url) === hostOf(new URL(options.namedBy))) return;
   for (const kind of await resolveKinds(url, options.signal)) {
@@ -66,15 +66,15 @@ export async function requireAllowedAddress(
 /**
  * Sends a request to a named address, on a connection of its own: a POST on a pooled connection that
  * is closing would be sent again. The address is checked after the name is resolved, and again when
- * the connection is open, before anything is sent. A proxy of the environment resolves names itself.
+ * the connection is open, before anything is sent. A proxy that `HTTP_PROXY` and the like set resolves names itself.
  * Follows no redirect.
  *
  * @returns The response with its complete body.
  * @throws {ForbiddenAddressError} Nothing was sent.
  */
-export async function fetchNamed(
+export async function fetchUntrusted(
   address: string | URL,
-  { namedBy, signal, ...init }: RequestInit & NamedAddressOptions,
+  { namedBy, signal, ...init }: RequestInit & UntrustedAddressOptions,
 ): Promise<Response> {
   const url = new URL(address);
   await requireAllowedAddress(url, { namedBy, signal });
@@ -92,7 +92,7 @@ export async function fetchNamed(
 async function requireAllowedKind(
   url: URL,
   kind: AddressKind,
-  options: NamedAddressOptions,
+  options: UntrustedAddressOptions,
 ): Promise<void> {
   if (kind === "public") return;
   const namedByKind = await findOwnKind(options);
@@ -105,7 +105,7 @@ async function requireAllowedKind(
  * domain can publish any address: the machine must prove its name by TLS. An address in a private network is
  * accepted without TLS, too. Through a proxy nothing is proved, so the machine counts as public.
  */
-async function findOwnKind({ namedBy, signal }: NamedAddressOptions): Promise<AddressKind> {
+async function findOwnKind({ namedBy, signal }: UntrustedAddressOptions): Promise<AddressKind> {
   const url = new URL(namedBy);
   const literalKind = kindOfLiteral(hostOf(url));
   if (literalKind !== undefined) return literalKind;
@@ -146,7 +146,7 @@ function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
-/** Whether a proxy of the environment sends the requests. */
+/** Whether a proxy that `HTTP_PROXY` and the like set sends the requests. */
 function usesProxy(url: URL): boolean {
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const hasProxy = [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"]
@@ -176,7 +176,7 @@ interface OpenConnection extends AsyncDisposable {
 }
 
 /** Connects to the host of a URL, with TLS for `https`. Sends nothing to a forbidden address. */
-async function openConnection(url: URL, options: NamedAddressOptions): Promise<OpenConnection> {
+async function openConnection(url: URL, options: UntrustedAddressOptions): Promise<OpenConnection> {
   const { signal } = options;
   const isSecure = url.protocol === "https:";
   const hostname = hostOf(url);

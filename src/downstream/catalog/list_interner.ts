@@ -5,7 +5,7 @@ import type { ItemList } from "./item_list.ts";
 const SWEEP_SIZE = 64;
 
 /** Keeps equal lists once: sessions of one server mostly list the same items. */
-export class EqualLists {
+export class ListInterner {
   readonly #byHash = new Map<string, WeakRef<ItemList>>();
   readonly #hashes = new WeakMap<ItemList, string>();
 
