@@ -9,6 +9,7 @@ export const LARGE_RESULTS: Readonly<Record<string, Section>> = {
     "results.read":
       "read_result reads by characters or lines, within the caller's limit, and its errors say what to do instead",
     "results.read-grep": "read_result finds the lines that hold a text, page by page",
+    "results.turns": "while a large result is searched, other calls get their turns",
     "results.read-path": "read_result finds the value of a JSON pointer as JSON.parse would",
     "results.direct":
       "where a limit applies, tools that clients see directly have no output schema, against which cut results would fail",

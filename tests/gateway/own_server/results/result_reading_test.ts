@@ -266,3 +266,15 @@ Deno.test("[results.read-path] the parts of any string are its text", async (tes
     });
   }
 });
+
+Deno.test("[results.turns] while a large result is searched, other work gets its turns", async () => {
+  using reader = new Reader();
+  await reader.keep("a line of a long result\n".repeat(300_000));
+  let turnCount = 0;
+  const timer = setInterval(() => turnCount++, 0);
+  const reads = Array.from({ length: 8 }, () => reader.read({ grep: "missing" }));
+  await Promise.all(reads);
+  clearInterval(timer);
+  // A turn takes about 5 ms, and all the work some hundred: 79 turns here, and 6 if decoding does not count.
+  assert.ok(turnCount >= 25, `${turnCount} turns`);
+});
