@@ -12,7 +12,7 @@ export interface ClientCapabilities {
   /** Present if the client has roots. */
   readonly roots?: { readonly listChanged?: true };
   /** Present if the client can sample a model. */
-  readonly sampling?: { readonly [part in "context" | "tools"]?: Readonly<Record<string, never>> };
+  readonly sampling?: { readonly tools?: Readonly<Record<string, never>> };
 }
 
 /** The client and the agent that a call is for. */

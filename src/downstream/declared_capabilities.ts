@@ -4,7 +4,7 @@ import type { ClientCapabilities } from "./caller.ts";
 
 /**
  * Reads the capabilities in a client's `initialize`. Unknown members, and members that are not objects, are left
- * out.
+ * out. So is `sampling.context`, because the gateway removes `includeContext`.
  *
  * @see {@link https://modelcontextprotocol.io/specification/2025-11-25/schema#clientcapabilities}
  */
@@ -13,7 +13,7 @@ export function readCapabilities(value: unknown): ClientCapabilities {
   return {
     ...(isRecord(elicitation) && { elicitation: emptyObjects(elicitation, ["form", "url"]) }),
     ...(isRecord(roots) && { roots: roots.listChanged === true ? { listChanged: true } : {} }),
-    ...(isRecord(sampling) && { sampling: emptyObjects(sampling, ["context", "tools"]) }),
+    ...(isRecord(sampling) && { sampling: emptyObjects(sampling, ["tools"]) }),
   };
 }
 

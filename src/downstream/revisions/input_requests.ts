@@ -1,6 +1,6 @@
 import type { ForwardedRequest } from "../../config/mod.ts";
-import { isRecord } from "../../json.ts";
-import type { JsonText } from "../../jsonrpc/mod.ts";
+import { fieldsOf, isRecord } from "../../json.ts";
+import { JsonText, otherMembers } from "../../jsonrpc/mod.ts";
 import type { InputRequest } from "../client_channel.ts";
 
 /** Maximum number of texts in brackets at the beginning of a message. */
@@ -37,10 +37,31 @@ export function decodeInputRequest(
     ? INPUT_CAPABILITIES[method]
     : undefined;
   if (capability === undefined) return undefined;
-  const input: InputRequest = capability === "elicitation"
-    ? decodeElicitation(request, server)
-    : { kind: capability, params: request.paramText() };
-  return { capability, input };
+  return { capability, input: decodeInput(capability, { request, server }) };
+}
+
+function decodeInput(
+  capability: ForwardedRequest,
+  { request, server }: { readonly request: WrittenRequest; readonly server: string },
+): InputRequest {
+  switch (capability) {
+    case "elicitation":
+      return decodeElicitation(request, server);
+    case "sampling":
+      return { kind: "sampling", params: withoutContext(request) };
+    case "roots":
+      return { kind: "roots", params: request.paramText() };
+  }
+}
+
+/**
+ * Removes `includeContext`: for the client, all servers behind the gateway are one, so it could give this server what the
+ * others returned.
+ */
+function withoutContext(request: WrittenRequest): JsonText | undefined {
+  const text = request.paramText();
+  if (text === undefined || !Object.hasOwn(fieldsOf(request.params), "includeContext")) return text;
+  return new JsonText(`{${otherMembers(text.json, ["includeContext"]).join(",")}}`);
 }
 
 /** Adds the server's name to the message and the form's title: people must know which server they answer. */
