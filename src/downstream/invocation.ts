@@ -74,12 +74,18 @@ export interface ToolCall extends CallOptions {
   /** Whether the tool, by its listed schema, requires arguments that are missing. Default: no. */
   readonly lacksArguments?: (tool: Tool) => boolean;
   /**
+   * Whether the call is sent only once its session itself has listed the tool: a remembered list, or that of another
+   * session, may be older than the program that runs now. Default: no.
+   */
+  readonly needsOwnList?: boolean;
+  /**
    * Called with the listed tool before the call is sent.
    *
+   * @param isRemembered Whether an earlier gateway read its definition, which may not be that of the program that runs now.
    * @returns A promise that resolves when the call may be sent, and rejects if it must not be sent;
    * `undefined` if the call may be sent immediately.
    */
-  readonly beforeSend?: (tool: Tool) => Promise<void> | undefined;
+  readonly beforeSend?: (tool: Tool, isRemembered: boolean) => Promise<void> | undefined;
 }
 
 /** Options of a request that is not a call of a tool. */

@@ -52,6 +52,8 @@ interface InvocationOptions {
   readonly call: CallOptions;
   /** Called before the invocation is sent; see `ToolCall`. */
   readonly beforeSend: (() => Promise<void> | undefined) | undefined;
+  /** Whether the definition of the tool is remembered; see `ToolCall`. Default: no. */
+  readonly isRemembered?: boolean;
   /** Finds the tool again, for an invocation of one. */
   readonly renewTool?: () => Promise<Tool | undefined>;
   readonly clock: CallClock;
@@ -136,11 +138,12 @@ export class Lease implements Disposable {
   async callTool(call: ToolCall, clock: CallClock): Promise<CallOutcome> {
     const { lists, signal } = this.#options;
     // A definition that is remembered, or that another session listed, may not be this server's any more.
-    if (lists.isPinned) {
+    if (lists.isPinned || call.needsOwnList === true) {
       await untilAborted(readOwnList(this.pooledSession, { lists, kind: "tools" }), signal);
     }
     // This is the hot path of every call, so a cached list is not awaited.
-    let tool = lists.of("tools").cachedList(this.pooledSession)?.get(call.tool);
+    const toolLists = lists.of("tools");
+    let tool = toolLists.cachedList(this.pooledSession)?.get(call.tool);
     if (!isCallable(tool, call)) {
       const tools = await this.#findTools(call);
       tool = tools.get(call.tool);
@@ -151,9 +154,11 @@ export class Lease implements Disposable {
       if (!isCallable(tool, call)) return { kind: "missing-arguments", tool };
     }
     const invocation = { kind: "tool", tool, args: call.args } as const;
-    const beforeSend = call.beforeSend && (() => call.beforeSend?.(tool));
+    const isRemembered = toolLists.isRemembered(this.pooledSession);
+    const beforeSend = call.beforeSend && (() => call.beforeSend?.(tool, isRemembered));
     const renewTool = () => this.#renewTool(call);
-    const outcome = await this.#invoke(invocation, { call, beforeSend, renewTool, clock });
+    const options = { call, beforeSend, isRemembered, renewTool, clock };
+    const outcome = await this.#invoke(invocation, options);
     return outcome.kind === "replied" ? { ...outcome, tool } : outcome;
   }
 
@@ -197,7 +202,7 @@ export class Lease implements Disposable {
   async #renewTool(call: ToolCall): Promise<Tool | undefined> {
     const tool = (await this.list("tools", true)).get(call.tool);
     if (!isCallable(tool, call)) return undefined;
-    await call.beforeSend?.(tool);
+    await call.beforeSend?.(tool, false);
     return tool;
   }
 
@@ -228,7 +233,7 @@ export class Lease implements Disposable {
   async #send(
     invocation: Invocation,
     info: ServerInfo,
-    { call, beforeSend, renewTool, clock }: InvocationOptions,
+    { call, beforeSend, isRemembered = false, renewTool, clock }: InvocationOptions,
   ): Promise<InvocationOutcome> {
     const { session } = this.pooledSession;
     const { codec, noiseCount } = session;
@@ -248,7 +253,7 @@ export class Lease implements Disposable {
     if (checking !== undefined) await checking;
     session.isAltered = true;
     session.isCalled = true;
-    this.#sentCall = isRepeatable(invocation) ? "repeatable" : "unrepeatable";
+    this.#sentCall = !isRemembered && isRepeatable(invocation) ? "repeatable" : "unrepeatable";
     const span = startSpan(session, { operation: call.span, invocation });
     const startedAt = clock.restart();
     const { channel, awaitsInput = false } = this.#options.caller;

@@ -39,9 +39,10 @@ export async function performOperation(
         givenInput,
         onProgress,
         span,
-        beforeSend: (tool: Tool) => {
+        needsOwnList: checkTool !== undefined,
+        beforeSend: (tool: Tool, isRemembered: boolean) => {
           checkTool?.(tool);
-          return begin({ isReadOnly: isReadOnly(tool) });
+          return begin({ isReadOnly: !isRemembered && isReadOnly(tool) });
         },
         onResult: (result: unknown) => offers.addResult(operation.server, result),
       };

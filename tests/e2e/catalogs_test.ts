@@ -11,8 +11,9 @@ const SERVER = fileURLToPath(new URL("../fixtures/servers/catalog_server.ts", im
 
 const DAY_MS = 24 * 3_600_000;
 
-function createTool(name: string): Fields {
-  return { name, description: `The tool ${name}`, inputSchema: { type: "object" } };
+function createTool(name: string, annotations?: Fields): Fields {
+  const tool = { name, description: `The tool ${name}`, inputSchema: { type: "object" } };
+  return annotations === undefined ? tool : { ...tool, annotations };
 }
 
 /** The server `remembered`, and a cache folder, that gateways share which run one after the other. */
@@ -173,6 +174,49 @@ Deno.test("[catalogs.changed] a tool that the remembered list does not have is f
   fixture.setCatalog({ tools: [createTool("new")] });
   await using gateway = await fixture.start();
   assert.equal(await gateway.callServerToolForText("remembered", "new"), "new");
+});
+
+/** Rules that let the agent call what the server's annotations call harmless, in each of their forms. */
+const HINT_RULES: Readonly<Record<string, Fields>> = {
+  DENIED_BY_POLICY: {
+    allow: { servers: ["remembered"], tools: { remembered: [{ tool: "*", hint: "read_only" }] } },
+  },
+  APPROVAL_REQUIRED: {
+    allow: { servers: ["remembered"] },
+    ask: { tools: { remembered: [{ tool: "*", hint: "destructive" }] } },
+  },
+};
+
+for (const [expectedCode, agent] of Object.entries(HINT_RULES)) {
+  Deno.test(`[catalogs.changed] rules with a hint decide by the list of the process that gets the call: ${expectedCode}`, async () => {
+    using fixture = new CatalogFixture({ tools: [createTool("clean", { readOnlyHint: true })] });
+    const options = {
+      args: ["--agent", "tester"],
+      rules: { agents: { tester: agent }, defaults: { approval: { wait_s: 0 } } },
+    };
+    await fixture.learn(options);
+    fixture.setCatalog({
+      tools: [createTool("clean", { readOnlyHint: false, destructiveHint: true })],
+    });
+    await using gateway = await fixture.start(options);
+    const call = { server: "remembered", tool: "clean" };
+    const refusals = await Promise.all(
+      Array.from({ length: 5 }, () => gateway.expectRefusal("execute_tool", call)),
+    );
+    assert.deepEqual(refusals.map(({ code }) => code), Array(5).fill(expectedCode));
+    assert.equal(fixture.journal.includes("tools/call"), false);
+  });
+}
+
+Deno.test("[catalogs.changed] a call by a remembered definition is recorded before it leaves, even if that calls the tool read-only", async () => {
+  using fixture = new CatalogFixture({ tools: [createTool("clean", { readOnlyHint: true })] });
+  await fixture.learn();
+  fixture.setCatalog({ tools: [createTool("clean")] });
+  await using gateway = await fixture.start();
+  assert.equal(await gateway.callServerToolForText("remembered", "clean"), "clean");
+  // Only a call with a line at its beginning has a phase.
+  const [entry] = gateway.readAuditLog();
+  assert.equal(entry?.phase, "ended");
 });
 
 for (

@@ -64,6 +64,8 @@ interface CachedList {
    * is the previous list.
    */
   list: ItemList | undefined;
+  /** Whether `list` is one that an earlier gateway read. */
+  isRemembered: boolean;
   isPending: boolean;
   /** The time at which the list is due to be fetched again, on the clock of `performance.now()`. */
   refetchAt: number;
@@ -114,6 +116,11 @@ export class ListCache {
   /** Returns the cached list for a session, if there is one. */
   cachedList(owner: ListOwner): ItemList | undefined {
     return this.#find(owner)?.list;
+  }
+
+  /** Whether the cached list for a session is one that an earlier gateway read: the program may have changed since. */
+  isRemembered(owner: ListOwner): boolean {
+    return this.#find(owner)?.isRemembered === true;
   }
 
   /**
@@ -182,6 +189,7 @@ export class ListCache {
       source: undefined,
       promise: Promise.resolve(list),
       list,
+      isRemembered: true,
       isPending: false,
       refetchAt: Infinity,
       noRefetchBefore: 0,
@@ -222,6 +230,7 @@ export class ListCache {
         return this.#accept(list);
       }),
       list: previous?.list,
+      isRemembered: previous?.isRemembered === true,
       isPending: true,
       refetchAt: Infinity,
       noRefetchBefore: 0,
@@ -230,6 +239,7 @@ export class ListCache {
     if (!session.isAltered) this.#shared.set(capabilitiesKey, cached);
     cached.promise.then((list) => {
       cached.list = list;
+      cached.isRemembered = false;
       cached.isPending = false;
       if (list.isLong) cached.noRefetchBefore = performance.now() + LONG_LIST_PAUSE_MS;
       if (list.completeness === "partial") ttlMs = PARTIAL_LIST_TTL_MS;

@@ -58,7 +58,9 @@ export interface ServerCallContext {
   /** The operation's span. */
   readonly span: Span;
   /** Called before the call is sent; the call waits for the promise, and is not sent if it rejects. */
-  readonly beforeSend: (tool: Tool) => Promise<void> | undefined;
+  readonly beforeSend: (tool: Tool, isRemembered: boolean) => Promise<void> | undefined;
+  /** Whether the decision depends on the tool's definition, so that only the list of the session itself counts. */
+  readonly needsOwnList: boolean;
   /** Called with the parsed result, if the answer is one. */
   readonly onResult: (result: unknown) => void;
 }
@@ -103,7 +105,16 @@ export async function callServerTool(
   call: ServerCall,
   context: ServerCallContext,
 ): Promise<ServerAnswer | InputNeeded> {
-  const { toolContext, gatewayToolName, meta, givenInput, span, onProgress, beforeSend } = context;
+  const {
+    toolContext,
+    gatewayToolName,
+    meta,
+    givenInput,
+    span,
+    onProgress,
+    beforeSend,
+    needsOwnList,
+  } = context;
   const { caller, signal } = toolContext;
   const { tool, timeoutMs, args: { text, value: args } = NO_ARGS } = call;
   const server = findServer(toolContext, call.server);
@@ -116,6 +127,7 @@ export async function callServerTool(
     signal,
     span,
     beforeSend,
+    needsOwnList,
     timeoutMs,
     onProgress,
   }, caller);
