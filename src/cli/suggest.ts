@@ -73,7 +73,8 @@ function printNotes({ changes, depending }: ReplayFigures, stderr: Output): void
   if (lines.length > 0) {
     const hidden = changes.length > MAX_NOTES ? "  …\n" : "";
     stderr.write(
-      "The rules changed while the log was written, so these operations would be decided otherwise:\n" +
+      "These operations would be decided otherwise: the rules changed while the log was written, or a name has " +
+        "a wildcard of its own, or the log has only its beginning:\n" +
         escapeLines(lines.join("")) + hidden,
     );
   }

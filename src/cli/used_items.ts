@@ -11,7 +11,10 @@ export interface ToolUse {
   isAsked: boolean;
 }
 
-/** The items of a server that an agent has used, by name; a name that was cut in the log ends with a wildcard. */
+/**
+ * The items of a server that an agent has used, by name. A name is left out if the log has only its beginning, or if it has
+ * a wildcard of its own: in rules, either could only be a pattern, which the agent or the server would have chosen.
+ */
 export interface UsedItems {
   readonly tools: Map<string, ToolUse>;
   readonly resources: Set<string>;
@@ -42,12 +45,12 @@ export class Usage {
       return;
     }
     const items = this.#itemsOf(access.server);
-    const toPattern = (name: string): string => isNameCut ? `${name}*` : name;
+    if (isNameCut || hasWildcard(access)) return;
     switch (access.kind) {
       case "server":
         return;
       case "tool": {
-        const tool = toPattern(access.tool);
+        const { tool } = access;
         let use = items.tools.get(tool);
         if (use === undefined && !this.isTooLarge) {
           items.tools.set(tool, use = { isAllowed: false, isAsked: false });
@@ -59,9 +62,9 @@ export class Usage {
         return;
       }
       case "resource":
-        return this.#addName(items.resources, toPattern(access.uri));
+        return this.#addName(items.resources, access.uri);
       case "prompt":
-        return this.#addName(items.prompts, toPattern(access.prompt));
+        return this.#addName(items.prompts, access.prompt);
     }
   }
 
@@ -81,5 +84,20 @@ export class Usage {
       }
     }
     return items;
+  }
+}
+
+/** Whether the name of an item has a wildcard. */
+function hasWildcard(access: RecordedOperation["access"]): boolean {
+  switch (access.kind) {
+    case "tool":
+      return /[*?]/.test(access.tool);
+    case "resource":
+      return /[*?]/.test(access.uri);
+    case "prompt":
+      return /[*?]/.test(access.prompt);
+    case "server":
+    case "status":
+      return false;
   }
 }

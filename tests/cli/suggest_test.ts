@@ -140,8 +140,14 @@ Deno.test("[try.suggest] differences that no rules can avoid are reported", asyn
   assert.equal(replayed.code, 3);
   assert.match(
     stderr,
-    /The rules changed while the log was written.*:\n {2}files\/read_file: deny to allow by agents\.keeper\.allow\.tools\.files\[0\] \(1 operation\)\n/,
+    /would be decided otherwise: .*:\n {2}files\/read_file: deny to allow by agents\.keeper\.allow\.tools\.files\[0\] \(1 operation\)\n/,
   );
+});
+
+Deno.test("[try.suggest] a name with a wildcard of its own does not become a pattern", async () => {
+  const { code, stdout } = await suggest(createCallLine("read_file") + createCallLine("*"));
+  assert.equal(code, 0);
+  assert.match(stdout, /"tools": \{\s*"files": \[\s*"read_file"\s*\]\s*\}/);
 });
 
 Deno.test("[try.suggest] without an agent, or without operations that were let through, there is no suggestion", async () => {
